@@ -1,0 +1,336 @@
+//! Faults: what can go wrong between a relay and its provider, on request.
+//!
+//! A fault says where it strikes (a side, a part of the path), what it does and when (always, the next calls, at
+//! a rate). Rates are exact and repeatable: which of the calls are struck follows from a fixed seed and a count
+//! of the calls that the fault was matched with, never from chance.
+//!
+//! The written form, for the command line and the control API, is described in [`spec`].
+
+pub mod spec;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::invent::mix;
+use crate::locked;
+use crate::request::Request;
+
+/// What a fault does to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Answers later, by this much. Several of these add up, and go along with one fault of another kind.
+    Latency(Duration),
+    /// Answers this status instead of asking the side.
+    Status {
+        /// The status.
+        code: u16,
+        /// Headers of the answer, such as `Retry-After`.
+        headers: Vec<(String, String)>,
+        /// The body; a short JSON error when none is given.
+        body: Option<String>,
+    },
+    /// Resets the connection before anything is answered.
+    Reset,
+    /// Answers headers and half of the body, then resets the connection.
+    ResetLate,
+    /// Never answers.
+    Hang,
+    /// Sends the body in small pieces.
+    Drip {
+        /// Bytes in a piece.
+        chunk: usize,
+        /// Time before each piece.
+        pause: Duration,
+    },
+    /// Cuts the body in the middle, in an answer that is otherwise complete.
+    Truncated,
+    /// Answers 200 with a page of HTML.
+    Html,
+    /// Answers JSON whose top level is of another type: an object becomes a list that holds it, the rest an object.
+    WrongType,
+    /// The login hands out tokens that are expired, and an API finds the token that it is shown expired.
+    ExpiredTokens,
+    /// Answers 200 and so many bytes of JSON, streamed.
+    Huge(u64),
+    /// Redirects to this URL with status 302.
+    Redirect(String),
+}
+
+/// Which of the calls that it fits a fault strikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum When {
+    /// All.
+    #[default]
+    Always,
+    /// The next so many.
+    Next(u32),
+    /// This part of them, 0 to 1.
+    Rate(f64),
+}
+
+/// A fault: where, what and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Name of the side; every side when none is given.
+    pub provider: Option<String>,
+    /// Text that the raw path below the side's prefix must contain.
+    pub path: Option<String>,
+    /// What happens.
+    pub what: What,
+    /// How often.
+    pub when: When,
+}
+
+impl Fault {
+    /// A fault that strikes every call of every side.
+    pub fn new(what: What) -> Self {
+        Self { provider: None, path: None, what, when: When::Always }
+    }
+
+    /// Answers later.
+    pub fn latency(time: Duration) -> Self {
+        Self::new(What::Latency(time))
+    }
+
+    /// Answers an error.
+    pub fn status(code: u16) -> Self {
+        Self::new(What::Status { code, headers: Vec::new(), body: None })
+    }
+
+    /// Only calls of this side: its name, such as `xforce`.
+    #[must_use]
+    pub fn on(mut self, provider: &str) -> Self {
+        self.provider = Some(provider.to_owned());
+        self
+    }
+
+    /// Only calls whose raw path below the side's prefix contains this.
+    #[must_use]
+    pub fn path(mut self, part: &str) -> Self {
+        self.path = Some(part.to_owned());
+        self
+    }
+
+    /// Only the next so many calls.
+    #[must_use]
+    pub fn next(mut self, calls: u32) -> Self {
+        self.when = When::Next(calls);
+        self
+    }
+
+    /// Only this part of the calls, 0 to 1.
+    #[must_use]
+    pub fn rate(mut self, part: f64) -> Self {
+        self.when = When::Rate(part);
+        self
+    }
+
+    /// Adds a header to the answer of a [`What::Status`]; nothing for other kinds.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let What::Status { headers, .. } = &mut self.what {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    /// Sets the body of a [`What::Status`]; nothing for other kinds.
+    #[must_use]
+    pub fn body(mut self, text: &str) -> Self {
+        if let What::Status { body, .. } = &mut self.what {
+            *body = Some(text.to_owned());
+        }
+        self
+    }
+
+    fn fits(&self, provider: &str, request: &Request) -> bool {
+        self.provider.as_deref().is_none_or(|name| name == provider)
+            && self.path.as_deref().is_none_or(|part| request.path.contains(part))
+    }
+}
+
+/// A fault in force, with what it has done so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Active {
+    /// Under which it can be removed.
+    pub id: u64,
+    /// The fault as it was added.
+    pub fault: Fault,
+    /// Calls that it fitted.
+    pub fitted: u64,
+    /// Calls that it struck.
+    pub struck: u64,
+}
+
+impl Active {
+    /// Counts the call; whether the fault strikes it.
+    fn strikes(&mut self, seed: u64) -> bool {
+        let strikes = match self.fault.when {
+            When::Always => true,
+            When::Next(calls) => self.struck < u64::from(calls),
+            When::Rate(part) => unit(mix(seed ^ mix(self.id ^ mix(self.fitted)))) < part,
+        };
+        self.fitted += 1;
+        self.struck += u64::from(strikes);
+        strikes
+    }
+}
+
+/// A number as a fraction, evenly spread over 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "53 bits are as many as a fraction holds")]
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// What the faults in force do to one call.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Strike {
+    /// Sum of the latencies.
+    pub(crate) latency: Duration,
+    /// The first other fault that strikes, in the order in which they were added.
+    pub(crate) what: Option<What>,
+}
+
+/// The faults in force.
+#[derive(Debug)]
+pub struct Faults {
+    seed: u64,
+    lasting: Vec<Fault>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_id: u64,
+    active: Vec<Active>,
+}
+
+impl State {
+    fn add(&mut self, fault: Fault) -> u64 {
+        self.last_id += 1;
+        self.active.push(Active { id: self.last_id, fault, fitted: 0, struck: 0 });
+        self.last_id
+    }
+}
+
+impl Faults {
+    /// `lasting` are there from the start and again after a reset.
+    pub(crate) fn new(seed: u64, lasting: Vec<Fault>) -> Self {
+        let faults = Self { seed, lasting, state: Mutex::default() };
+        faults.reset();
+        faults
+    }
+
+    /// Adds a fault; the number removes it again.
+    pub fn add(&self, fault: Fault) -> u64 {
+        locked(&self.state).add(fault)
+    }
+
+    /// Removes a fault; whether there was one of this number.
+    pub fn remove(&self, id: u64) -> bool {
+        let active = &mut locked(&self.state).active;
+        let before = active.len();
+        active.retain(|one| one.id != id);
+        active.len() < before
+    }
+
+    /// Removes all faults, also those from the start.
+    pub fn clear(&self) {
+        locked(&self.state).active.clear();
+    }
+
+    /// The faults in force, in the order in which they were added.
+    pub fn list(&self) -> Vec<Active> {
+        locked(&self.state).active.clone()
+    }
+
+    /// Only the faults from the start, with their counts at zero.
+    pub(crate) fn reset(&self) {
+        let mut state = locked(&self.state);
+        *state = State::default();
+        for fault in &self.lasting {
+            state.add(fault.clone());
+        }
+    }
+
+    /// Counts the call and says what happens to it.
+    pub(crate) fn strike(&self, provider: &str, request: &Request) -> Strike {
+        let mut strike = Strike::default();
+        for active in &mut locked(&self.state).active {
+            let spare = matches!(active.fault.what, What::Latency(_)) || strike.what.is_none();
+            // One fault a call: a second one waits for the next call, so that `next=1` faults form a sequence.
+            if spare && active.fault.fits(provider, request) && active.strikes(self.seed) {
+                match &active.fault.what {
+                    What::Latency(time) => strike.latency += *time,
+                    what => strike.what = Some(what.clone()),
+                }
+            }
+        }
+        strike
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(path: &str) -> Request {
+        Request::new("GET", "/xforce", path)
+    }
+
+    fn struck(faults: &Faults, calls: usize) -> Vec<bool> {
+        (0..calls).map(|_| faults.strike("xforce", &call("/url/a")).what.is_some()).collect()
+    }
+
+    #[test]
+    fn a_rate_is_met_and_repeats_after_a_reset() {
+        let faults = Faults::new(7, vec![Fault::status(503).rate(0.1)]);
+        let first = struck(&faults, 2000);
+        let count = first.iter().filter(|one| **one).count();
+        assert!((150..250).contains(&count), "{count} of 2000");
+        faults.reset();
+        assert_eq!(struck(&faults, 2000), first);
+        assert_ne!(struck(&Faults::new(8, vec![Fault::status(503).rate(0.1)]), 2000), first);
+    }
+
+    #[test]
+    fn rates_of_zero_and_one_are_never_and_always() {
+        for (rate, expected) in [(0.0, false), (1.0, true)] {
+            let faults = Faults::new(1, vec![Fault::status(500).rate(rate)]);
+            assert_eq!(struck(&faults, 100), vec![expected; 100]);
+        }
+    }
+
+    #[test]
+    fn faults_for_the_next_calls_form_a_sequence() {
+        let faults = Faults::new(1, Vec::new());
+        faults.add(Fault::status(429).next(1));
+        faults.add(Fault::new(What::Hang).next(1));
+        let what = || faults.strike("xforce", &call("/url/a")).what;
+        assert!(matches!(what(), Some(What::Status { code: 429, .. })));
+        assert_eq!(what(), Some(What::Hang));
+        assert_eq!(what(), None);
+    }
+
+    #[test]
+    fn latencies_add_up_and_go_along_with_another_fault() {
+        let faults = Faults::new(1, vec![Fault::latency(Duration::from_millis(5))]);
+        faults.add(Fault::status(500).on("xforce").path("/url/"));
+        faults.add(Fault::latency(Duration::from_millis(2)).on("xforce"));
+        let strike = faults.strike("xforce", &call("/url/a"));
+        assert_eq!(strike.latency, Duration::from_millis(7));
+        assert!(strike.what.is_some());
+        assert_eq!(faults.strike("xforce", &call("/ipr/a")).what, None);
+        assert_eq!(faults.strike("graph", &call("/url/a")).latency, Duration::from_millis(5));
+    }
+
+    #[test]
+    fn a_fault_is_removed_by_its_number() {
+        let faults = Faults::new(1, Vec::new());
+        let id = faults.add(Fault::status(500));
+        assert!(struck(&faults, 1)[0]);
+        assert_eq!(faults.list()[0].struck, 1);
+        assert!(faults.remove(id) && !faults.remove(id));
+        assert!(!struck(&faults, 1)[0]);
+    }
+}

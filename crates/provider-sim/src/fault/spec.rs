@@ -1,0 +1,305 @@
+//! The written form of a fault.
+//!
+//! ```text
+//! TARGET:WHAT[,KEY=VALUE]…
+//! ```
+//!
+//! `TARGET` is `*` or the name of a side, and after a `/` the text that the raw path below the side's prefix must
+//! contain: `xforce`, `xforce/resolve`, `*/alerts`. `WHAT` is one of
+//!
+//! | `WHAT` | further keys | |
+//! |---|---|---|
+//! | `latency=50ms` | | answers later |
+//! | `status=503` | `retry-after=2`, `header.NAME=VALUE`, `body=TEXT` | answers this instead |
+//! | `reset` | | resets the connection, nothing answered |
+//! | `reset-late` | | resets it in the middle of the body |
+//! | `hang` | | never answers |
+//! | `drip=20ms` | `chunk=16` | sends the body in pieces of so many bytes |
+//! | `truncated` | | cuts the body in the middle |
+//! | `html` | | answers 200 and a page of HTML |
+//! | `wrong-type` | | JSON with another type at the top |
+//! | `expired-tokens` | | tokens count as expired |
+//! | `huge=64mb` | | answers 200 and so much JSON |
+//! | `redirect=URL` | | redirects there |
+//!
+//! and any of them takes `rate=0.1` (that part of the calls) or `next=3` (the next three calls).
+//! Times are `20ms`, `1.5s` or a bare number of milliseconds; sizes are bytes, `64kb` or `64mb`.
+//! `,`, `:`, `%` and other odd characters in a value or a path are percent-encoded.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use super::{Fault, What, When};
+
+/// Why a written fault was not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("fault {spec:?}: {reason}")]
+pub struct SpecError {
+    spec: String,
+    reason: String,
+}
+
+const RESERVED: &AsciiSet = &CONTROLS.add(b'%').add(b',').add(b':').add(b'=').add(b' ');
+
+impl FromStr for Fault {
+    type Err = SpecError;
+
+    fn from_str(spec: &str) -> Result<Self, SpecError> {
+        parse(spec).map_err(|reason| SpecError { spec: spec.to_owned(), reason })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.provider.as_deref().unwrap_or("*"))?;
+        if let Some(path) = &self.path {
+            write!(f, "/{}", encoded(path))?;
+        }
+        write!(f, ":{}", self.what)?;
+        match self.when {
+            When::Always => Ok(()),
+            When::Next(calls) => write!(f, ",next={calls}"),
+            When::Rate(part) => write!(f, ",rate={part}"),
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latency(time) => write!(f, "latency={}", Time(*time)),
+            Self::Status { code, headers, body } => {
+                write!(f, "status={code}")?;
+                for (name, value) in headers {
+                    write!(f, ",header.{}={}", encoded(name), encoded(value))?;
+                }
+                body.iter().try_for_each(|body| write!(f, ",body={}", encoded(body)))
+            }
+            Self::Reset => f.write_str("reset"),
+            Self::ResetLate => f.write_str("reset-late"),
+            Self::Hang => f.write_str("hang"),
+            Self::Drip { chunk, pause } => write!(f, "drip={},chunk={chunk}", Time(*pause)),
+            Self::Truncated => f.write_str("truncated"),
+            Self::Html => f.write_str("html"),
+            Self::WrongType => f.write_str("wrong-type"),
+            Self::ExpiredTokens => f.write_str("expired-tokens"),
+            Self::Huge(bytes) => write!(f, "huge={bytes}"),
+            Self::Redirect(url) => write!(f, "redirect={}", encoded(url)),
+        }
+    }
+}
+
+/// A time in milliseconds, with as many digits as it takes.
+struct Time(Duration);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.0.as_secs_f64() * 1000.0)
+    }
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn parse(spec: &str) -> Result<Fault, String> {
+    let (target, rest) = spec.split_once(':').ok_or("expected TARGET:WHAT")?;
+    let (provider, path) = target.split_once('/').unwrap_or((target, ""));
+    let mut words = rest.split(',').map(|word| match word.split_once('=') {
+        Some((key, value)) => (key.trim(), Some(decoded(value.trim()))),
+        None => (word.trim(), None),
+    });
+    let (name, value) = words.next().ok_or("expected TARGET:WHAT")?;
+    let mut fault = Fault::new(what(name, value.as_deref())?);
+    fault.provider = match provider.trim() {
+        "" => return Err("no target: name a side, or * for all".to_owned()),
+        "*" => None,
+        name => Some(name.to_owned()),
+    };
+    fault.path = (!path.is_empty()).then(|| decoded(path));
+    for (key, value) in words {
+        let value = value.ok_or_else(|| format!("{key:?} needs a value"))?;
+        option(&mut fault, key, &value)?;
+    }
+    Ok(fault)
+}
+
+fn what(name: &str, value: Option<&str>) -> Result<What, String> {
+    let needed = || value.ok_or_else(|| format!("{name:?} needs a value"));
+    let what = match name {
+        "latency" => What::Latency(time(needed()?)?),
+        "status" => What::Status { code: status(needed()?)?, headers: Vec::new(), body: None },
+        "drip" => What::Drip { chunk: 16, pause: time(needed()?)? },
+        "huge" => What::Huge(size(value.unwrap_or("64mb"))?),
+        "redirect" => What::Redirect(needed()?.to_owned()),
+        _ => {
+            if value.is_some() {
+                return Err(format!("{name:?} is unknown or takes no value"));
+            }
+            match name {
+                "reset" => What::Reset,
+                "reset-late" => What::ResetLate,
+                "hang" => What::Hang,
+                "truncated" => What::Truncated,
+                "html" => What::Html,
+                "wrong-type" => What::WrongType,
+                "expired-tokens" => What::ExpiredTokens,
+                _ => return Err(format!("{name:?} is no fault")),
+            }
+        }
+    };
+    Ok(what)
+}
+
+fn option(fault: &mut Fault, key: &str, value: &str) -> Result<(), String> {
+    match (key, &mut fault.what) {
+        ("rate", _) => fault.when = When::Rate(rate(value)?),
+        ("next", _) => fault.when = When::Next(number(value)?),
+        ("chunk", What::Drip { chunk, .. }) => {
+            *chunk = number(value)?;
+            if *chunk == 0 {
+                return Err("a chunk has at least one byte".to_owned());
+            }
+        }
+        ("body", What::Status { body, .. }) => *body = Some(value.to_owned()),
+        ("retry-after", What::Status { headers, .. }) => {
+            headers.push(("Retry-After".to_owned(), value.to_owned()));
+        }
+        (_, What::Status { headers, .. }) if key.starts_with("header.") => {
+            headers.push((decoded(key.trim_start_matches("header.")), value.to_owned()));
+        }
+        _ => return Err(format!("{key:?} does not go with this fault")),
+    }
+    Ok(())
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a number in range"))
+}
+
+fn status(text: &str) -> Result<u16, String> {
+    number(text).ok().filter(|code| (200..600).contains(code)).ok_or(format!("{text:?} is no HTTP status"))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    number(text).ok().filter(|part| (0.0..=1.0).contains(part)).ok_or(format!("rate {text:?} is not 0 to 1"))
+}
+
+/// Reads a time such as `20ms`, `1.5s` or `20` (milliseconds).
+///
+/// # Errors
+/// When it is none of these, in words.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(digits), _) => (digits, 0.001),
+        (None, Some(digits)) => (digits, 1.0),
+        (None, None) => (text, 0.001),
+    };
+    let seconds = digits.parse::<f64>().ok().map(|number| number * unit);
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| format!("{text:?} is not a time such as 20ms or 1.5s"))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let lower = text.to_ascii_lowercase();
+    let (digits, unit) = match (lower.strip_suffix("mb"), lower.strip_suffix("kb")) {
+        (Some(digits), _) => (digits, 1 << 20),
+        (None, Some(digits)) => (digits, 1 << 10),
+        (None, None) => (lower.as_str(), 1),
+    };
+    number::<u64>(digits)?.checked_mul(unit).ok_or_else(|| format!("{text:?} is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_documented_forms_are_read() {
+        let fault: Fault = "xforce:status=503,rate=0.1".parse().unwrap();
+        assert_eq!(fault, Fault::status(503).on("xforce").rate(0.1));
+        let fault: Fault = "graph//security/:status=429,retry-after=2,body=a%2Cb,next=3".parse().unwrap();
+        let wanted = Fault::status(429).header("Retry-After", "2").body("a,b");
+        assert_eq!(fault, wanted.on("graph").path("/security/").next(3));
+        let fault: Fault = "*:latency=1.5s".parse().unwrap();
+        assert_eq!(fault, Fault::latency(Duration::from_millis(1500)));
+        let fault: Fault = "*:huge".parse().unwrap();
+        assert_eq!(fault.what, What::Huge(64 << 20));
+        let fault: Fault = "*:drip=5,chunk=1".parse().unwrap();
+        assert_eq!(fault.what, What::Drip { chunk: 1, pause: Duration::from_millis(5) });
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_their_reason() {
+        for (spec, reason) in [
+            ("xforce", "expected TARGET:WHAT"),
+            (":hang", "no target"),
+            ("xforce:boom", "is no fault"),
+            ("xforce:hang=1", "takes no value"),
+            ("xforce:status", "needs a value"),
+            ("xforce:status=99", "no HTTP status"),
+            ("xforce:status=503,rate=2", "not 0 to 1"),
+            ("xforce:status=503,rate=NaN", "not 0 to 1"),
+            ("xforce:hang,chunk=1", "does not go with"),
+            ("xforce:drip=1,chunk=0", "at least one byte"),
+            ("xforce:latency=soon", "is not a time"),
+            ("xforce:latency=-1s", "is not a time"),
+            ("xforce:huge=99999999999999999mb", "too large"),
+        ] {
+            let error = spec.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains(spec), "{error}");
+        }
+    }
+
+    fn any_what() -> impl Strategy<Value = What> {
+        let time = || (0_u64..100_000).prop_map(Duration::from_millis);
+        prop_oneof![
+            time().prop_map(What::Latency),
+            (200_u16..600, proptest::collection::vec(("[A-Za-z-]{1,8}", ".{0,12}"), 0..3), ".{0,12}")
+                .prop_map(|(code, headers, body)| { What::Status { code, headers, body: Some(body) } }),
+            (1_usize..99, time()).prop_map(|(chunk, pause)| What::Drip { chunk, pause }),
+            any::<u64>().prop_map(What::Huge),
+            "[ -~]{1,20}".prop_map(What::Redirect),
+            Just(What::Reset),
+            Just(What::ResetLate),
+            Just(What::Hang),
+            Just(What::Truncated),
+            Just(What::Html),
+            Just(What::WrongType),
+            Just(What::ExpiredTokens),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(
+            what in any_what(),
+            provider in proptest::option::of("[a-z]{1,8}"),
+            path in proptest::option::of(".{1,12}"),
+            when in prop_oneof![
+                Just(When::Always),
+                any::<u32>().prop_map(When::Next),
+                (0.0..=1.0_f64).prop_map(When::Rate),
+            ],
+        ) {
+            let fault = Fault { provider, path, what, when };
+            let written = fault.to_string();
+            prop_assert_eq!(written.parse::<Fault>().unwrap(), fault, "{}", written);
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".{0,40}") {
+            let _ = text.parse::<Fault>();
+        }
+    }
+}

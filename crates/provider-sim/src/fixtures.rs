@@ -1,0 +1,291 @@
+//! The cases in `fixtures/` at the root of the repository: what providers answer, and about which observables.
+//!
+//! `fixtures/<provider>/<case>/case.json` is one case. All are embedded in the binary; the simulator serves the
+//! answers of all of them at once (so cases are about different observables), and the relays' tests go through
+//! them one by one. `fixtures/observables.json` lists the observables of the demonstration.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::{fs, io};
+
+use include_dir::{Dir, include_dir};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::answer::Answer;
+use crate::reply::Reply;
+use crate::request::Request;
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../fixtures");
+
+/// A fixture that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FixtureError {
+    /// A file is not what the format asks for.
+    #[error("fixture {place}: {reason}")]
+    Unreadable {
+        /// Which file.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// Two cases answer the same call; each must be about observables of its own.
+    #[error("fixture {place}: {call} is answered by another case already")]
+    Ambiguous {
+        /// Which case.
+        place: String,
+        /// The call.
+        call: String,
+    },
+    /// A directory of further fixtures cannot be read.
+    #[error("cannot read fixtures")]
+    Directory(#[from] io::Error),
+}
+
+impl From<FixtureError> for io::Error {
+    fn from(error: FixtureError) -> Self {
+        match error {
+            FixtureError::Directory(error) => error,
+            other => Self::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+}
+
+/// An observable as the platform sends it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observable {
+    /// Its type, such as `domain`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its value.
+    pub value: String,
+    /// What it shows in the demonstration.
+    pub note: Option<String>,
+}
+
+/// One case: observables, what the provider answers about them, and the circumstances.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The provider's name: the folder that the case is in.
+    pub provider: String,
+    /// The case's own folder.
+    pub name: String,
+    /// What it shows, in a line.
+    pub about: String,
+    /// What the relay is asked about.
+    pub observables: Vec<Observable>,
+    /// Claims besides the credentials, such as the entities limit.
+    pub claims: Map<String, Value>,
+    /// The relay's provider settings that differ from the default, such as `RESOLVE_ENABLED`.
+    pub settings: BTreeMap<String, String>,
+    /// The time of the request.
+    pub now: Timestamp,
+    /// What the provider answers.
+    pub answers: Vec<Answer>,
+}
+
+/// A case as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    about: String,
+    observables: Vec<Observable>,
+    #[serde(default)]
+    claims: Map<String, Value>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    now: Timestamp,
+    answers: Vec<Answer>,
+}
+
+/// The embedded cases of a provider, by name; none for a provider without a folder.
+///
+/// # Errors
+/// When one of them does not keep to the format.
+pub fn cases(provider: &str) -> Result<Vec<Case>, FixtureError> {
+    let Some(folder) = EMBEDDED.get_dir(provider) else { return Ok(Vec::new()) };
+    let mut cases = Vec::new();
+    for folder in folder.dirs() {
+        if let Some(file) = folder.get_file(folder.path().join("case.json")) {
+            cases.push(read(provider, &name_of(folder.path()), file.contents())?);
+        }
+    }
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(cases)
+}
+
+/// The observables of the demonstration.
+///
+/// # Errors
+/// When the list does not keep to the format.
+pub fn observables() -> Result<Vec<Observable>, FixtureError> {
+    let place = "observables.json";
+    let file = EMBEDDED.get_file(place).ok_or_else(|| unreadable(place, "is missing"))?;
+    parse(place, file.contents())
+}
+
+/// The cases of a provider in a directory that is laid out as `fixtures/` is.
+fn cases_in(directory: &Path, provider: &str) -> Result<Vec<Case>, FixtureError> {
+    let folder = directory.join(provider);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let folder = entry?.path();
+        let file = folder.join("case.json");
+        if file.is_file() {
+            cases.push(read(provider, &name_of(&folder), &fs::read(file)?)?);
+        }
+    }
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(cases)
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read(provider: &str, name: &str, text: &[u8]) -> Result<Case, FixtureError> {
+    let place = format!("{provider}/{name}");
+    let file: File = parse(&place, text)?;
+    if let Some(answer) = file.answers.iter().find(|answer| !is_sound(answer)) {
+        return Err(unreadable(&place, &format!("answer to {} has a bad path or two bodies", answer.path)));
+    }
+    Ok(Case {
+        provider: provider.to_owned(),
+        name: name.to_owned(),
+        about: file.about,
+        observables: file.observables,
+        claims: file.claims,
+        settings: file.settings,
+        now: file.now,
+        answers: file.answers,
+    })
+}
+
+/// Whether an answer means what it says: a path as it can occur on the wire, and one body at most.
+fn is_sound(answer: &Answer) -> bool {
+    let path =
+        answer.path.starts_with('/') && !answer.path.contains(['?', '#', ' ']) && answer.path.is_ascii();
+    path && answer.times.is_none() && (answer.json.is_none() || answer.text.is_none())
+}
+
+fn parse<T: DeserializeOwned>(place: &str, text: &[u8]) -> Result<T, FixtureError> {
+    serde_json::from_slice(text).map_err(|error| unreadable(place, &error.to_string()))
+}
+
+fn unreadable(place: &str, reason: &str) -> FixtureError {
+    FixtureError::Unreadable { place: place.to_owned(), reason: reason.to_owned() }
+}
+
+/// The answers of all cases, found by provider, method and path.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    answers: HashMap<(String, String, String), Vec<Answer>>,
+}
+
+impl Store {
+    /// All embedded answers of these providers, and those in a directory, which go first.
+    pub(crate) fn load<'a>(
+        providers: impl Iterator<Item = &'a str>,
+        directory: Option<&Path>,
+    ) -> Result<Self, FixtureError> {
+        let mut store = Self::default();
+        for provider in providers {
+            let further = directory.map_or(Ok(Vec::new()), |directory| cases_in(directory, provider))?;
+            let mut own = Self::default();
+            further.into_iter().try_for_each(|case| own.add(case))?;
+            cases(provider)?.into_iter().try_for_each(|case| store.add(case))?;
+            store.overlay(own);
+        }
+        Ok(store)
+    }
+
+    fn add(&mut self, case: Case) -> Result<(), FixtureError> {
+        for answer in case.answers {
+            let call = format!("{} {}", answer.method, answer.path);
+            let key = (case.provider.clone(), answer.method.clone(), answer.path.clone());
+            let known = self.answers.entry(key).or_default();
+            if known.iter().any(|other| other.same_call(&answer)) {
+                return Err(FixtureError::Ambiguous {
+                    place: format!("{}/{}", case.provider, case.name),
+                    call,
+                });
+            }
+            known.push(answer);
+        }
+        Ok(())
+    }
+
+    fn overlay(&mut self, other: Self) {
+        for (key, answers) in other.answers {
+            let known = self.answers.entry(key).or_default();
+            known.retain(|old| !answers.iter().any(|new| new.same_call(old)));
+            known.extend(answers);
+        }
+    }
+
+    pub(crate) fn find(&self, provider: &str, request: &Request) -> Option<Reply> {
+        let key = (provider.to_owned(), request.method.clone(), request.path.clone());
+        let fitting = self.answers.get(&key)?.iter().filter(|answer| answer.matches(request));
+        fitting.max_by_key(|answer| answer.demands()).map(Answer::reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASE: &str = r#"{"about": "x", "observables": [{"type": "ip", "value": "192.0.2.1"}],
+        "now": "2026-03-02T09:00:00Z", "answers": [{"path": "/ipr/192.0.2.1", "json": {"score": 1}}]}"#;
+
+    #[test]
+    fn a_case_is_read_with_its_defaults() {
+        let case = read("xforce", "one", CASE.as_bytes()).unwrap();
+        assert_eq!((case.provider.as_str(), case.name.as_str()), ("xforce", "one"));
+        assert_eq!(case.answers, [Answer::get("/ipr/192.0.2.1").json(serde_json::json!({"score": 1}))]);
+        assert!(case.claims.is_empty() && case.settings.is_empty());
+    }
+
+    #[test]
+    fn a_mistake_in_a_case_is_named() {
+        for (from, to) in [
+            ("about", "abuot"),
+            ("/ipr/192.0.2.1", "ipr/192.0.2.1"),
+            ("/ipr/192.0.2.1", "/ipr/ü"),
+            ("\"json\"", "\"text\": \"\", \"json\""),
+            ("09:00:00Z", "09:00"),
+        ] {
+            let error = read("xforce", "one", CASE.replace(from, to).as_bytes()).unwrap_err();
+            assert!(error.to_string().starts_with("fixture xforce/one: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_cases_cannot_answer_the_same_call() {
+        let mut store = Store::default();
+        store.add(read("xforce", "one", CASE.as_bytes()).unwrap()).unwrap();
+        let again = store.add(read("xforce", "two", CASE.as_bytes()).unwrap());
+        assert_eq!(
+            again.unwrap_err().to_string(),
+            "fixture xforce/two: GET /ipr/192.0.2.1 is answered by another case already"
+        );
+    }
+
+    #[test]
+    fn every_embedded_case_can_be_used() {
+        let providers: Vec<_> = EMBEDDED.dirs().map(|folder| name_of(folder.path())).collect();
+        Store::load(providers.iter().map(String::as_str), None).unwrap();
+        for provider in &providers {
+            for case in cases(provider).unwrap() {
+                assert!(!case.about.is_empty() && !case.observables.is_empty(), "{provider}/{}", case.name);
+            }
+        }
+        assert!(!observables().unwrap().is_empty());
+        assert!(cases("nobody").unwrap().is_empty());
+    }
+}

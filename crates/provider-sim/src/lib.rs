@@ -1,0 +1,62 @@
+//! Stands in for the outside world of the relays: the providers' APIs, the login service of one of them and the
+//! platform's key set, on one port, so that everything runs, is shown and is tested without network or accounts.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use provider_sim::{Answer, Fault, Options, Sim};
+//!
+//! let sim = Sim::start(Options::default()).await?;
+//! sim.answer("xforce", Answer::get("/ipr/192.0.2.1").json(serde_json::json!({"score": 1})));
+//! sim.faults().add(Fault::status(503).on("xforce").path("/api/resolve/").next(2));
+//! let api_url = format!("{}/xforce", sim.url());
+//! // … let a relay ask it …
+//! assert_eq!(sim.calls_to("xforce").first().map(|call| call.line()), Some("GET /xforce/ipr/192.0.2.1".into()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It shares no code with the relays: a field that both misread would go unnoticed. Credentials, headers, paths,
+//! limits and query languages are checked as strictly as the provider would.
+//!
+//! Answers come from the [fixtures], else they are made up: the same value gets the same answer each
+//! time, and some values get none. [Faults](fault) and [pinned answers](Answer) change that on request, through
+//! [`Sim`] or, for a process of its own, through the [control API](control).
+//!
+//! | module | |
+//! |---|---|
+//! | [`side`] | what a provider's side is, and the list of them; one module each |
+//! | [`request`], [`reply`] | the call that a side sees and what it answers |
+//! | [`fixtures`], [`invent`] | answers from files, and made-up ones |
+//! | [`fault`] | latency, errors, resets, broken bodies |
+//! | [`keys`] | signing keys and tokens, good and bad |
+//! | [`control`] | the same over HTTP |
+
+pub mod answer;
+pub mod control;
+pub mod fault;
+pub mod fixtures;
+pub mod invent;
+mod jwks;
+pub mod keys;
+pub mod record;
+pub mod reply;
+pub mod request;
+mod server;
+pub mod side;
+mod sim;
+mod socket;
+mod world;
+pub mod xforce;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use answer::Answer;
+pub use fault::{Fault, What, When};
+pub use keys::Keys;
+pub use record::SeenCall;
+pub use sim::{Options, Sim};
+
+/// Locks. Nothing here leaves a value half changed, so a panic elsewhere does not spoil it.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,104 @@
+//! The simulator as a process of its own.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::{Parser, Subcommand};
+use provider_sim::fault::spec;
+use provider_sim::{Fault, Keys, Options, Sim};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Stands in for the outside world of the relays: provider APIs, Microsoft's login and the platform's key set.
+///
+/// GET / lists what is simulated; faults and answers are controlled under /_control/.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where to listen
+    #[arg(
+        long,
+        global = true,
+        env = "PROVIDER_SIM_LISTEN",
+        value_name = "ADDRESS",
+        default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 9100))
+    )]
+    listen: SocketAddr,
+
+    /// Answers everything later, by a time such as 50ms
+    #[arg(long, value_name = "TIME", value_parser = spec::time)]
+    latency: Option<Duration>,
+
+    /// A fault from the start, such as xforce:status=503,rate=0.1 (repeatable)
+    #[arg(long = "fault", value_name = "SPEC")]
+    faults: Vec<Fault>,
+
+    /// The platform's RSA private key in PEM; without it, one is made
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+
+    /// Further fixtures, laid out as DIR/<provider>/<case>/case.json; they go before the built-in ones
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Asks the simulator that listens at --listen whether it lives; exit code 0 when it does
+    Healthcheck,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info,actix_server=warn"))
+        .init();
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Some(Command::Healthcheck) => healthcheck(arguments.listen),
+        None => serve(arguments).await,
+    }
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let mut faults = arguments.faults;
+    faults.extend(arguments.latency.map(Fault::latency));
+    let key =
+        arguments.key.map(|file| Keys::from_file(&file).with_context(|| format!("key {}", file.display())));
+    let sim = Sim::start(Options {
+        listen: arguments.listen,
+        faults,
+        keys: key.transpose()?,
+        fixtures: arguments.fixtures,
+        ..Options::default()
+    });
+    let sim = sim.await.with_context(|| format!("cannot serve on {}", arguments.listen))?;
+    log::info!("provider-sim {} on {}", env!("CARGO_PKG_VERSION"), sim.url());
+
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        done = tokio::signal::ctrl_c() => done.context("cannot wait for signals")?,
+    }
+    sim.stop().await;
+    Ok(())
+}
+
+/// Asks by hand: no HTTP client is worth carrying for one line.
+fn healthcheck(mut address: SocketAddr) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let mut connection = TcpStream::connect_timeout(&address, PATIENCE).context("cannot connect")?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    connection.take(4096).read_to_string(&mut answer).context("no answer")?;
+    ensure!(answer.starts_with("HTTP/1.1 200 "), "not alive");
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! What a side answers: a status, headers and a body, before any fault spoils it.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// An answer of a side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers in the order in which they are sent.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// A JSON answer, content type `application/json`.
+    pub fn json<T: Serialize + ?Sized>(status: u16, body: &T) -> Self {
+        // Only a map with keys that are no strings cannot be written; no side has one.
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        Self::with_body(status, "application/json", body)
+    }
+
+    /// A text answer, content type `text/plain; charset=utf-8`.
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
+        Self::with_body(status, "text/plain; charset=utf-8", body.into())
+    }
+
+    /// A page as a gateway in front of a provider shows it, content type `text/html`.
+    pub fn html(status: u16, body: impl Into<String>) -> Self {
+        Self::with_body(status, "text/html; charset=utf-8", body.into())
+    }
+
+    /// An answer of any content type.
+    pub fn with_body(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..Self::empty(status).header("Content-Type", content_type) }
+    }
+
+    /// Adds a header, replacing one of the same name.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The value of a header, its name in any case.
+    pub fn header_value(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_replaced_not_repeated() {
+        let reply = Reply::json(200, "x").header("content-type", "application/problem+json");
+        assert_eq!(reply.header_value("Content-Type"), Some("application/problem+json"));
+        assert_eq!(reply.headers.len(), 1);
+    }
+}

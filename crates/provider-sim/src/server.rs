@@ -1,0 +1,207 @@
+//! HTTP: raw calls in, answers out, whole or spoiled. The only module that knows actix-web.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Extensions, Server};
+use actix_web::http::StatusCode;
+use actix_web::rt::time::sleep;
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, rt, web};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _};
+
+use crate::control;
+use crate::record::SeenCall;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::side::Side;
+use crate::socket::Socket;
+use crate::world::{Delivery, World};
+
+/// Longer bodies are refused. No call of a relay comes near it.
+const MAX_BODY: usize = 1 << 20;
+
+/// The server on this listener, to be polled until it is stopped.
+pub(crate) fn serve(listener: TcpListener, world: Arc<World>) -> io::Result<Server> {
+    let world = web::Data::from(world);
+    let app = move || {
+        App::new()
+            .app_data(world.clone())
+            .app_data(web::PayloadConfig::new(MAX_BODY))
+            .default_service(web::to(handle))
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(1)
+        // Longer than any client keeps an idle connection, so that none is closed while it is being reused.
+        .keep_alive(Duration::from_secs(120))
+        .on_connect(|connection: &dyn Any, data: &mut Extensions| {
+            if let Some(socket) = Socket::of(connection) {
+                data.insert(socket);
+            }
+        })
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+async fn handle(call: HttpRequest, body: Bytes, world: web::Data<World>) -> HttpResponse {
+    let path = call.uri().path();
+    let query = call.uri().query().unwrap_or_default();
+    let method = call.method().as_str();
+    if control::owns(path) {
+        return whole(control::serve(&world, method, path, query, &body));
+    }
+
+    let side = world.side_at(path);
+    let below = side.map_or(path, |side| path.strip_prefix(side.prefix()).unwrap_or(path));
+    let target = if query.is_empty() { below.to_owned() } else { format!("{below}?{query}") };
+    let mut request = Request::new(method, side.map_or("", |side| side.prefix()), &target).with_body(body);
+    request.headers = headers(&call);
+    let seen = Seen::begin(&world, side.map(Side::name), path, &request);
+
+    let Some(side) = side else {
+        return seen.end_with(Reply::text(404, "nothing is simulated under this path"));
+    };
+    let treatment = world.treat(side, request);
+    if !treatment.latency.is_zero() {
+        sleep(treatment.latency).await;
+    }
+    match treatment.delivery {
+        Delivery::Whole(reply) => seen.end_with(reply),
+        Delivery::Drip { reply, chunk, pause } => dripped(seen, reply, chunk, pause),
+        Delivery::Huge(bytes) => huge(seen, bytes),
+        Delivery::Reset => {
+            reset_on_close(&call);
+            cut_off(&Reply::empty(200))
+        }
+        Delivery::ResetLate(reply) => {
+            reset_on_close(&call);
+            cut_off(&reply)
+        }
+        Delivery::Hang => futures::future::pending().await,
+    }
+}
+
+fn headers(call: &HttpRequest) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    call.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
+}
+
+/// A call in the record. When it is dropped its answer is complete, or will never be.
+struct Seen {
+    world: web::Data<World>,
+    number: u64,
+    status: Option<u16>,
+}
+
+impl Seen {
+    fn begin(
+        world: &web::Data<World>,
+        provider: Option<&'static str>,
+        path: &str,
+        request: &Request,
+    ) -> Self {
+        let number = world.record.begin(SeenCall {
+            number: 0,
+            provider,
+            method: request.method.clone(),
+            path: path.to_owned(),
+            query: request.raw_query.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            started: Duration::ZERO,
+            ended: None,
+            status: None,
+        });
+        Self { world: world.clone(), number, status: None }
+    }
+
+    fn end_with(mut self, reply: Reply) -> HttpResponse {
+        self.status = Some(reply.status);
+        whole(reply)
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        self.world.record.end(self.number, self.status);
+        log::debug!(call = self.number, status = self.status; "answered");
+    }
+}
+
+fn head(reply: &Reply) -> HttpResponseBuilder {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    for (name, value) in &reply.headers {
+        response.append_header((name.as_str(), value.as_str()));
+    }
+    response
+}
+
+fn whole(reply: Reply) -> HttpResponse {
+    head(&reply).body(reply.body)
+}
+
+fn dripped(mut seen: Seen, reply: Reply, chunk: usize, pause: Duration) -> HttpResponse {
+    seen.status = Some(reply.status);
+    let mut response = head(&reply);
+    response.no_chunking(reply.body.len() as u64);
+    let pieces = stream::unfold((seen, reply.body), move |(seen, mut rest)| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        sleep(pause).await;
+        let piece = rest.split_to(chunk.clamp(1, rest.len()));
+        Some((Ok::<_, Infallible>(piece), (seen, rest)))
+    });
+    response.streaming(pieces)
+}
+
+/// JSON of exactly so many bytes (at least those of its frame), made as it is sent.
+fn huge(mut seen: Seen, bytes: u64) -> HttpResponse {
+    const FRAME: (&[u8], &[u8]) = (b"{\"padding\":\"", b"\"}");
+    const PIECE: &[u8] = &[b'x'; 64 << 10];
+
+    seen.status = Some(200);
+    let padding = bytes.saturating_sub((FRAME.0.len() + FRAME.1.len()) as u64);
+    let middle = stream::unfold((seen, padding), |(seen, left)| async move {
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE.len());
+        let piece = PIECE.get(..length).filter(|piece| !piece.is_empty())?;
+        Some((Bytes::from_static(piece), (seen, left - piece.len() as u64)))
+    });
+    let frame = |part| stream::iter([Bytes::from_static(part)]);
+    let body = frame(FRAME.0).chain(middle).chain(frame(FRAME.1)).map(Ok::<_, Infallible>);
+    HttpResponse::Ok().content_type("application/json").streaming(Box::pin(body))
+}
+
+/// The headers and half of the body, then the end of the connection; with an empty body the end at once.
+fn cut_off(reply: &Reply) -> HttpResponse {
+    let half = reply.body.slice(..reply.body.len() / 2);
+    let started = !half.is_empty();
+    let begin = stream::iter(started.then_some(Ok(half)));
+    let end = stream::once(async move {
+        if started {
+            // Lets the server write out what it has.
+            rt::task::yield_now().await;
+        }
+        // The server drops a connection whose body fails, with all that it has not written.
+        Err(io::Error::new(io::ErrorKind::ConnectionReset, "simulated fault"))
+    });
+    let mut response = head(reply);
+    if started {
+        response.no_chunking(reply.body.len() as u64);
+    }
+    response.streaming(Box::pin(begin.chain(end)))
+}
+
+fn reset_on_close(call: &HttpRequest) {
+    let done = call.conn_data::<Socket>().map_or(Ok(()), Socket::reset_on_close);
+    if let Err(error) = done {
+        log::warn!("the connection will be closed, not reset: {error}");
+    }
+}

@@ -1,0 +1,51 @@
+//! What a side of the outside world is, and the list of those there are.
+//!
+//! To add one: a module with a type that implements [`Side`], and its line in [`all`].
+
+use crate::jwks::Jwks;
+use crate::keys::Keys;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::xforce::XForce;
+
+/// One service that the simulator stands in for.
+///
+/// A call goes through it in this order: faults, [`Side::admit`], an answer pinned by a test, one of the fixtures,
+/// [`Side::answer`], and whatever answered, [`Side::finish`]. It is called from several threads, so what it
+/// remembers lies behind a lock. It never waits.
+pub trait Side: Send + Sync {
+    /// Its name, as in fixtures, faults and records: `xforce`.
+    fn name(&self) -> &'static str;
+
+    /// Prefix of its paths: `/xforce`.
+    fn prefix(&self) -> &'static str;
+
+    /// The calls that it serves, one line each, for the list at `GET /`.
+    fn calls(&self) -> &'static [&'static str];
+
+    /// Checks what comes before the question itself: credentials, headers, paths, limits, quota.
+    ///
+    /// # Errors
+    /// The provider's own refusal; then nothing else is asked.
+    fn admit(&self, _request: &Request) -> Result<(), Reply> {
+        Ok(())
+    }
+
+    /// Answers an admitted call that neither a pin nor a fixture answers.
+    fn answer(&self, request: &Request) -> Reply;
+
+    /// Completes an answer, wherever it came from (a refusal too), for instance with rate limit headers.
+    fn finish(&self, _request: &Request, _reply: &mut Reply) {}
+
+    /// Forgets all state: usage, limits, changes made by calls.
+    fn reset(&self) {}
+}
+
+/// Everything that is simulated.
+pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
+    vec![
+        // One line each.
+        Box::new(Jwks::new(keys.clone())),
+        Box::new(XForce::default()),
+    ]
+}

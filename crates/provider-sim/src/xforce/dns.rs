@@ -1,0 +1,99 @@
+//! Made-up DNS: what a name or an address resolves to now, and did before.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::report::seconds;
+use super::standing::dice;
+use super::value::Name;
+use super::{invalid, unknown};
+use crate::invent::Dice;
+use crate::reply::Reply;
+
+/// The answer to a resolve call.
+pub(super) fn resolve(asked: &str) -> Reply {
+    match Name::of(asked) {
+        Some(Name::Address(address)) => by_address(address),
+        Some(Name::Domain(name)) => by_name(&name),
+        None => invalid(),
+    }
+}
+
+fn by_name(name: &str) -> Reply {
+    let mut dice = dice("dns", name);
+    if dice.percent(25) {
+        return unknown();
+    }
+    let mut records: Vec<Value> = Vec::new();
+    for _ in 0..dice.below(5) {
+        let address = dice.ipv4().to_string();
+        records.push(record(&mut dice, &address, "ip", "A"));
+    }
+    let server = format!("ns1.{}", dice.domain());
+    records.push(record(&mut dice, &server, "url", "NS"));
+    let live: Vec<String> = (0..=dice.below(2)).map(|_| dice.ipv4().to_string()).collect();
+    let mut answer = json!({
+        "A": live,
+        "TXT": [["v=spf1 -all"]],
+        "MX": [{"exchange": format!("mx.{name}"), "priority": 10}],
+        "Passive": {"query": name, "records": records},
+        "total_rows": records.len(),
+    });
+    if dice.percent(40) {
+        answer["AAAA"] = json!([written_out(dice.ipv6())]);
+    }
+    Reply::json(200, &answer)
+}
+
+fn by_address(address: IpAddr) -> Reply {
+    let mut dice = dice("dns", &address.to_string());
+    if dice.percent(25) {
+        return unknown();
+    }
+    let names: Vec<String> = (0..dice.below(4)).map(|_| dice.domain()).collect();
+    let kind = if address.is_ipv4() { "A" } else { "AAAA" };
+    let records: Vec<Value> = names.iter().map(|name| record(&mut dice, name, "url", kind)).collect();
+    let mut answer = json!({
+        "Passive": {"query": in_hex(address), "records": records},
+        "total_rows": records.len(),
+    });
+    if dice.percent(60) {
+        answer["RDNS"] = json!([format!("host{}.{}", dice.below(200), dice.domain())]);
+    }
+    Reply::json(200, &answer)
+}
+
+/// One window of observation.
+fn record(dice: &mut Dice, value: &str, kind: &str, record_type: &str) -> Value {
+    let last = dice.time();
+    let first =
+        last - SignedDuration::from_hours(24 * (1 + i64::try_from(dice.below(90)).unwrap_or_default()));
+    json!({"value": value, "type": kind, "recordType": record_type, "first": seconds(first), "last": seconds(last)})
+}
+
+/// As the provider writes an address: all groups, with their zeros.
+fn written_out(address: Ipv6Addr) -> String {
+    address.segments().map(|group| format!("{group:04x}")).join(":")
+}
+
+/// As the provider repeats the address it was asked about.
+fn in_hex(address: IpAddr) -> String {
+    let bits = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    format!("{bits:#034x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_provider_writes_them() {
+        assert_eq!(written_out("2001:db8::7".parse().unwrap()), "2001:0db8:0000:0000:0000:0000:0000:0007");
+        assert_eq!(in_hex("203.0.113.9".parse().unwrap()), "0x00000000000000000000ffffcb007109");
+    }
+}

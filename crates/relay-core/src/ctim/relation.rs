@@ -1,0 +1,92 @@
+//! Relations between observables, the context of a sighting.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Observable, RelationType, Text};
+
+/// A fact that joins two observables: `source` `relation` `related`.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ObservedRelation {
+    #[serde(serialize_with = "as_str")]
+    #[schema(value_type = String, min_length = 1)]
+    origin: Arc<str>,
+    relation: RelationType,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object, required = false)]
+    relation_info: Map<String, Value>,
+    source: Observable,
+    related: Observable,
+}
+
+fn as_str<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+/// Collects the relations of one sighting, in order: none twice, and none from an observable to itself.
+#[derive(Clone, Debug)]
+pub struct Relations {
+    origin: Arc<str>,
+    list: Vec<ObservedRelation>,
+    seen: HashSet<(Observable, RelationType, Observable)>,
+}
+
+impl Relations {
+    /// Relations that `origin` reported.
+    pub fn new<const N: usize>(origin: &Text<N>) -> Self {
+        Self { origin: origin.as_str().into(), list: Vec::new(), seen: HashSet::new() }
+    }
+
+    /// Adds a relation, unless one of its ends is missing, both are the same or it is there already.
+    pub fn add(
+        &mut self,
+        source: impl Into<Option<Observable>>,
+        relation: RelationType,
+        related: impl Into<Option<Observable>>,
+    ) {
+        self.add_with_info(source, relation, related, Map::new());
+    }
+
+    /// As [`Relations::add`], with more about the relation in fields of the provider's choice.
+    pub fn add_with_info(
+        &mut self,
+        source: impl Into<Option<Observable>>,
+        relation: RelationType,
+        related: impl Into<Option<Observable>>,
+        relation_info: Map<String, Value>,
+    ) {
+        let (Some(source), Some(related)) = (source.into(), related.into()) else {
+            return;
+        };
+        if source == related || !self.seen.insert((source.clone(), relation.clone(), related.clone())) {
+            return;
+        }
+        let origin = Arc::clone(&self.origin);
+        self.list.push(ObservedRelation { origin, relation, relation_info, source, related });
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Keeps the first `limit`.
+    pub fn truncate(&mut self, limit: usize) {
+        for cut in self.list.drain(limit.min(self.list.len())..) {
+            self.seen.remove(&(cut.source, cut.relation, cut.related));
+        }
+    }
+
+    pub(super) fn into_list(self) -> Vec<ObservedRelation> {
+        self.list
+    }
+}

@@ -1,0 +1,163 @@
+//! Something was seen.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::base::{Base, Words};
+use super::setters::{base_setters, description_setters, setters};
+use super::{
+    Confidence, Entity, EntityId, ExternalReference, HttpUrl, Kind, Observable, ObservedRelation,
+    ObservedTime, Origin, Relations, Resolution, Sensor, Severity, Table, Target, Timestamp, Tlp,
+};
+
+/// When, where and how often an observable was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Sighting {
+    #[serde(flatten)]
+    base: Base,
+    #[serde(flatten)]
+    words: Words,
+    observables: Vec<Observable>,
+    observed_time: ObservedTime,
+    confidence: Confidence,
+    #[schema(minimum = 1)]
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    internal: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    severity: Option<Severity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    resolution: Option<Resolution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sensor: Option<Sensor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    targets: Option<Vec<Target>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    relations: Option<Vec<ObservedRelation>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    data: Option<Table>,
+}
+
+impl Sighting {
+    /// A sighting of the observable that was asked for. The natural key names the fact at the provider
+    /// (an alert, an event, ...) and is the same whenever the fact is told.
+    ///
+    /// It counts as seen once, with confidence `Unknown`, until a setter says otherwise.
+    pub fn new(
+        origin: Origin,
+        natural_key: &str,
+        observable: &Observable,
+        observed_time: ObservedTime,
+    ) -> Self {
+        Self {
+            base: Base::new(origin, Kind::Sighting, natural_key, Some(observable)),
+            words: Words::default(),
+            observables: vec![observable.clone()],
+            observed_time,
+            confidence: Confidence::Unknown,
+            count: 1,
+            internal: None,
+            severity: None,
+            resolution: None,
+            sensor: None,
+            targets: None,
+            relations: None,
+            data: None,
+        }
+    }
+
+    base_setters!();
+    description_setters!();
+
+    setters! {
+        /// How sure the source is.
+        value confidence: Confidence => confidence;
+        /// Whether it was seen in the user's own environment.
+        option internal: bool => internal;
+        /// How bad it is.
+        option severity: Severity => severity;
+        /// What became of it.
+        option resolution: Resolution => resolution;
+        /// The kind of device that reported it.
+        option sensor: Sensor => sensor;
+        /// A table shown with it.
+        option data: Table => data;
+    }
+
+    /// How often this was seen; a count of 0 would be no sighting and is taken as 1.
+    #[must_use]
+    pub fn count(mut self, count: u64) -> Self {
+        self.count = count.max(1);
+        self
+    }
+
+    /// Adds a machine that was affected, unless an equal one is there already.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<Option<Target>>) -> Self {
+        if let Some(target) = target.into() {
+            let targets = self.targets.get_or_insert_default();
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        self
+    }
+
+    /// How the observables around this sighting relate. None leave the field out.
+    #[must_use]
+    pub fn relations(mut self, relations: Relations) -> Self {
+        if !relations.is_empty() {
+            self.relations = Some(relations.into_list());
+        }
+        self
+    }
+
+    /// Writes `relations` also when there are none.
+    #[must_use]
+    pub fn keep_empty_relations(mut self) -> Self {
+        self.relations.get_or_insert_default();
+        self
+    }
+
+    /// Writes `targets` also when there are none.
+    #[must_use]
+    pub fn keep_empty_targets(mut self) -> Self {
+        self.targets.get_or_insert_default();
+        self
+    }
+
+    /// Writes `external_references` also when there are none.
+    #[must_use]
+    pub fn keep_empty_external_references(mut self) -> Self {
+        self.base.external_references.get_or_insert_default();
+        self
+    }
+
+    /// When it was seen, e.g. for its targets.
+    pub fn observed_time(&self) -> ObservedTime {
+        self.observed_time
+    }
+}
+
+impl Entity for Sighting {
+    const KIND: Kind = Kind::Sighting;
+
+    fn id(&self) -> EntityId<Self> {
+        EntityId::new(self.base.id)
+    }
+
+    fn relay(&self) -> &'static str {
+        self.base.relay
+    }
+
+    fn about(&self) -> Option<&Observable> {
+        self.observables.first()
+    }
+}

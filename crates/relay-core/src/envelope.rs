@@ -1,0 +1,147 @@
+//! The form of every answer: `{"data": ..., "errors": [...]}`.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::ctim::Bundle;
+use crate::error::{Code, Error, Errors, Severity};
+use crate::found::Found;
+use crate::relay::{Action, Offered};
+
+/// An answer on its way out, with the figures for the log and the metrics.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) json: Vec<u8>,
+    pub(crate) stats: Stats,
+}
+
+/// What the access log says of an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) observables: usize,
+    pub(crate) entities: Vec<(&'static str, usize)>,
+    pub(crate) provider_calls: u32,
+    pub(crate) errors: usize,
+    pub(crate) outcome: Outcome,
+}
+
+/// How an answer went, for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    #[default]
+    Ok,
+    /// Something was left out.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+impl Outcome {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// `data` and `errors`, each left out when there is nothing to say.
+#[derive(Serialize)]
+pub(crate) struct Envelope<D> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<D>,
+    #[serde(skip_serializing_if = "Errors::is_empty")]
+    errors: Errors,
+}
+
+impl<D: Serialize> Envelope<D> {
+    pub(crate) fn data(data: D) -> Self {
+        Self { data: Some(data), errors: Errors::default() }
+    }
+}
+
+impl Reply {
+    pub(crate) fn of<D: Serialize>(envelope: &Envelope<D>, observables: usize) -> Self {
+        Self::with_status(200, envelope, observables)
+    }
+
+    fn with_status<D: Serialize>(status: u16, envelope: &Envelope<D>, observables: usize) -> Self {
+        let outcome = match envelope.errors.iter().map(Error::severity).min_by_key(|severity| *severity as u8)
+        {
+            None => Outcome::Ok,
+            Some(Severity::Warning) => Outcome::Warning,
+            Some(Severity::Fatal | Severity::Error) => Outcome::Error,
+        };
+        match serde_json::to_vec(envelope) {
+            Ok(json) => Self {
+                status,
+                json,
+                stats: Stats { observables, errors: envelope.errors.len(), outcome, ..Stats::default() },
+            },
+            Err(error) => Self::bug(&error.to_string()),
+        }
+    }
+
+    /// Nothing but a failure, told to the platform's user.
+    pub(crate) fn failed(error: Error) -> Self {
+        Self::refused(200, error)
+    }
+
+    /// Nothing but a failure of the HTTP request itself.
+    pub(crate) fn refused(status: u16, error: Error) -> Self {
+        Self::with_status(status, &Envelope::<()> { data: None, errors: error.into() }, 0)
+    }
+
+    /// A fault of this program. What it is stands in the log; the caller learns nothing of the inside.
+    pub(crate) fn bug(what: &str) -> Self {
+        log::error!("a fault of this program: {what}");
+        let json = json!({"errors": [{
+            "type": "fatal",
+            "code": Code::UNKNOWN,
+            "message": "The relay failed to answer. This is a fault of the relay; its log says more.",
+        }]});
+        Self {
+            status: 500,
+            json: json.to_string().into_bytes(),
+            stats: Stats { errors: 1, outcome: Outcome::Error, ..Stats::default() },
+        }
+    }
+}
+
+/// The answer of `/health`.
+pub(crate) fn health(outcome: Result<(), Error>) -> Reply {
+    match outcome {
+        Ok(()) => Reply::of(&Envelope::data(json!({"status": "ok"})), 0),
+        Err(error) => Reply::failed(error.with_severity(Severity::Fatal)),
+    }
+}
+
+/// The answer of lookups for `asked` observables.
+pub(crate) fn found(found: Found, asked: usize) -> Reply {
+    let Found { bundle, mut errors } = found;
+    errors.settle(asked);
+    let entities = bundle.counts().into_iter().filter(|(_, count)| *count > 0).collect();
+    let data: Option<Bundle> = (!bundle.is_empty() || errors.is_empty()).then_some(bundle);
+    let mut reply = Reply::of(&Envelope { data, errors }, asked);
+    reply.stats.entities = entities;
+    reply
+}
+
+/// The answer of `/respond/observables`.
+pub(crate) fn offered(offered: Offered, asked: usize) -> Reply {
+    let Offered { actions, mut errors } = offered;
+    errors.settle(asked);
+    let data: Option<Vec<Action>> = (!actions.is_empty() || errors.is_empty()).then_some(actions);
+    Reply::of(&Envelope { data, errors }, asked)
+}
+
+/// The answer of `/respond/trigger`: the failure is in the status and in the errors.
+pub(crate) fn triggered(outcome: Result<(), Error>) -> Reply {
+    match outcome {
+        Ok(()) => Reply::of(&Envelope::data(json!({"status": "success"})), 1),
+        Err(error) => {
+            Reply::of(&Envelope { data: Some(json!({"status": "failure"})), errors: error.into() }, 1)
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What the platform's user is told when something fails: [`Error`], with one table of [`Code`]s.
+//!
+//! An error in an answer is not an HTTP error: the platform shows it beside the data of other modules.
+//! Messages are plain words for a person. They never contain a credential or a token.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::observable::Observable;
+
+/// What kind of failure it is, as the platform sees it in `errors[].code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// The token, the claims or the provider's credentials are not accepted.
+    pub const AUTHORIZATION: Self = Self("authorization error");
+    /// The request, or a call made from it, is not well formed.
+    pub const INVALID_ARGUMENT: Self = Self("invalid argument");
+    /// The provider knows the credentials but does not allow the call.
+    pub const PERMISSION_DENIED: Self = Self("permission denied");
+    /// A rate limit or a quota of the provider is used up.
+    pub const TOO_MANY_REQUESTS: Self = Self("too many requests");
+    /// The provider failed (500), or something unforeseen happened.
+    pub const UNKNOWN: Self = Self("unknown");
+    /// The provider is down for a while (502, 503, 504).
+    pub const UNAVAILABLE: Self = Self("unavailable");
+    /// No connection could be made, or it was reset.
+    pub const CONNECTION: Self = Self("connection error");
+    /// The call, or the whole request, ran out of time.
+    pub const TIMEOUT: Self = Self("timeout");
+    /// The provider's answer cannot be read.
+    pub const KEY: Self = Self("key error");
+    /// There is nothing at this path.
+    pub const NOT_FOUND: Self = Self("not found");
+    /// The path is served, but not with this method.
+    pub const METHOD_NOT_ALLOWED: Self = Self("method not allowed");
+    /// The request body is larger than the relay accepts.
+    pub const PAYLOAD_TOO_LARGE: Self = Self("payload too large");
+    /// The watchdog was called without its header.
+    pub const HEALTH_CHECK: Self = Self("health check failed");
+
+    /// A code that only one provider's relay uses.
+    pub const fn new(text: &'static str) -> Self {
+        Self(text)
+    }
+
+    /// The text that goes into the answer.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// How much of the answer an error spoils, as the platform sees it in `errors[].type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The module is misconfigured or the provider is down.
+    Fatal,
+    /// A lookup failed.
+    Error,
+    /// The answer is incomplete.
+    Warning,
+}
+
+/// One entry of `errors` in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    code: Code,
+    severity: Severity,
+    message: Cow<'static, str>,
+    about: Vec<Observable>,
+    /// Whether the request's deadline is the cause; such an error says how many lookups it hit.
+    out_of_time: bool,
+}
+
+impl Error {
+    /// A failure of the severity [`Severity::Fatal`], the usual one of a failed provider call.
+    pub fn fatal(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            severity: Severity::Fatal,
+            message: message.into(),
+            about: Vec::new(),
+            out_of_time: false,
+        }
+    }
+
+    /// A note that the answer is incomplete.
+    pub fn warning(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { severity: Severity::Warning, ..Self::fatal(code, message) }
+    }
+
+    /// The token or the credentials in it were refused; `reason` completes `Authorization failed: `.
+    pub fn authorization(reason: impl fmt::Display) -> Self {
+        Self::fatal(Code::AUTHORIZATION, format!("Authorization failed: {reason}"))
+    }
+
+    /// The same failure with another severity.
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// The same failure with another code.
+    #[must_use]
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The request's deadline came before the work was done.
+    pub(crate) fn out_of_time(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { out_of_time: true, ..Self::fatal(Code::TIMEOUT, message) }
+    }
+
+    /// Adds an observable that the failure concerns. A lookup need not say its own: that is added for it.
+    #[must_use]
+    pub fn about(mut self, observable: &Observable) -> Self {
+        self.about.push(observable.clone());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// How much of the answer it spoils.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// The words for the user, without the observables concerned.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The observables concerned, when they are not all of the request's.
+    pub fn observables(&self) -> &[Observable] {
+        &self.about
+    }
+
+    /// Two failures that are told to the user as one.
+    fn equals(&self, other: &Self) -> bool {
+        self.code == other.code && self.severity == other.severity && self.message == other.message
+    }
+}
+
+/// How many observables an error names before it says how many more there are.
+const NAMED: usize = 5;
+/// How many characters of an observable's value an error repeats.
+const VALUE_LENGTH: usize = 100;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for (position, observable) in self.about.iter().take(NAMED).enumerate() {
+            f.write_str(if position == 0 { " (concerns " } else { ", " })?;
+            write!(f, "{} {}", observable.kind(), shortened(observable.value(), VALUE_LENGTH))?;
+        }
+        match self.about.len() {
+            0 => Ok(()),
+            n if n <= NAMED => f.write_str(")"),
+            n => write!(f, " and {} more)", n - NAMED),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("Error", 3)?;
+        out.serialize_field("type", &self.severity)?;
+        out.serialize_field("code", &self.code)?;
+        out.serialize_field("message", &self.to_string())?;
+        out.end()
+    }
+}
+
+/// The first `length` characters of a text from outside, on one line, for a message.
+pub fn shortened(text: &str, length: usize) -> String {
+    let mut out: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(length + 1).collect();
+    if let Some((at, _)) = out.char_indices().nth(length) {
+        out.truncate(at);
+        out.push('…');
+    }
+    out
+}
+
+/// Errors in the order in which they came, equal ones once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Errors(Vec<Error>);
+
+impl Errors {
+    /// Adds an error; where an equal one is there already, only the observables concerned.
+    pub fn add(&mut self, error: Error) {
+        match self.0.iter_mut().find(|known| known.equals(&error)) {
+            Some(known) => {
+                for observable in error.about {
+                    if !known.about.contains(&observable) {
+                        known.about.push(observable);
+                    }
+                }
+            }
+            None => self.0.push(error),
+        }
+    }
+
+    /// Adds the errors of one lookup, saying which observable they concern.
+    pub(crate) fn add_lookup(&mut self, errors: Errors, observable: &Observable) {
+        for mut error in errors.0 {
+            if error.about.is_empty() {
+                error.about.push(observable.clone());
+            }
+            self.add(error);
+        }
+    }
+
+    /// Once all lookups are in: leaves the observables out of errors that concern all `asked` of them, and
+    /// counts the lookups that the deadline cut off.
+    pub(crate) fn settle(&mut self, asked: usize) {
+        for error in &mut self.0 {
+            if error.out_of_time && !error.about.is_empty() {
+                let hit = error.about.len();
+                error.message = format!("{}; {hit} of {asked} lookups did not finish", error.message).into();
+            }
+            if error.about.len() >= asked {
+                error.about.clear();
+            }
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many different ones there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The errors in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Error> {
+        self.0.iter()
+    }
+}
+
+impl From<Error> for Errors {
+    fn from(error: Error) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl IntoIterator for Errors {
+    type Item = Error;
+    type IntoIter = std::vec::IntoIter<Error>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl Extend<Error> for Errors {
+    fn extend<T: IntoIterator<Item = Error>>(&mut self, errors: T) {
+        errors.into_iter().for_each(|error| self.add(error));
+    }
+}
+
+impl Serialize for Errors {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}

@@ -1,0 +1,306 @@
+//! Reading what providers send when they do not keep to their own documentation.
+//!
+//! A field that is missing, `null` or of another type counts as absent; an item of a list that is not of the
+//! expected kind is passed over. So one odd value never costs the rest of an answer. Only a text that is not
+//! JSON at all fails.
+//!
+//! ```
+//! use relay_core::lenient;
+//! #[derive(serde::Deserialize)]
+//! struct Report {
+//!     #[serde(default, deserialize_with = "lenient::field")]
+//!     score: Option<f64>,
+//!     #[serde(default, deserialize_with = "lenient::list")]
+//!     names: Vec<String>,
+//!     #[serde(default, deserialize_with = "lenient::list")]
+//!     records: Vec<Record>,
+//! }
+//! #[derive(serde::Deserialize)]
+//! struct Record {
+//!     #[serde(default, deserialize_with = "lenient::field")]
+//!     value: Option<String>,
+//! }
+//! lenient::object!(Record);
+//!
+//! let report: Report =
+//!     serde_json::from_str(r#"{"score": "high", "names": ["a", 1], "records": [null, {"value": "x"}]}"#)?;
+//! assert_eq!(report.score, None);
+//! assert_eq!(report.names, ["a"]);
+//! assert_eq!(report.records[0].value.as_deref(), Some("x"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A type that takes the kinds of JSON values that suit it. Every method's default takes none.
+pub trait Wanted<'de>: Sized {
+    /// A boolean.
+    fn from_bool(_: bool) -> Option<Self> {
+        None
+    }
+
+    /// A whole number.
+    fn from_integer(_: i64) -> Option<Self> {
+        None
+    }
+
+    /// Any other number.
+    fn from_number(_: f64) -> Option<Self> {
+        None
+    }
+
+    /// A text.
+    fn from_text(_: &str) -> Option<Self> {
+        None
+    }
+
+    /// A list.
+    ///
+    /// # Errors
+    /// The text is not JSON.
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    /// An object.
+    ///
+    /// # Errors
+    /// The text is not JSON.
+    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+/// Reads a field: the wanted value, or nothing.
+///
+/// # Errors
+/// The text is not JSON.
+pub fn field<'de, D: Deserializer<'de>, T: Wanted<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    deserializer.deserialize_any(Lenient(PhantomData))
+}
+
+/// Reads a list: the items that are of the wanted kind; nothing where there is no list.
+///
+/// # Errors
+/// The text is not JSON.
+pub fn list<'de, D: Deserializer<'de>, T: Wanted<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    field(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Reads an object as a map, sorted by key: the values that are of the wanted kind; empty where there is none.
+///
+/// # Errors
+/// The text is not JSON.
+pub fn map<'de, D: Deserializer<'de>, T: Wanted<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    field(deserializer).map(Option::unwrap_or_default)
+}
+
+struct Lenient<T>(PhantomData<T>);
+
+impl<'de, T: Wanted<'de>> Visitor<'de> for Lenient<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(T::from_bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(T::from_integer(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(match i64::try_from(value) {
+            Ok(value) => T::from_integer(value),
+            Err(_) => T::from_number(value as f64),
+        })
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(T::from_number(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(T::from_text(value))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Self::Value, D::Error> {
+        field(value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        T::from_list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Self::Value, A::Error> {
+        T::from_object(object)
+    }
+}
+
+/// An element or value read leniently, for use inside lists and maps.
+struct Item<T>(Option<T>);
+
+impl<'de, T: Wanted<'de>> Deserialize<'de> for Item<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        field(deserializer).map(Self)
+    }
+}
+
+impl Wanted<'_> for bool {
+    fn from_bool(value: bool) -> Option<Self> {
+        Some(value)
+    }
+}
+
+impl Wanted<'_> for f64 {
+    fn from_integer(value: i64) -> Option<Self> {
+        Some(value as f64)
+    }
+
+    fn from_number(value: f64) -> Option<Self> {
+        Some(value)
+    }
+}
+
+impl Wanted<'_> for i64 {
+    fn from_integer(value: i64) -> Option<Self> {
+        Some(value)
+    }
+}
+
+/// Texts only; numbers are not turned into texts.
+impl Wanted<'_> for String {
+    fn from_text(value: &str) -> Option<Self> {
+        Some(value.to_owned())
+    }
+}
+
+impl<'de, T: Wanted<'de>> Wanted<'de> for Vec<T> {
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        let mut items = Self::new();
+        while let Some(Item(item)) = list.next_element()? {
+            items.extend(item);
+        }
+        Ok(Some(items))
+    }
+}
+
+impl<'de, T: Wanted<'de>> Wanted<'de> for BTreeMap<String, T> {
+    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
+        let mut map = Self::new();
+        while let Some((key, Item(value))) = object.next_entry::<String, _>()? {
+            if let Some(value) = value {
+                map.insert(key, value);
+            }
+        }
+        Ok(Some(map))
+    }
+}
+
+/// Lets structures stand in lenient fields and lists: an object is read as the structure, anything else is
+/// nothing. The structure's own fields must be lenient and optional, so that reading it cannot fail.
+#[macro_export]
+macro_rules! lenient_object {
+    ($($structure:ty),+ $(,)?) => {$(
+        impl<'de> $crate::lenient::Wanted<'de> for $structure {
+            fn from_object<A: ::serde::de::MapAccess<'de>>(object: A) -> ::std::result::Result<Option<Self>, A::Error> {
+                let object = ::serde::de::value::MapAccessDeserializer::new(object);
+                <Self as ::serde::Deserialize<'de>>::deserialize(object).map(Some)
+            }
+        }
+    )+};
+}
+
+pub use lenient_object as object;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    #[derive(serde::Deserialize, Debug, Default, PartialEq)]
+    struct Inner {
+        #[serde(default, deserialize_with = "field")]
+        name: Option<String>,
+    }
+    object!(Inner);
+
+    #[derive(serde::Deserialize, Debug, Default, PartialEq)]
+    struct Outer {
+        #[serde(default, deserialize_with = "field")]
+        score: Option<f64>,
+        #[serde(default, deserialize_with = "field")]
+        count: Option<i64>,
+        #[serde(default, deserialize_with = "field")]
+        inner: Option<Inner>,
+        #[serde(default, deserialize_with = "list")]
+        list: Vec<Inner>,
+        #[serde(default, deserialize_with = "map")]
+        map: BTreeMap<String, f64>,
+    }
+
+    fn read(value: &Value) -> Outer {
+        serde_json::from_str(&value.to_string()).expect("an object is always read")
+    }
+
+    #[test]
+    fn what_fits_is_kept_and_what_does_not_is_absent() {
+        let outer = read(&json!({
+            "score": 7, "count": 1.5, "inner": {"name": null, "more": [1]}, "unknown": {},
+            "list": [{"name": "a"}, "b", null, {"name": 3}], "map": {"x": 1, "y": "2", "z": null},
+        }));
+        assert_eq!(outer.score, Some(7.0));
+        assert_eq!(outer.count, None);
+        assert_eq!(outer.inner, Some(Inner::default()));
+        assert_eq!(outer.list, [Inner { name: Some("a".into()) }, Inner::default()]);
+        assert_eq!(outer.map, [("x".to_owned(), 1.0)].into());
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".*".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map("name|score|x", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_of_a_field_costs_the_others(
+            score in any_json(), inner in any_json(), list in any_json(), map in any_json(),
+        ) {
+            let outer = read(&json!({"score": score, "inner": inner, "list": list, "map": map, "count": 42}));
+            prop_assert_eq!(outer.count, Some(42));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What every relay shares. A relay is a small HTTP service between Cisco XDR (the *platform*) and one
+//! *provider* of threat intelligence: the platform asks about *observables* with a token that carries the
+//! user's credentials at the provider; the relay asks the provider and answers with CTIM entities.
+//!
+//! A relay's package implements [`relay::Provider`] and the traits of its capabilities, and hands a
+//! [`Relay`] to [`run`]. Everything else is here:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`relay`] | the traits, and [`Relay`] which puts a provider and its capabilities together |
+//! | [`call`] | one platform request: credentials, limit, deadline |
+//! | [`found`], [`lookup`] | what lookups yield, and how many run at once without losing each other's data |
+//! | [`provider`] | calls to the provider: pool, retries, rate limits, cache, access tokens |
+//! | [`lenient`] | reading provider answers that do not keep to their documentation |
+//! | [`escape`] | values of observables in URLs and query languages |
+//! | [`observable`] | reading request bodies |
+//! | [`ctim`] | the entities of the answer |
+//! | [`error`] | what the user is told when something fails |
+//! | [`auth`] | tokens and claims |
+//! | [`settings`] | settings from file and environment |
+//! | [`server`] | listeners and endpoints, the only code that knows actix |
+//! | [`telemetry`] | logs and metrics |
+//! | `testing` | for tests: a relay on a free port, and the check of answers against CTIM |
+//!
+//! It knows no provider: nothing here names one.
+
+pub mod auth;
+pub mod call;
+pub mod ctim;
+pub mod endpoint;
+mod engine;
+mod envelope;
+pub mod error;
+pub mod escape;
+pub mod found;
+pub mod lenient;
+pub mod lookup;
+pub mod observable;
+pub mod provider;
+pub mod relay;
+mod run;
+pub mod server;
+mod service;
+pub mod settings;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use relay::Relay;
+pub use run::run;

@@ -1,0 +1,110 @@
+//! What a provider answered, read within bounds.
+
+use bytes::{Bytes, BytesMut};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use super::failure::Failure;
+use crate::error::shortened;
+use crate::lenient::{self, Wanted};
+
+/// A successful answer (2xx). Cheap to clone: the body is shared.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    /// The HTTP status, 200 to 299.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// A header's value where it is readable text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All values of a header that may come several times.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body read as JSON of a type.
+    ///
+    /// # Errors
+    /// [`Failure::Unreadable`] where it is not JSON or not of that type.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(not_json)
+    }
+}
+
+impl Answer {
+    /// The body read leniently as a JSON object ([`crate::lenient`]).
+    ///
+    /// # Errors
+    /// [`Failure::Unreadable`] where it is not JSON, or JSON but no object.
+    pub fn object<'a, T: Wanted<'a>>(&'a self) -> Result<T, Failure> {
+        let mut json = serde_json::Deserializer::from_slice(&self.body);
+        lenient::field(&mut json)
+            .and_then(|object| json.end().map(|()| object))
+            .map_err(not_json)?
+            .ok_or_else(|| Failure::Unreadable("its answer is not a JSON object".to_owned()))
+    }
+
+    /// Whether the body is `{}`, by which some providers say that they know nothing.
+    pub fn is_empty_object(&self) -> bool {
+        self.body.len() < 64 && self.body.iter().filter(|byte| !byte.is_ascii_whitespace()).eq(b"{}")
+    }
+}
+
+fn not_json(error: serde_json::Error) -> Failure {
+    Failure::Unreadable(if error.is_data() {
+        format!("its answer is not of the expected form: {}", shortened(&error.to_string(), 200))
+    } else {
+        format!("its answer is not JSON (line {}, column {})", error.line(), error.column())
+    })
+}
+
+/// Why a body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// It is larger than the bound.
+    #[error("its answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The connection broke.
+    #[error("{}", super::describe(.0))]
+    Broken(#[from] reqwest::Error),
+}
+
+/// The body, never more than `most` bytes of it, whatever the headers claim.
+pub(crate) async fn read_capped(mut response: reqwest::Response, most: usize) -> Result<Bytes, ReadError> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > most as u64 {
+        return Err(ReadError::TooLarge(most));
+    }
+    let Some(first) = response.chunk().await? else { return Ok(Bytes::new()) };
+    let Some(second) = response.chunk().await? else { return capped(first, most) };
+    let mut body = BytesMut::with_capacity((announced as usize).max(first.len() + second.len()));
+    body.extend_from_slice(&first);
+    body.extend_from_slice(&second);
+    while body.len() <= most {
+        match response.chunk().await? {
+            Some(chunk) => body.extend_from_slice(&chunk),
+            None => return Ok(body.freeze()),
+        }
+    }
+    Err(ReadError::TooLarge(most))
+}
+
+fn capped(body: Bytes, most: usize) -> Result<Bytes, ReadError> {
+    if body.len() > most { Err(ReadError::TooLarge(most)) } else { Ok(body) }
+}

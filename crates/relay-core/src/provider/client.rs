@@ -1,0 +1,302 @@
+//! Makes the calls that relays describe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, sleep, timeout_at};
+use url::Url;
+
+use super::answer::{Answer, ReadError, read_capped};
+use super::cache::{AnswerCache, CacheKey};
+use super::failure::{Failure, REJECTION_BYTES, Rejection};
+use super::limit::{Bucket, Limits};
+use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
+use super::request::{Auth, Request};
+use super::retry::{self, Retry};
+use crate::call::Scope;
+use crate::settings::Settings;
+use crate::telemetry::Metrics;
+
+/// The way to the provider, shared by all requests of a relay. Cheap to clone.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    cache: AnswerCache,
+    limits: Limits,
+    tokens: Tokens,
+    metrics: Arc<Metrics>,
+    read_timeout: Duration,
+    retries: u32,
+    max_answer: usize,
+}
+
+impl Client {
+    pub(crate) fn new(http: reqwest::Client, settings: &Settings, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner {
+            http,
+            cache: AnswerCache::new(settings.cache_ttl, settings.cache_entries),
+            limits: Limits::new(),
+            tokens: Tokens::new(),
+            metrics,
+            read_timeout: settings.provider.read_timeout,
+            retries: settings.provider.retries,
+            max_answer: settings.provider.max_answer,
+        }))
+    }
+
+    /// A call that reads. `name` is its name in metrics and logs, one of a few fixed ones.
+    pub fn get(&self, name: &'static str, url: Url) -> Request<'_> {
+        Request::new(self, name, Method::GET, url)
+    }
+
+    /// A call that may change something, unless [`Request::repeatable`] says otherwise.
+    pub fn post(&self, name: &'static str, url: Url) -> Request<'_> {
+        Request::new(self, name, Method::POST, url)
+    }
+
+    /// A call that deletes something.
+    pub fn delete(&self, name: &'static str, url: Url) -> Request<'_> {
+        Request::new(self, name, Method::DELETE, url)
+    }
+
+    pub(super) async fn send(&self, mut request: Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
+        if let Some(failure) = request.broken.take() {
+            return Err(failure);
+        }
+        // Whatever it waits for, a call ends with its request.
+        let outcome = timeout_at(scope.deadline(), async {
+            if request.cached {
+                self.shared(&request, scope).await
+            } else {
+                self.tries(&request, scope).await
+            }
+        });
+        outcome.await.unwrap_or_else(|_| Err(Failure::Deadline(scope.out_of_time())))
+    }
+
+    /// Through the cache.
+    async fn shared(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
+        let key = CacheKey {
+            credential: scope.credential(),
+            method: request.method.clone(),
+            url: request.url.as_str().to_owned(),
+            body: request.body.clone(),
+        };
+        if let Some(answer) = self.0.cache.get(&key).await {
+            self.0.metrics.cache(true);
+            return Ok(answer);
+        }
+        self.0.metrics.cache(false);
+        loop {
+            let outcome = self.0.cache.share(key.clone(), self.tries(request, scope)).await;
+            // The call may have been another request's, which ended for reasons that are not ours.
+            match outcome {
+                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
+                Err(Failure::Stopped(_)) if scope.stopped(request.kind).is_none() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// As many tries as the rules allow.
+    async fn tries(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
+        let mut tried = 0;
+        let mut token_renewed = false;
+        loop {
+            let failure = match self.attempt(request, scope).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if let (Auth::Token(source), Some(401), false) = (&request.auth, failure.status(), token_renewed)
+            {
+                self.0.tokens.0.invalidate(&TokenKey::new(scope.credential(), source)).await;
+                token_renewed = true;
+                continue;
+            }
+            let Some(pause) = self.pause(request, &failure, tried) else { return Err(failure) };
+            if tried >= self.0.retries || pause >= scope.time_left() {
+                return Err(failure);
+            }
+            self.0.metrics.retry(request.name);
+            sleep(pause).await;
+            tried += 1;
+        }
+    }
+
+    /// The pause before another try, if there may be one.
+    fn pause(&self, request: &Request<'_>, failure: &Failure, tried: u32) -> Option<Duration> {
+        let usual = || retry::pause(tried, retry::fraction());
+        match failure {
+            Failure::Rejected(rejection) if request.repeatable => {
+                let rule = match request.retry_rule {
+                    Some(rule) => rule(rejection),
+                    None => StatusCode::from_u16(rejection.status).map_or(Retry::No, retry::by_status),
+                };
+                match rule {
+                    Retry::No => None,
+                    Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
+                    Retry::After(pause) => Some(rejection.retry_after.unwrap_or(pause)),
+                }
+            }
+            Failure::Connection(_) if request.repeatable => Some(usual()),
+            _ => None,
+        }
+    }
+
+    /// One try.
+    async fn attempt(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
+        stopped(request, scope)?;
+        let token = match &request.auth {
+            Auth::Token(source) => Some(self.token(source, scope).await?.secret),
+            _ => None,
+        };
+        let _place = scope.permits().acquire().await;
+        let bucket = request.rate.map(|rate| self.0.limits.bucket(scope.credential(), rate));
+        if let Some(bucket) = &bucket {
+            let wait =
+                bucket.reserve(scope.time_left()).ok_or_else(|| Failure::Deadline(scope.out_of_time()))?;
+            if !wait.is_zero() {
+                self.0.metrics.rate_wait(request.name);
+                sleep(wait).await;
+            }
+        }
+        stopped(request, scope)?;
+        scope.count_provider_call();
+        let started = Instant::now();
+        let outcome = self.exchange(request, token, bucket.as_deref()).await;
+        let label = outcome.as_ref().map_or_else(Failure::label, |_| "ok");
+        self.0.metrics.provider_call(request.name, label, started.elapsed());
+        log::debug!(call = request.name, outcome = label, ms = started.elapsed().as_millis() as u64; "provider call");
+        outcome
+    }
+
+    /// Sends and receives, within the time for one call.
+    async fn exchange(
+        &self,
+        request: &Request<'_>,
+        token: Option<SecretString>,
+        bucket: Option<&Bucket>,
+    ) -> Result<Answer, Failure> {
+        let mut builder = self.0.http.request(request.method.clone(), request.url.clone());
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
+        }
+        builder = authorized(builder, &request.auth, token)?;
+        let limit = request.timeout.unwrap_or(self.0.read_timeout);
+        let read = |headers: &reqwest::header::HeaderMap| {
+            let (Some(bucket), Some(read)) = (bucket, request.read_rate) else { return };
+            let hint = read(headers);
+            hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
+            hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
+        };
+        timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
+            .await
+            .unwrap_or(Err(Failure::Timeout(limit)))
+    }
+
+    /// An access token, from the cache or the login service; one fetch at a time for all who wait.
+    async fn token(&self, source: &TokenSource, scope: &Scope) -> Result<Token, Failure> {
+        let key = TokenKey::new(scope.credential(), source);
+        loop {
+            let outcome = self.0.tokens.0.try_get_with(key.clone(), self.login(source, scope)).await;
+            match outcome.map_err(|failure| (*failure).clone()) {
+                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Asks the login service, with the same patience as any call that may be repeated.
+    async fn login(&self, source: &TokenSource, scope: &Scope) -> Result<Token, Failure> {
+        let request = Request::new(self, "login", Method::POST, source.url.clone()).repeatable();
+        let mut tried = 0;
+        let outcome = loop {
+            let builder = self
+                .0
+                .http
+                .post(source.url.clone())
+                .header("accept", "application/json")
+                .form(&oauth::form(source));
+            scope.count_provider_call();
+            let limit = self.0.read_timeout;
+            let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, |_| ()))
+                .await
+                .unwrap_or(Err(Failure::Timeout(limit)));
+            let Err(failure) = &outcome else { break outcome };
+            let Some(pause) = self.pause(&request, failure, tried) else { break outcome };
+            if tried >= self.0.retries || pause >= scope.time_left() {
+                break outcome;
+            }
+            sleep(pause).await;
+            tried += 1;
+        };
+        let token = outcome
+            .map_err(|failure| oauth::refusal(failure, source))
+            .and_then(|answer| oauth::read(&answer));
+        self.0.metrics.token_fetch(token.is_ok());
+        token
+    }
+}
+
+impl Inner {
+    async fn exchange(
+        &self,
+        builder: RequestBuilder,
+        seen: impl Fn(&reqwest::header::HeaderMap),
+    ) -> Result<Answer, Failure> {
+        let mut response = builder.send().await.map_err(|error| Failure::of_transport(&error))?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        seen(&headers);
+        if status.is_success() {
+            let body = read_capped(response, self.max_answer).await.map_err(|error| match error {
+                ReadError::Broken(error) => Failure::of_transport(&error),
+                too_large @ ReadError::TooLarge(_) => Failure::Unreadable(too_large.to_string()),
+            })?;
+            return Ok(Answer { status, headers, body });
+        }
+        let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
+        // The body only adds words to the message: what cannot be read of it is left out.
+        let body = read_capped(response, REJECTION_BYTES).await.unwrap_or_default();
+        Err(Failure::Rejected(Rejection { status: status.as_u16(), body, retry_after }))
+    }
+}
+
+fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
+    scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
+}
+
+/// Adds the credentials, marked so that nothing prints them.
+fn authorized(
+    builder: RequestBuilder,
+    auth: &Auth,
+    token: Option<SecretString>,
+) -> Result<RequestBuilder, Failure> {
+    let sensitive = |text: &str| {
+        let mut value = HeaderValue::from_str(text)
+            .map_err(|_| Failure::Unreadable("the credentials cannot be sent in a header".to_owned()))?;
+        value.set_sensitive(true);
+        Ok::<_, Failure>(value)
+    };
+    Ok(match (auth, token) {
+        (Auth::None, _) => builder,
+        (Auth::Basic { user, password }, _) => {
+            builder.basic_auth(user.expose_secret(), Some(password.expose_secret()))
+        }
+        (Auth::Header { name, prefix, value }, _) => {
+            builder.header(name, sensitive(&format!("{prefix}{}", value.expose_secret()))?)
+        }
+        (Auth::Token(_), Some(token)) => {
+            builder.header(AUTHORIZATION, sensitive(&format!("Bearer {}", token.expose_secret()))?)
+        }
+        (Auth::Token(_), None) => builder,
+    })
+}

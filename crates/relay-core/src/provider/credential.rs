@@ -1,0 +1,34 @@
+//! A stand-in for credentials in caches and limits, from which they cannot be recovered.
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+
+use crate::settings::SettingsError;
+
+/// A keyed hash of a tenant's credentials. Equal credentials have equal keys within one process only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialKey([u8; 16]);
+
+/// Makes [`CredentialKey`]s with a key that is drawn at start and never leaves the process.
+pub(crate) struct CredentialHasher(hmac::Key);
+
+impl CredentialHasher {
+    pub(crate) fn new() -> Result<Self, SettingsError> {
+        hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .map(Self)
+            .map_err(|_| SettingsError::value("workers", "the system gives no random numbers"))
+    }
+
+    /// The key of credentials that consist of these parts.
+    pub(crate) fn key<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> CredentialKey {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            // The length keeps ("ab", "c") and ("a", "bc") apart.
+            context.update(&part.len().to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut key = [0; 16];
+        key.copy_from_slice(&context.sign().as_ref()[..16]);
+        CredentialKey(key)
+    }
+}

@@ -1,0 +1,174 @@
+//! Why a provider call gave no answer, and what the user is told by default.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::oauth::LoginRejection;
+use super::tls;
+use crate::error::{Code, Error, shortened};
+
+/// Why a call gave no usable answer.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The provider answered with a status other than 2xx, after the retries.
+    Rejected(Rejection),
+    /// The login service refused the credentials.
+    Login(LoginRejection),
+    /// A successful answer that cannot be read; the text completes "the provider …: ".
+    Unreadable(String),
+    /// The provider's certificate is not accepted; the text is the reason.
+    Certificate(String),
+    /// No connection, or it broke; the text says what happened.
+    Connection(String),
+    /// The provider gave no answer within the time for one call.
+    Timeout(Duration),
+    /// The request's deadline came; the error says so.
+    Deadline(Error),
+    /// An earlier failure stopped calls of this kind; the error is that failure's.
+    Stopped(Error),
+}
+
+/// An answer with a status other than 2xx.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// The HTTP status.
+    pub status: u16,
+    /// The beginning of the body, which may be of any form or empty.
+    pub body: Bytes,
+    /// How long the provider asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// How much of a rejection's body is kept.
+pub(super) const REJECTION_BYTES: usize = 64 * 1024;
+/// How much of a provider's own words an error repeats, in characters.
+const WORDS: usize = 500;
+
+impl Rejection {
+    /// The text at the first of these JSON pointers that holds one, trimmed and bounded.
+    pub fn text_at(&self, pointers: &[&str]) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        pointers.iter().find_map(|pointer| words(body.pointer(pointer)?.as_str()?))
+    }
+
+    /// The whole body where it is text and not a page of markup, trimmed and bounded.
+    pub fn plain_text(&self) -> Option<String> {
+        let text = std::str::from_utf8(&self.body).ok()?;
+        words(text).filter(|text| !text.starts_with(['<', '{', '[']))
+    }
+
+    /// What the status is called, for messages without words of the provider.
+    pub fn reason(&self) -> String {
+        let reason =
+            reqwest::StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        format!("status {}{}", self.status, reason.map(|text| format!(" ({text})")).unwrap_or_default())
+    }
+}
+
+fn words(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| shortened(text, WORDS))
+}
+
+impl Failure {
+    /// The HTTP status where the provider answered with one that is not 2xx.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection.status),
+            _ => None,
+        }
+    }
+
+    /// The error for the user where a relay has nothing special to say. `provider` is the provider's name,
+    /// `words` what it says itself about a rejection.
+    pub fn to_error(&self, provider: &str, words: Option<&str>) -> Error {
+        match self {
+            Self::Rejected(rejection) => {
+                let said = words.map_or_else(|| rejection.reason(), str::to_owned);
+                rejected(rejection.status, provider, &said)
+            }
+            Self::Login(login) => login.to_error(provider),
+            Self::Unreadable(problem) => {
+                Error::fatal(Code::KEY, format!("{provider} cannot be understood: {problem}."))
+            }
+            Self::Certificate(reason) => {
+                Error::fatal(Code::UNKNOWN, format!("Unable to verify SSL certificate: {reason}"))
+            }
+            Self::Connection(problem) => {
+                Error::fatal(Code::CONNECTION, format!("No connection to {provider}: {problem}."))
+            }
+            Self::Timeout(limit) => {
+                Error::fatal(Code::TIMEOUT, format!("{provider} gave no answer within {limit:?}."))
+            }
+            Self::Deadline(error) | Self::Stopped(error) => error.clone(),
+        }
+    }
+
+    /// What the failure is called in metrics and logs; from a fixed set.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => match rejection.status {
+                401 => "status_401",
+                403 => "status_403",
+                404 => "status_404",
+                429 => "status_429",
+                400..=499 => "status_4xx",
+                500..=599 => "status_5xx",
+                _ => "status_other",
+            },
+            Self::Login(_) => "login",
+            Self::Unreadable(_) => "unreadable",
+            Self::Certificate(_) => "certificate",
+            Self::Connection(_) => "connection",
+            Self::Timeout(_) => "timeout",
+            Self::Deadline(_) => "deadline",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+}
+
+/// The table of statuses.
+fn rejected(status: u16, provider: &str, said: &str) -> Error {
+    match status {
+        400 => {
+            Error::fatal(Code::INVALID_ARGUMENT, format!("{provider} does not accept the request: {said}"))
+        }
+        401 => Error::authorization(format!("{provider} refused the credentials: {said}")),
+        403 => Error::fatal(Code::PERMISSION_DENIED, format!("{provider} does not permit the call: {said}")),
+        404 => Error::fatal(Code::NOT_FOUND, format!("{provider} has nothing at this address: {said}")),
+        429 => Error::fatal(Code::TOO_MANY_REQUESTS, format!("{provider} allows no more calls now: {said}")),
+        502..=504 => Error::fatal(Code::UNAVAILABLE, format!("{provider} is not available: {said}")),
+        _ => Error::fatal(Code::UNKNOWN, format!("{provider} failed: {said}")),
+    }
+}
+
+impl Failure {
+    /// What a transport error of the HTTP client means.
+    pub(super) fn of_transport(error: &reqwest::Error) -> Self {
+        if let Some(reason) = tls::certificate_problem(error) {
+            return Self::Certificate(reason);
+        }
+        if error.is_decode() {
+            return Self::Unreadable("its answer is not encoded as it says".to_owned());
+        }
+        Self::Connection(describe(error))
+    }
+}
+
+/// A transport error in short words: the innermost causes, without the URL, which may hold an observable.
+pub(crate) fn describe(error: &reqwest::Error) -> String {
+    let host = error.url().and_then(|url| url.host_str()).unwrap_or("the host").to_owned();
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    let mut innermost = None;
+    while let Some(current) = cause {
+        innermost = Some(current.to_string());
+        cause = current.source();
+    }
+    let kind = if error.is_connect() { "cannot be reached" } else { "broke the connection" };
+    match innermost {
+        Some(innermost) => format!("{host} {kind} ({})", shortened(&innermost, 200)),
+        None => format!("{host} {kind}"),
+    }
+}

@@ -1,0 +1,31 @@
+//! Calls to the provider. Relays describe a call ([`Request`]) and read its [`Answer`] or [`Failure`]; pool,
+//! time-outs, retries, limits, cache, tokens and metrics are done here, once.
+//!
+//! Order of one call: cache (shared by equal calls) → token → a place among the credential's calls in flight →
+//! rate limit → send → retry or fail. Nothing here knows a particular provider.
+
+mod answer;
+mod cache;
+mod client;
+mod connect;
+mod credential;
+mod failure;
+mod limit;
+mod oauth;
+mod request;
+mod retry;
+mod tls;
+
+pub use answer::Answer;
+pub use client::Client;
+pub use credential::CredentialKey;
+pub use failure::{Failure, Rejection};
+pub use limit::{Quota, Rate, RateHint, ReadRate};
+pub use oauth::{LoginRejection, TokenSource};
+pub use request::{Auth, Request, RetryRule};
+pub use retry::{Retry, retry_after};
+
+pub(crate) use answer::read_capped;
+pub(crate) use connect::http_client;
+pub(crate) use credential::CredentialHasher;
+pub(crate) use failure::describe;

@@ -1,0 +1,166 @@
+//! Access tokens by the OAuth 2 client credentials grant (RFC 6749, section 4.4): fetched once per credential,
+//! kept until shortly before they expire.
+
+use std::fmt;
+use std::time::Duration;
+
+use moka::Expiry;
+use moka::future::Cache;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::answer::Answer;
+use super::credential::CredentialKey;
+use super::failure::{Failure, Rejection};
+use crate::error::{Error, shortened};
+
+/// A token is not used in the last seconds of its life, since a call takes time and clocks differ.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Life of a token whose answer does not say it.
+const ASSUMED_LIFE: Duration = Duration::from_secs(300);
+
+/// Where a token comes from, and for whom.
+#[derive(Clone)]
+pub struct TokenSource {
+    /// The token endpoint, tenant included.
+    pub url: Url,
+    /// Identifier of the application.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// What the token is for.
+    pub scope: String,
+    /// Turns a refusal into words that tell the user what to do; by default the service's own words.
+    pub advice: fn(&LoginRejection) -> Option<String>,
+}
+
+/// Names what is asked, not the secret.
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("url", &self.url.as_str())
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The login service refused the credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRejection {
+    /// HTTP status of the refusal.
+    pub status: u16,
+    /// `error` of the answer, e.g. `invalid_client`.
+    pub error: Option<String>,
+    /// First line of `error_description`.
+    pub description: Option<String>,
+    /// Words for the user, where the token source knows any.
+    pub advice: Option<String>,
+}
+
+impl LoginRejection {
+    fn new(rejection: &Rejection, advice: fn(&Self) -> Option<String>) -> Self {
+        let mut login = Self {
+            status: rejection.status,
+            error: rejection.text_at(&["/error"]),
+            description: rejection
+                .text_at(&["/error_description"])
+                .and_then(|text| text.lines().next().map(|line| line.trim().to_owned())),
+            advice: None,
+        };
+        login.advice = advice(&login);
+        login
+    }
+
+    pub(super) fn to_error(&self, provider: &str) -> Error {
+        let said = self.description.as_ref().or(self.error.as_ref());
+        let said = said.map_or_else(|| format!("status {}", self.status), |text| shortened(text, 500));
+        match &self.advice {
+            Some(advice) => Error::authorization(format!("{advice} ({provider} says: {said})")),
+            None => Error::authorization(format!(
+                "the login service of {provider} refused the credentials: {said}"
+            )),
+        }
+    }
+}
+
+/// A fetched token.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) secret: SecretString,
+    life: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct TokenKey {
+    credential: CredentialKey,
+    url: String,
+    scope: String,
+}
+
+impl TokenKey {
+    pub(super) fn new(credential: CredentialKey, source: &TokenSource) -> Self {
+        Self { credential, url: source.url.as_str().to_owned(), scope: source.scope.clone() }
+    }
+}
+
+/// Tokens by credential, login URL and scope.
+pub(super) struct Tokens(pub(super) Cache<TokenKey, Token>);
+
+struct ByLife;
+
+impl Expiry<TokenKey, Token> for ByLife {
+    fn expire_after_create(&self, _: &TokenKey, token: &Token, _: std::time::Instant) -> Option<Duration> {
+        Some(token.life.saturating_sub(MARGIN))
+    }
+}
+
+impl Tokens {
+    pub(super) fn new() -> Self {
+        Self(Cache::builder().max_capacity(10_000).expire_after(ByLife).build())
+    }
+}
+
+/// The answer of a token endpoint. Only the token itself is certain to be there.
+#[derive(Deserialize)]
+struct Granted {
+    access_token: SecretString,
+    #[serde(default)]
+    expires_in: Value,
+}
+
+/// The form that asks for a token.
+pub(super) fn form(source: &TokenSource) -> [(&'static str, &str); 4] {
+    [
+        ("client_id", &source.client_id),
+        ("client_secret", source.client_secret.expose_secret()),
+        ("grant_type", "client_credentials"),
+        ("scope", &source.scope),
+    ]
+}
+
+/// Reads the answer of a token endpoint. The body holds a secret, so a failure says nothing of it.
+pub(super) fn read(answer: &Answer) -> Result<Token, Failure> {
+    let granted: Granted = serde_json::from_slice(answer.body())
+        .map_err(|_| Failure::Unreadable("the login service's answer holds no access token".to_owned()))?;
+    let seconds = match &granted.expires_in {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let life = seconds
+        .filter(|seconds| *seconds >= 0.0)
+        .map(|seconds| Duration::from_secs_f64(seconds.min(86_400.0)));
+    Ok(Token { secret: granted.access_token, life: life.unwrap_or(ASSUMED_LIFE) })
+}
+
+/// A refusal of the login service is one of the credentials; overload and faults are not.
+pub(super) fn refusal(failure: Failure, source: &TokenSource) -> Failure {
+    match failure {
+        Failure::Rejected(rejection) if (400..500).contains(&rejection.status) && rejection.status != 429 => {
+            Failure::Login(LoginRejection::new(&rejection, source.advice))
+        }
+        other => other,
+    }
+}

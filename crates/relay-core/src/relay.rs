@@ -1,0 +1,349 @@
+//! What a relay is to this crate: a [`Module`] that describes it, a [`Provider`], and one trait per capability.
+//!
+//! [`Relay::of`] puts them together. An endpoint is served, documented and counted because its capability is
+//! there, and a capability that is not implemented does not compile: `Relay::of::<P>().observe()` needs
+//! `P: Observe`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+
+use crate::auth::{ClaimError, Claims};
+use crate::call::Call;
+use crate::ctim::ObservableType;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Errors};
+use crate::found::Found;
+use crate::lookup;
+use crate::observable::{Observable, Trigger, TypeCase};
+use crate::provider::Client;
+use crate::service::{Served, Service};
+use crate::settings::{ProviderSettings, Setting, SettingsError};
+
+/// The constants of a relay: names, what it understands, what users configure.
+#[derive(Debug)]
+pub struct Module {
+    /// Short name: part of entity ids, label of metrics, folder of fixtures.
+    pub name: &'static str,
+    /// Name of the package and the program.
+    pub package: &'static str,
+    /// Version of the package.
+    pub version: &'static str,
+    /// The provider as users know it; the `source` of its entities.
+    pub title: &'static str,
+    /// One sentence that says what the relay is for.
+    pub summary: &'static str,
+    /// Product token and version for the `User-Agent` header, where the provider prescribes a form.
+    pub user_agent: Option<&'static str>,
+    /// Types of observables that it looks up or links; others are skipped silently.
+    pub observables: &'static [ObservableType],
+    /// Whether the case of an observable's type matters.
+    pub type_case: TypeCase,
+    /// Which of two faults in one request is told.
+    pub order: CheckOrder,
+    /// What the token carries for the relay.
+    pub claims: &'static [Claim],
+    /// The settings that only this relay has, all under `provider.`.
+    pub settings: &'static [Setting],
+}
+
+/// Which of two faults in one request is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckOrder {
+    /// The token's.
+    TokenFirst,
+    /// The body's.
+    BodyFirst,
+}
+
+/// A claim that the relay reads from the token. The platform's form calls it `custom_<name>`.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Name in the token.
+    pub name: &'static str,
+    /// What it is called in forms and prompts.
+    pub label: &'static str,
+    /// Whether the relay cannot do without.
+    pub required: bool,
+    /// Whether it must not be shown while it is typed.
+    pub secret: bool,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// The claim that every relay reads: how many entities per observable.
+pub const ENTITIES_LIMIT: Claim = Claim {
+    name: "CTR_ENTITIES_LIMIT",
+    label: "Entities Limit",
+    required: false,
+    secret: false,
+    help: "most entities of a kind per observable, 1 to 1000; default 100",
+};
+
+impl Module {
+    /// Value of the `User-Agent` header.
+    pub fn user_agent(&self) -> String {
+        match self.user_agent {
+            Some(text) => text.to_owned(),
+            None => format!("{}/{} (+{})", self.package, self.version, env!("CARGO_PKG_REPOSITORY")),
+        }
+    }
+}
+
+/// What a token must carry to call a provider.
+pub trait Credentials: Sized + Send + Sync + 'static {
+    /// Reads them from the claims of a verified token.
+    ///
+    /// # Errors
+    /// A claim is missing or unusable; the message names it and never repeats its value.
+    fn from_claims(claims: &Claims) -> Result<Self, ClaimError>;
+
+    /// What tells one tenant from another. It is only hashed: caches and limits are kept by that hash.
+    fn parts(&self) -> Vec<&str>;
+}
+
+/// A provider that a relay asks.
+pub trait Provider: Sized + Send + Sync + 'static {
+    /// Names, kinds, claims, settings.
+    const MODULE: Module;
+
+    /// What the token carries.
+    type Credentials: Credentials;
+
+    /// Reads the settings once. No I/O.
+    ///
+    /// # Errors
+    /// A setting is not usable.
+    fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError>;
+
+    /// A real authenticated call that shows whether address and credentials are right.
+    fn health(&self, call: &Call<Self>) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// `/observe/observables`: what the provider knows of observables.
+pub trait Observe: Provider {
+    /// Looks one observable up.
+    fn observe(&self, call: &Call<Self>, about: &Observable) -> impl Future<Output = Found> + Send;
+
+    /// Looks all observables of a request up. By default each by itself and all at once; a relay whose lookups
+    /// share work does that here.
+    fn observe_all(&self, call: &Call<Self>, about: &[Observable]) -> impl Future<Output = Found> + Send {
+        async move { lookup::each(call.scope(), about, |one| self.observe(call, one)).await }
+    }
+}
+
+/// `/deliberate/observables`: the provider's verdicts.
+pub trait Deliberate: Provider {
+    /// The verdict on one observable.
+    fn deliberate(&self, call: &Call<Self>, about: &Observable) -> impl Future<Output = Found> + Send;
+}
+
+/// `/refer/observables`: links into the provider's console. No token, no call.
+pub trait Refer: Provider {
+    /// The links for one observable.
+    fn refer(&self, about: &Observable) -> Vec<Link>;
+}
+
+/// `/respond/observables` and `/respond/trigger`: actions at the provider.
+pub trait Respond: Provider {
+    /// The actions that can be triggered now for one observable.
+    fn actions(&self, call: &Call<Self>, about: &Observable) -> impl Future<Output = Offered> + Send;
+
+    /// Carries an action out. Never repeated after it may have arrived.
+    fn trigger(&self, call: &Call<Self>, trigger: &Trigger)
+    -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A link into the provider's console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Link {
+    /// The same for the same link, always.
+    pub id: String,
+    /// What the link is called.
+    pub title: String,
+    /// What it leads to.
+    pub description: String,
+    /// Where it leads.
+    pub url: String,
+    /// What it is grouped under.
+    pub categories: Vec<Cow<'static, str>>,
+}
+
+/// An action that the user may trigger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Action {
+    /// What the platform sends back as `action-id`.
+    pub id: String,
+    /// What the action is called.
+    pub title: String,
+    /// What it does.
+    pub description: String,
+    /// What it is grouped under.
+    pub categories: Vec<Cow<'static, str>>,
+    /// What the platform sends back with the action.
+    pub query_params: BTreeMap<String, String>,
+}
+
+/// The actions found for observables, and the failures met.
+#[derive(Debug, Default)]
+pub struct Offered {
+    /// The actions.
+    pub actions: Vec<Action>,
+    /// What failed.
+    pub errors: Errors,
+}
+
+/// A relay ready to be run: its description and how to start it, whatever its provider's type.
+pub struct Relay {
+    module: &'static Module,
+    endpoints: Vec<Endpoint>,
+    start: StartFn,
+}
+
+type StartFn =
+    Box<dyn Fn(&ProviderSettings, Client) -> Result<Arc<dyn Service>, SettingsError> + Send + Sync>;
+
+impl Relay {
+    /// Begins a relay of a provider; it serves `/health` and what the builder's other methods add.
+    pub fn of<P: Provider>() -> RelayBuilder<P> {
+        RelayBuilder { capabilities: Capabilities::none() }
+    }
+
+    /// The constants of the relay.
+    pub fn module(&self) -> &'static Module {
+        self.module
+    }
+
+    /// The platform endpoints that it serves.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    pub(crate) fn start(
+        &self,
+        settings: &ProviderSettings,
+        client: Client,
+    ) -> Result<Arc<dyn Service>, SettingsError> {
+        (self.start)(settings, client)
+    }
+}
+
+/// Puts a [`Relay`] together; each method needs its capability.
+pub struct RelayBuilder<P: Provider> {
+    capabilities: Capabilities<P>,
+}
+
+pub(crate) type FoundFn<P> = for<'a> fn(&'a P, &'a Call<P>, &'a [Observable]) -> BoxFuture<'a, Found>;
+pub(crate) type ReferFn<P> = fn(&P, &Observable) -> Vec<Link>;
+pub(crate) type ActionsFn<P> = for<'a> fn(&'a P, &'a Call<P>, &'a [Observable]) -> BoxFuture<'a, Offered>;
+pub(crate) type TriggerFn<P> =
+    for<'a> fn(&'a P, &'a Call<P>, &'a Trigger) -> BoxFuture<'a, Result<(), Error>>;
+
+/// What a provider can do, as functions; what is not there cannot be called.
+pub(crate) struct Capabilities<P: Provider> {
+    pub(crate) observe: Option<FoundFn<P>>,
+    pub(crate) deliberate: Option<FoundFn<P>>,
+    pub(crate) refer: Option<ReferFn<P>>,
+    pub(crate) respond: Option<(ActionsFn<P>, TriggerFn<P>)>,
+}
+
+impl<P: Provider> Capabilities<P> {
+    fn none() -> Self {
+        Self { observe: None, deliberate: None, refer: None, respond: None }
+    }
+}
+
+impl<P: Provider> Clone for Capabilities<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Provider> Copy for Capabilities<P> {}
+
+impl<P: Provider> RelayBuilder<P> {
+    /// Serves `/observe/observables`.
+    #[must_use]
+    pub fn observe(mut self) -> Self
+    where
+        P: Observe,
+    {
+        self.capabilities.observe = Some(|provider, call, about| Box::pin(provider.observe_all(call, about)));
+        self
+    }
+
+    /// Serves `/deliberate/observables`.
+    #[must_use]
+    pub fn deliberate(mut self) -> Self
+    where
+        P: Deliberate,
+    {
+        self.capabilities.deliberate = Some(|provider, call, about| {
+            Box::pin(lookup::each(call.scope(), about, |one| provider.deliberate(call, one)))
+        });
+        self
+    }
+
+    /// Serves `/refer/observables`.
+    #[must_use]
+    pub fn refer(mut self) -> Self
+    where
+        P: Refer,
+    {
+        self.capabilities.refer = Some(P::refer);
+        self
+    }
+
+    /// Serves `/respond/observables` and `/respond/trigger`.
+    #[must_use]
+    pub fn respond(mut self) -> Self
+    where
+        P: Respond,
+    {
+        self.capabilities.respond = Some((
+            |provider, call, about| {
+                Box::pin(async move {
+                    let each = lookup::gather(call.scope(), about, |one| provider.actions(call, one)).await;
+                    let mut all = Offered::default();
+                    for (observable, offered) in about.iter().zip(each) {
+                        let offered = offered.unwrap_or_else(|| Offered {
+                            errors: call.out_of_time().into(),
+                            ..Offered::default()
+                        });
+                        all.actions.extend(offered.actions);
+                        all.errors.add_lookup(offered.errors, observable);
+                    }
+                    all
+                })
+            },
+            |provider, call, trigger| Box::pin(provider.trigger(call, trigger)),
+        ));
+        self
+    }
+
+    /// The relay.
+    pub fn build(self) -> Relay {
+        let Self { capabilities } = self;
+        let served = [
+            (true, Endpoint::Health),
+            (capabilities.observe.is_some(), Endpoint::Observe),
+            (capabilities.deliberate.is_some(), Endpoint::Deliberate),
+            (capabilities.refer.is_some(), Endpoint::Refer),
+            (capabilities.respond.is_some(), Endpoint::Respond),
+            (capabilities.respond.is_some(), Endpoint::Trigger),
+        ];
+        Relay {
+            module: const { &P::MODULE },
+            endpoints: served.into_iter().filter_map(|(there, endpoint)| there.then_some(endpoint)).collect(),
+            start: Box::new(move |settings, client| {
+                let provider = Arc::new(P::start(settings, client)?);
+                Ok(Arc::new(Served { provider, capabilities }) as Arc<dyn Service>)
+            }),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The whole `main` of a relay: its flags, settings, logger, listeners and orderly end.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::relay::{Module, Relay};
+use crate::server;
+use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings};
+use crate::telemetry;
+
+/// Runs a relay until SIGTERM or SIGINT, or does what its one argument says: `--help`, `--version`,
+/// `healthcheck`.
+///
+/// # Errors
+/// The relay does not start; the message names the setting that is wrong.
+pub fn run(relay: Relay) -> anyhow::Result<ExitCode> {
+    let module = relay.module();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => serve(&relay).map(|()| ExitCode::SUCCESS),
+        ["--version" | "-V"] => print(&format!("{} {}\n", module.package, module.version)),
+        ["--help" | "-h" | "help"] => print(&help(module)),
+        ["healthcheck"] => healthcheck(module),
+        other => {
+            bail!("unknown arguments: {}; `{} --help` lists what there is", other.join(" "), module.package)
+        }
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    std::io::stdout().write_all(text.as_bytes()).context("standard output is closed")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn help(module: &'static Module) -> String {
+    let row = |setting: &Setting| {
+        let default =
+            if setting.default.is_empty() { String::new() } else { format!(" [{}]", setting.default) };
+        format!("  {:<36} {}{default}\n", setting.variable(), setting.help)
+    };
+    let settings: String = SETTINGS.iter().chain(module.settings).map(row).collect();
+    let package = module.package;
+    format!(
+        "{package} {version}\n{summary}\n\n\
+         Usage:\n  {package}               serve until SIGTERM or SIGINT\n  {package} healthcheck   ask the running relay's /livez; for containers\n  \
+         {package} --version\n\n\
+         Settings, from the environment or the TOML file that RELAY_CONFIG names:\n{settings}\n\
+         SECRET_KEY and CTR_ENTITIES_LIMIT are read where RELAY_AUTH__SECRET_KEY and RELAY_ENTITIES_LIMIT are not set.\n\
+         HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE hold for calls to the provider.\n",
+        version = module.version,
+        summary = module.summary,
+    )
+}
+
+fn serve(relay: &Relay) -> anyhow::Result<()> {
+    let Loaded { settings, warnings } = Settings::load(relay.module(), Environment::of_process())?;
+    telemetry::log::install(&settings).context("the logger is installed already")?;
+    warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.workers)
+        .thread_name("lookup")
+        .enable_all()
+        .build()
+        .context("no runtime")?;
+    runtime.block_on(async {
+        let module = relay.module();
+        let running = server::start(relay, &settings)?;
+        running.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+        log::info!(
+            "{} {} serves {} on {}, probes and metrics on {}, accepts tokens: {}",
+            module.package,
+            module.version,
+            module.title,
+            running.address,
+            running.admin_address.map_or_else(|| "no port".to_owned(), |address| address.to_string()),
+            running.auth_modes,
+        );
+        let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        log::info!("stopping: running requests may finish");
+        running.stop().await;
+        log::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Asks the running relay of this container whether it lives; the exit code says so.
+fn healthcheck(module: &'static Module) -> anyhow::Result<ExitCode> {
+    let Loaded { settings, .. } = Settings::load(module, Environment::of_process())?;
+    let (address, path) = match settings.admin_listen {
+        Some(admin) => (admin, "/livez"),
+        None => (settings.listen, "/version"),
+    };
+    let address = reachable(address);
+    let patience = Duration::from_secs(3);
+    let mut stream = TcpStream::connect_timeout(&address, patience)
+        .with_context(|| format!("nothing answers on {address}"))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).context("no answer")?;
+    if &head != b"HTTP/1.1 200" {
+        bail!("{address}{path} does not answer with status 200");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An address that can be called, where the listener's means "any of this machine".
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}

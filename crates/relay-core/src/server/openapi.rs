@@ -1,0 +1,226 @@
+//! The OpenAPI 3.1 document of a relay: exactly the endpoints that it serves, with the entities' schemas taken
+//! from the types that are serialised.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::ctim::{Indicator, Judgement, ObservableType, Relationship, Sighting, Verdict};
+use crate::endpoint::Endpoint;
+use crate::relay::{Action, Link, Relay};
+
+/// The document of a relay.
+pub(crate) fn document(relay: &Relay) -> Value {
+    let module = relay.module();
+    let mut paths = Map::new();
+    for endpoint in relay.endpoints() {
+        paths.insert(endpoint.path().to_owned(), json!({"post": operation(*endpoint)}));
+    }
+    let version = |id: &str| {
+        json!({
+            "operationId": id,
+            "summary": "The relay's version",
+            "responses": {"200": answer(&json!({
+                "type": "object", "required": ["version"], "properties": {"version": {"type": "string"}},
+            }))},
+        })
+    };
+    paths.insert("/version".to_owned(), json!({"get": version("version"), "post": version("versionByPost")}));
+    paths.insert(
+        "/watchdog".to_owned(),
+        json!({"get": {
+            "operationId": "watchdog",
+            "summary": "Echoes the header Health-Check",
+            "parameters": [{"name": "Health-Check", "in": "header", "schema": {"type": "string"}}],
+            "responses": {"200": answer(&envelope(&json!({"type": "string"})))},
+        }}),
+    );
+    paths.insert(
+        "/openapi.json".to_owned(),
+        json!({"get": {
+            "operationId": "openapi",
+            "summary": "This document",
+            "responses": {"200": answer(&json!({"type": "object"}))},
+        }}),
+    );
+    paths.insert(
+        "/".to_owned(),
+        json!({"get": {
+            "operationId": "about",
+            "summary": "What the relay is and serves; a page for browsers",
+            "responses": {"200": answer(&json!({"type": "object"}))},
+        }}),
+    );
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": module.package,
+            "version": module.version,
+            "description": module.summary,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas(relay),
+            "securitySchemes": {"token": {
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": format!("A token of the platform with the claims {}", claims(relay)),
+            }},
+        },
+    })
+}
+
+fn claims(relay: &Relay) -> String {
+    let named = relay.module().claims.iter().map(|claim| match claim.required {
+        true => format!("{} (required)", claim.name),
+        false => claim.name.to_owned(),
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+fn operation(endpoint: Endpoint) -> Value {
+    let mut operation = json!({
+        "operationId": endpoint.name(),
+        "summary": endpoint.summary(),
+        "responses": {
+            "200": answer(&envelope(&data(endpoint))),
+            "413": answer(&json!({"$ref": "#/components/schemas/Failure"})),
+        },
+    });
+    if let Some(body) = body(endpoint) {
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": {"schema": body}}});
+    }
+    if endpoint.needs_token() {
+        operation["security"] = json!([{"token": []}]);
+    }
+    operation
+}
+
+fn body(endpoint: Endpoint) -> Option<Value> {
+    match endpoint {
+        Endpoint::Health => None,
+        Endpoint::Trigger => Some(json!({
+            "type": "object",
+            "required": ["action-id", "observable_type", "observable_value"],
+            "properties": {
+                "action-id": {"type": "string"},
+                "observable_type": {"type": "string"},
+                "observable_value": {"type": "string"},
+            },
+            "additionalProperties": {"type": "string"},
+        })),
+        _ => Some(json!({"type": "array", "items": {"$ref": "#/components/schemas/AskedObservable"}})),
+    }
+}
+
+fn data(endpoint: Endpoint) -> Value {
+    let entities = |names: &[(&str, &str)]| {
+        let lists = names.iter().map(|(list, entity)| {
+            let list_schema = json!({
+                "type": "object",
+                "required": ["count", "docs"],
+                "properties": {
+                    "count": {"type": "integer", "minimum": 1},
+                    "docs": {"type": "array", "items": {"$ref": format!("#/components/schemas/{entity}")}},
+                },
+            });
+            ((*list).to_owned(), list_schema)
+        });
+        json!({"type": "object", "properties": lists.collect::<Map<_, _>>()})
+    };
+    let status = |values: &[&str]| json!({"type": "object", "required": ["status"], "properties": {"status": {"enum": values}}});
+    let list_of =
+        |name: &str| json!({"type": "array", "items": {"$ref": format!("#/components/schemas/{name}")}});
+    match endpoint {
+        Endpoint::Health => status(&["ok"]),
+        Endpoint::Trigger => status(&["success", "failure"]),
+        Endpoint::Refer => list_of("Link"),
+        Endpoint::Respond => list_of("Action"),
+        Endpoint::Deliberate => entities(&[("verdicts", "Verdict")]),
+        Endpoint::Observe => entities(&[
+            ("verdicts", "Verdict"),
+            ("judgements", "Judgement"),
+            ("sightings", "Sighting"),
+            ("indicators", "Indicator"),
+            ("relationships", "Relationship"),
+        ]),
+    }
+}
+
+fn envelope(data: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "data": data,
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Error"}},
+        },
+    })
+}
+
+fn answer(schema: &Value) -> Value {
+    json!({"description": "The answer", "content": {"application/json": {"schema": schema}}})
+}
+
+/// Schemas of the types that this relay's answers may hold.
+fn schemas(relay: &Relay) -> Map<String, Value> {
+    let mut all: Vec<(String, RefOr<Schema>)> = Vec::new();
+    for endpoint in relay.endpoints() {
+        match endpoint {
+            Endpoint::Health | Endpoint::Trigger => {}
+            Endpoint::Refer => with_parts::<Link>(&mut all),
+            Endpoint::Respond => with_parts::<Action>(&mut all),
+            Endpoint::Deliberate => with_parts::<Verdict>(&mut all),
+            Endpoint::Observe => {
+                with_parts::<Verdict>(&mut all);
+                with_parts::<Judgement>(&mut all);
+                with_parts::<Sighting>(&mut all);
+                with_parts::<Indicator>(&mut all);
+                with_parts::<Relationship>(&mut all);
+            }
+        }
+    }
+    let mut schemas: Map<String, Value> = all
+        .into_iter()
+        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
+        .collect();
+    let types: &[ObservableType] = relay.module().observables;
+    schemas.insert(
+        "AskedObservable".to_owned(),
+        json!({
+            "type": "object",
+            "required": ["type", "value"],
+            "properties": {
+                "type": {"type": "string", "description": "Others are skipped", "examples": types},
+                "value": {"type": "string", "minLength": 1},
+            },
+        }),
+    );
+    schemas.insert(
+        "Error".to_owned(),
+        json!({
+            "type": "object",
+            "required": ["type", "code", "message"],
+            "properties": {
+                "type": {"enum": ["fatal", "error", "warning"]},
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+            },
+        }),
+    );
+    schemas.insert(
+        "Failure".to_owned(),
+        json!({
+            "type": "object",
+            "required": ["errors"],
+            "properties": {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/Error"}}},
+        }),
+    );
+    schemas
+}
+
+fn with_parts<T: ToSchema + PartialSchema>(all: &mut Vec<(String, RefOr<Schema>)>) {
+    T::schemas(all);
+    all.push((T::name().into_owned(), T::schema()));
+}

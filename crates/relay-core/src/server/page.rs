@@ -1,0 +1,132 @@
+//! What the relay says of itself on `/`: a small page for people, the same facts for programs.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::ctim::ObservableType;
+use crate::relay::{Module, Relay};
+
+/// The facts.
+#[derive(Serialize)]
+pub(super) struct About {
+    name: &'static str,
+    title: &'static str,
+    version: &'static str,
+    summary: &'static str,
+    endpoints: Vec<Row>,
+    observable_types: &'static [ObservableType],
+    claims: Vec<ClaimRow>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    token: bool,
+    summary: &'static str,
+}
+
+#[derive(Serialize)]
+struct ClaimRow {
+    name: &'static str,
+    required: bool,
+    meaning: &'static str,
+}
+
+/// The endpoints that every relay has besides those of its capabilities.
+const COMMON: [Row; 4] = [
+    Row { method: "POST", path: "/version", token: false, summary: "The relay's version; GET works too" },
+    Row { method: "GET", path: "/watchdog", token: false, summary: "Echoes the header Health-Check" },
+    Row { method: "GET", path: "/openapi.json", token: false, summary: "This interface as OpenAPI 3.1" },
+    Row { method: "GET", path: "/", token: false, summary: "This page" },
+];
+
+impl About {
+    pub(super) fn of(relay: &Relay) -> Self {
+        let module: &'static Module = relay.module();
+        let served = relay.endpoints().iter().map(|endpoint| Row {
+            method: "POST",
+            path: endpoint.path(),
+            token: endpoint.needs_token(),
+            summary: endpoint.summary(),
+        });
+        Self {
+            name: module.package,
+            title: module.title,
+            version: module.version,
+            summary: module.summary,
+            endpoints: served.chain(COMMON).collect(),
+            observable_types: module.observables,
+            claims: module
+                .claims
+                .iter()
+                .map(|claim| ClaimRow { name: claim.name, required: claim.required, meaning: claim.help })
+                .collect(),
+        }
+    }
+
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// All texts are constants of this program; they are escaped all the same.
+    pub(super) fn html(&self) -> String {
+        let mut endpoints = String::new();
+        for row in &self.endpoints {
+            let _ = write!(
+                endpoints,
+                "<tr><td><code>{} {}</code></td><td>{}</td><td>{}</td></tr>",
+                row.method,
+                row.path,
+                if row.token { "JWT" } else { "–" },
+                escaped(row.summary)
+            );
+        }
+        let mut claims = String::new();
+        for claim in &self.claims {
+            let _ = write!(
+                claims,
+                "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
+                claim.name,
+                if claim.required { "required" } else { "optional" },
+                escaped(claim.meaning)
+            );
+        }
+        let types: Vec<String> =
+            self.observable_types.iter().map(|kind| format!("<code>{kind}</code>")).collect();
+        format!(
+            r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{name} {version}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b2733; }}
+h1 {{ margin-bottom: 0; }} h1 small {{ color: #5b6b7b; font-weight: normal; }}
+table {{ border-collapse: collapse; width: 100%; }} td, th {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #dde3e9; vertical-align: top; }}
+code, pre {{ font: 14px/1.4 ui-monospace, monospace; background: #f2f5f8; border-radius: 4px; }} code {{ padding: 0 .25rem; }} pre {{ padding: .8rem; overflow-x: auto; }}
+</style></head><body>
+<h1>{name} <small>{version}</small></h1>
+<p>{summary}</p>
+<h2>Endpoints</h2>
+<table><tr><th>Endpoint</th><th>Token</th><th>What it does</th></tr>{endpoints}</table>
+<h2>Observable types</h2><p>{types}</p>
+<h2>Claims of the token</h2>
+<table><tr><th>Claim</th><th></th><th>Meaning</th></tr>{claims}</table>
+<h2>A call</h2>
+<pre>curl -s -X POST -H "Authorization: Bearer $TOKEN" \
+     -d '[{{"type": "{example}", "value": "..."}}]' \
+     http://this-host/observe/observables</pre>
+</body></html>
+"#,
+            name = escaped(self.name),
+            version = escaped(self.version),
+            summary = escaped(self.summary),
+            types = types.join(" "),
+            example = self.observable_types.first().map(ToString::to_string).unwrap_or_default(),
+        )
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

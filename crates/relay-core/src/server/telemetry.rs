@@ -1,0 +1,83 @@
+//! Around every request: its id, one log line, its metrics.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, web};
+
+use super::app::Site;
+use crate::envelope::Stats;
+use crate::error::shortened;
+use crate::telemetry::{Metrics, RequestId, with_request_id};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Keeps the gauge right however the request ends, a vanished client included.
+struct InFlight<'m> {
+    metrics: &'m Metrics,
+    endpoint: &'static str,
+    outcome: &'static str,
+    started: Instant,
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.metrics.finished(self.endpoint, self.outcome, self.started.elapsed());
+    }
+}
+
+/// What a handler says of its request.
+pub(super) struct Report {
+    pub(super) endpoint: &'static str,
+    pub(super) stats: Stats,
+}
+
+pub(super) async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = RequestId::accept(request.headers().get(&REQUEST_ID).map(HeaderValue::as_bytes));
+    let Some(site) = request.app_data::<web::Data<Site>>().cloned() else { return next.call(request).await };
+    let metrics = &site.engine.metrics;
+    metrics.started();
+    let mut in_flight = InFlight { metrics, endpoint: "other", outcome: "aborted", started: Instant::now() };
+    let instance = text_of(request.headers(), "x-module-instance-id");
+    request.extensions_mut().insert(id.clone());
+
+    with_request_id(id.clone(), async {
+        let mut response = next.call(request).await?;
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        let report = response
+            .response()
+            .extensions()
+            .get::<Report>()
+            .map(|report| (report.endpoint, report.stats.clone()));
+        let status = response.status().as_u16();
+        let (endpoint, stats) = report.unwrap_or(("other", Stats::default()));
+        in_flight.endpoint = endpoint;
+        in_flight.outcome = if status == 200 { stats.outcome.name() } else { "refused" };
+        log::info!(
+            method = response.request().method().as_str(),
+            path = shortened(response.request().path(), 200).as_str(),
+            status = status,
+            ms = in_flight.started.elapsed().as_millis() as u64,
+            observables = stats.observables,
+            entities = stats.entities.iter().map(|(_, count)| count).sum::<usize>(),
+            provider_calls = stats.provider_calls,
+            errors = stats.errors,
+            module_instance = instance.as_deref().unwrap_or("-");
+            "request"
+        );
+        Ok(response)
+    })
+    .await
+}
+
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(|text| shortened(text, 64))
+}

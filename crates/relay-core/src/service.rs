@@ -1,0 +1,104 @@
+//! The bridge between requests, which know no provider, and a relay's typed provider.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::auth::{ClaimError, Claims};
+use crate::call::{Call, Scope};
+use crate::error::Error;
+use crate::found::Found;
+use crate::observable::{Observable, Trigger};
+use crate::provider::{CredentialHasher, CredentialKey};
+use crate::relay::{Capabilities, Credentials, Link, Offered, Provider};
+
+/// A started relay.
+pub(crate) trait Service: Send + Sync {
+    /// Begins a request for the tenant whose credentials the claims carry.
+    fn open(
+        &self,
+        claims: &Claims,
+        hasher: &CredentialHasher,
+        scope: &mut dyn FnMut(CredentialKey) -> Scope,
+    ) -> Result<Box<dyn Session>, ClaimError>;
+
+    /// Links for an observable.
+    fn refer(&self, about: &Observable) -> Vec<Link>;
+}
+
+/// One request of one tenant. A call of a capability that the relay lacks finds nothing: its endpoint is not
+/// routed in the first place.
+pub(crate) trait Session: Send + Sync {
+    fn health(&self) -> BoxFuture<'_, Result<(), Error>>;
+    fn observe<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found>;
+    fn deliberate<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found>;
+    fn actions<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Offered>;
+    fn trigger<'a>(&'a self, trigger: &'a Trigger) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// A provider with what it can do.
+pub(crate) struct Served<P: Provider> {
+    pub(crate) provider: Arc<P>,
+    pub(crate) capabilities: Capabilities<P>,
+}
+
+impl<P: Provider> Service for Served<P> {
+    fn open(
+        &self,
+        claims: &Claims,
+        hasher: &CredentialHasher,
+        scope: &mut dyn FnMut(CredentialKey) -> Scope,
+    ) -> Result<Box<dyn Session>, ClaimError> {
+        let credentials = P::Credentials::from_claims(claims)?;
+        let scope = scope(hasher.key(credentials.parts()));
+        Ok(Box::new(Opened {
+            provider: Arc::clone(&self.provider),
+            capabilities: self.capabilities,
+            call: Call::new(credentials, scope),
+        }))
+    }
+
+    fn refer(&self, about: &Observable) -> Vec<Link> {
+        self.capabilities.refer.map(|refer| refer(&self.provider, about)).unwrap_or_default()
+    }
+}
+
+struct Opened<P: Provider> {
+    provider: Arc<P>,
+    capabilities: Capabilities<P>,
+    call: Call<P>,
+}
+
+impl<P: Provider> Session for Opened<P> {
+    fn health(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.provider.health(&self.call))
+    }
+
+    fn observe<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found> {
+        match self.capabilities.observe {
+            Some(observe) => observe(&self.provider, &self.call, about),
+            None => Box::pin(async { Found::nothing() }),
+        }
+    }
+
+    fn deliberate<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found> {
+        match self.capabilities.deliberate {
+            Some(deliberate) => deliberate(&self.provider, &self.call, about),
+            None => Box::pin(async { Found::nothing() }),
+        }
+    }
+
+    fn actions<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Offered> {
+        match self.capabilities.respond {
+            Some((actions, _)) => actions(&self.provider, &self.call, about),
+            None => Box::pin(async { Offered::default() }),
+        }
+    }
+
+    fn trigger<'a>(&'a self, trigger: &'a Trigger) -> BoxFuture<'a, Result<(), Error>> {
+        match self.capabilities.respond {
+            Some((_, run)) => run(&self.provider, &self.call, trigger),
+            None => Box::pin(async { Ok(()) }),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Where values come from, and what kinds of values there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Config, File, FileFormat, Value, ValueKind};
+
+use super::{SETTINGS, Setting, Settings, SettingsError, variable};
+use crate::relay::Module;
+
+/// The environment variables that settings are read from.
+#[derive(Clone, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The environment of the process. Variables that are not valid Unicode are passed over.
+    pub fn of_process() -> Self {
+        Self(
+            std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+        )
+    }
+
+    /// Given variables, for tests and for relays that run inside another program.
+    pub fn of<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self(variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+}
+
+/// Settings, and what is odd about where they come from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The typed settings.
+    pub settings: Settings,
+    /// One line for each name that no setting has: most often a typing mistake.
+    pub warnings: Vec<String>,
+}
+
+/// All values as texts, by key, with the rows that say what they mean.
+#[derive(Clone)]
+pub(super) struct Values {
+    module: &'static Module,
+    given: Arc<BTreeMap<String, String>>,
+}
+
+/// Keys only: a value may be a secret.
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.given.keys()).finish()
+    }
+}
+
+impl Values {
+    pub(super) fn load(module: &'static Module, environment: Environment) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder();
+        if let Some(path) = environment.get("RELAY_CONFIG") {
+            builder = builder.add_source(File::new(path, FileFormat::Toml));
+        }
+        let fallbacks = [("SECRET_KEY", "auth.secret_key"), ("CTR_ENTITIES_LIMIT", "entities_limit")]
+            .map(|(name, key)| (key, environment.get(name).map(str::to_owned)));
+        let variables = config::Environment::with_prefix("RELAY")
+            .prefix_separator("_")
+            .separator("__")
+            .ignore_empty(true)
+            .source(Some(environment.0));
+        let collected = builder.add_source(variables).build()?.cache;
+        let mut given = BTreeMap::new();
+        flatten("", collected, &mut given);
+        given.remove("config");
+        for (key, value) in fallbacks {
+            // The names of the original relays count only where ours are not set.
+            if let Some(value) = value {
+                given.entry(key.to_owned()).or_insert(value);
+            }
+        }
+        Ok(Self { module, given: Arc::new(given) })
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &'static Setting> {
+        SETTINGS.iter().chain(self.module.settings)
+    }
+
+    /// One line for each given name that no row has.
+    pub(super) fn unknown(&self) -> Vec<String> {
+        self.given
+            .keys()
+            .filter(|key| !self.rows().any(|row| row.key == *key))
+            .map(|key| {
+                format!("{} is not a setting of {} and is ignored", variable(key), self.module.package)
+            })
+            .collect()
+    }
+
+    /// Whether the user set it.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.given.contains_key(key)
+    }
+
+    /// The value given, else the row's default; nothing where that is empty.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        let default = || self.rows().find(|row| row.key == key).map(|row| row.default);
+        self.given
+            .get(key)
+            .map(String::as_str)
+            .or_else(default)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Comma-separated values; `off` stands for none.
+    pub(super) fn list(&self, key: &str) -> Vec<String> {
+        match self.text(key) {
+            None | Some("off") => Vec::new(),
+            Some(text) => {
+                text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+            }
+        }
+    }
+
+    fn parsed<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        kind: &str,
+    ) -> Result<T, SettingsError> {
+        let text = self.text(key).unwrap_or_default();
+        parse(text).ok_or_else(|| SettingsError::value(key, format!("`{text}` is not {kind}")))
+    }
+
+    pub(super) fn address(&self, key: &str) -> Result<SocketAddr, SettingsError> {
+        self.parsed(key, |text| text.parse().ok(), "an address with a port such as 0.0.0.0:9090")
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Result<bool, SettingsError> {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => None,
+        };
+        self.parsed(key, parse, "`true` or `false`")
+    }
+
+    pub(super) fn integer<T>(&self, key: &str, least: T, most: T) -> Result<T, SettingsError>
+    where
+        T: FromStr + PartialOrd + Copy + fmt::Display,
+    {
+        let in_range = |number: &T| *number >= least && *number <= most;
+        let kind = format!("a whole number from {least} to {most}");
+        self.parsed(key, |text| text.parse().ok().filter(in_range), &kind)
+    }
+
+    pub(super) fn duration(&self, key: &str) -> Result<Duration, SettingsError> {
+        let parse = |text: &str| {
+            let span: jiff::SignedDuration = text.parse().ok()?;
+            Duration::try_from(span).ok().filter(|duration| *duration <= Duration::from_secs(86_400))
+        };
+        self.parsed(key, parse, "a time of at most a day such as 250ms, 15s or 5m")
+    }
+
+    pub(super) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, SettingsError> {
+        let names = choices.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let parse = |text: &str| choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
+        self.parsed(key, parse, &format!("one of {names}"))
+    }
+}
+
+/// Turns nested tables into dotted keys, and lists into comma-separated texts.
+fn flatten(prefix: &str, value: Value, into: &mut BTreeMap<String, String>) {
+    match value.kind {
+        ValueKind::Table(table) => {
+            for (key, value) in table {
+                let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+                flatten(&key, value, into);
+            }
+        }
+        ValueKind::Array(items) => {
+            let items: Vec<String> = items.into_iter().filter_map(|item| item.into_string().ok()).collect();
+            into.insert(prefix.to_owned(), items.join(","));
+        }
+        ValueKind::Nil => {}
+        other => {
+            into.insert(prefix.to_owned(), other.to_string());
+        }
+    }
+}

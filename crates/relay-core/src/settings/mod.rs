@@ -1,0 +1,232 @@
+//! Settings: defaults, then an optional file, then the environment. The only room that reads the environment.
+//!
+//! Every setting is one row of [`SETTINGS`] (or of a relay's [`Module::settings`]): the parser, `--help` and
+//! the warning about unknown names all read those rows. A value that cannot be used stops the start with one
+//! line that names the setting.
+
+mod load;
+mod provider;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use load::{Environment, Loaded};
+pub use provider::ProviderSettings;
+
+use crate::relay::Module;
+use load::Values;
+
+/// One setting: its key in a file, and by [`Setting::variable`] its name in the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Dotted path, e.g. `provider.read_timeout`.
+    pub key: &'static str,
+    /// The value where nothing is set; empty for "none".
+    pub default: &'static str,
+    /// What it does, with its unit.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// A row of a settings table.
+    pub const fn new(key: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self { key, default, help }
+    }
+
+    /// The environment variable, e.g. `RELAY_PROVIDER__READ_TIMEOUT`.
+    pub fn variable(&self) -> String {
+        variable(self.key)
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("RELAY_{}", key.to_ascii_uppercase().replace('.', "__"))
+}
+
+/// The settings that every relay has. A relay's provider adds its own, all under `provider.`.
+pub const SETTINGS: &[Setting] = &[
+    Setting::new("listen", "0.0.0.0:9090", "address and port of the platform-facing listener"),
+    Setting::new("admin_listen", "0.0.0.0:9091", "address and port for probes and metrics, or `off`"),
+    Setting::new("workers", "", "threads that serve connections; default: one per core"),
+    Setting::new("trust_proxy", "false", "take scheme and host of a request from X-Forwarded-Proto/-Host"),
+    Setting::new("max_body", "1048576", "largest request body in bytes"),
+    Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000"),
+    Setting::new("deadline", "25s", "time for a whole platform request"),
+    Setting::new("auth.secret_key", "", "shared secret of HS256 tokens; without one they are refused"),
+    Setting::new("auth.secret_key_file", "", "file that holds the shared secret"),
+    Setting::new(
+        "auth.jwks_hosts",
+        "visibility.amp.cisco.com,visibility.eu.amp.cisco.com,visibility.apjc.amp.cisco.com",
+        "hosts (https) or full origins whose keys may sign RS256 tokens; empty or `off` refuses RS256",
+    ),
+    Setting::new("auth.audience", "", "accepted audiences; default: scheme and host of the request"),
+    Setting::new("provider.connect_timeout", "5s", "time to open a connection to the provider"),
+    Setting::new("provider.read_timeout", "15s", "time for one provider call"),
+    Setting::new("provider.max_concurrency", "16", "provider calls in flight per credential"),
+    Setting::new("provider.retries", "2", "further tries on 429, 502, 503, 504 and connection faults"),
+    Setting::new("provider.max_answer", "33554432", "largest provider answer in bytes"),
+    Setting::new("provider.ca_file", "", "PEM file with further certificate authorities"),
+    Setting::new("cache.ttl", "60s", "how long a provider answer is reused; `0s` disables"),
+    Setting::new("cache.entries", "10000", "provider answers kept"),
+    Setting::new("log", "info", "log filter, as env_logger reads it"),
+    Setting::new("log_format", "text", "`text` or `json`"),
+];
+
+/// Typed settings of one relay.
+#[derive(Debug)]
+pub struct Settings {
+    /// Platform-facing listener.
+    pub listen: SocketAddr,
+    /// Listener for probes and metrics, if any.
+    pub admin_listen: Option<SocketAddr>,
+    /// Threads that serve connections.
+    pub workers: usize,
+    /// Whether `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.
+    pub trust_proxy: bool,
+    /// Largest request body in bytes.
+    pub max_body: usize,
+    /// Entities limit where the token does not say.
+    pub entities_limit: usize,
+    /// Time for a whole platform request.
+    pub deadline: Duration,
+    /// Which tokens are accepted.
+    pub auth: AuthSettings,
+    /// How the provider is called.
+    pub provider: ProviderSettings,
+    /// How long a provider answer is reused.
+    pub cache_ttl: Duration,
+    /// How many provider answers are kept.
+    pub cache_entries: u64,
+    /// Log filter in `env_logger`'s language.
+    pub log: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// A fixed time instead of the clock; tests only.
+    pub clock: Clock,
+}
+
+/// Which tokens are accepted.
+#[derive(Debug)]
+pub struct AuthSettings {
+    /// Shared secret of HS256 tokens.
+    pub secret_key: Option<SecretString>,
+    /// Origins whose keys may sign RS256 tokens.
+    pub jwks_hosts: Vec<String>,
+    /// Accepted audiences; empty: scheme and host of the request.
+    pub audience: Vec<String>,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Where the time of a request comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Clock {
+    /// The system's UTC clock.
+    #[default]
+    System,
+    /// Always the same moment, for reproducible answers in tests.
+    Fixed(jiff::Timestamp),
+}
+
+impl Clock {
+    /// The current time.
+    pub fn now(self) -> jiff::Timestamp {
+        match self {
+            Self::System => jiff::Timestamp::now(),
+            Self::Fixed(moment) => moment,
+        }
+    }
+}
+
+/// A setting that cannot be used; the message names it.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The value is not of the setting's kind.
+    #[error("{name}: {problem}")]
+    Value {
+        /// Environment variable of the setting.
+        name: String,
+        /// What is wrong with it, without a secret.
+        problem: String,
+    },
+    /// The file of settings cannot be read.
+    #[error("settings cannot be read: {0}")]
+    Source(#[from] config::ConfigError),
+}
+
+impl SettingsError {
+    pub(crate) fn value(key: &str, problem: impl Into<String>) -> Self {
+        Self::Value { name: variable(key), problem: problem.into() }
+    }
+}
+
+impl Settings {
+    /// Reads the settings for a relay.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a value is not of its setting's kind.
+    pub fn load(module: &'static Module, environment: Environment) -> Result<Loaded, SettingsError> {
+        let values = Values::load(module, environment)?;
+        let settings = Self {
+            listen: values.address("listen")?,
+            admin_listen: match values.text("admin_listen") {
+                None | Some("off") => None,
+                Some(_) => Some(values.address("admin_listen")?),
+            },
+            workers: match values.text("workers") {
+                None => std::thread::available_parallelism().map_or(1, usize::from),
+                Some(_) => values.integer("workers", 1, 1024)?,
+            },
+            trust_proxy: values.flag("trust_proxy")?,
+            max_body: values.integer("max_body", 1, 1 << 30)?,
+            entities_limit: values.integer("entities_limit", 1, 1000)?,
+            deadline: values.duration("deadline")?,
+            auth: AuthSettings {
+                secret_key: secret_key(&values)?,
+                jwks_hosts: values.list("auth.jwks_hosts"),
+                audience: values.list("auth.audience"),
+            },
+            cache_ttl: values.duration("cache.ttl")?,
+            cache_entries: values.integer("cache.entries", 0, 10_000_000)?,
+            log: values.text("log").unwrap_or("info").to_owned(),
+            log_format: match values.text("log_format") {
+                None | Some("text") => LogFormat::Text,
+                Some("json") => LogFormat::Json,
+                Some(other) => {
+                    return Err(SettingsError::value(
+                        "log_format",
+                        format!("`{other}` is neither `text` nor `json`"),
+                    ));
+                }
+            },
+            clock: Clock::System,
+            provider: ProviderSettings::new(values.clone())?,
+        };
+        Ok(Loaded { settings, warnings: values.unknown() })
+    }
+}
+
+/// The shared secret from the setting, its file, or the name that the original relays use.
+fn secret_key(values: &Values) -> Result<Option<SecretString>, SettingsError> {
+    if let Some(path) = values.text("auth.secret_key_file").map(PathBuf::from) {
+        let secret = std::fs::read_to_string(&path).map_err(|error| {
+            SettingsError::value("auth.secret_key_file", format!("cannot read {}: {error}", path.display()))
+        })?;
+        let secret = secret.trim_end_matches(['\r', '\n']);
+        if secret.is_empty() {
+            return Err(SettingsError::value("auth.secret_key_file", format!("{} is empty", path.display())));
+        }
+        return Ok(Some(SecretString::from(secret)));
+    }
+    Ok(values.text("auth.secret_key").map(SecretString::from))
+}

@@ -1,0 +1,131 @@
+//! Prometheus metrics. Every label value comes from a fixed set, never from a request or an observable.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// Bounds of duration histograms in seconds: from a cache hit to a request at its deadline.
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
+
+/// The metrics of one relay, each registry of its own so that several relays can share a process.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    in_flight: IntGauge,
+    entities: IntCounterVec,
+    provider_calls: IntCounterVec,
+    provider_seconds: HistogramVec,
+    retries: IntCounterVec,
+    rate_waits: IntCounterVec,
+    cache: IntCounterVec,
+    token_fetches: IntCounterVec,
+    jwks_fetches: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers everything, `relay` as a label of every metric.
+    ///
+    /// # Errors
+    /// A name is registered twice, which a test would show.
+    pub fn new(relay: &'static str) -> Result<Self, prometheus::Error> {
+        let labels = [("relay".to_owned(), relay.to_owned())].into();
+        let registry = Registry::new_custom(None, Some(labels))?;
+        let counter = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let seconds = |name: &str, help: &str, label: &str| -> Result<HistogramVec, prometheus::Error> {
+            let histogram =
+                HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), &[label])?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok(histogram)
+        };
+        let in_flight =
+            IntGauge::new("relay_requests_in_flight", "Platform requests that are being answered")?;
+        registry.register(Box::new(in_flight.clone()))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Self {
+            requests: counter("relay_requests_total", "Answered requests", &["endpoint", "outcome"])?,
+            request_seconds: seconds("relay_request_seconds", "Time to answer a request", "endpoint")?,
+            in_flight,
+            entities: counter("relay_entities_total", "CTIM entities returned", &["type"])?,
+            provider_calls: counter(
+                "relay_provider_calls_total",
+                "Calls to the provider",
+                &["call", "outcome"],
+            )?,
+            provider_seconds: seconds("relay_provider_call_seconds", "Time of a provider call", "call")?,
+            retries: counter("relay_provider_retries_total", "Repeated provider calls", &["call"])?,
+            rate_waits: counter(
+                "relay_rate_limit_waits_total",
+                "Calls that waited for a rate limit",
+                &["call"],
+            )?,
+            cache: counter("relay_cache_lookups_total", "Lookups of kept provider answers", &["outcome"])?,
+            token_fetches: counter("relay_token_fetches_total", "Access tokens asked for", &["outcome"])?,
+            jwks_fetches: counter(
+                "relay_jwks_fetches_total",
+                "Key sets of the platform asked for",
+                &["outcome"],
+            )?,
+            registry,
+        })
+    }
+
+    /// All metrics as Prometheus text.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut out) {
+            log::error!("metrics cannot be written: {error}");
+        }
+        out
+    }
+
+    pub(crate) fn started(&self) {
+        self.in_flight.inc();
+    }
+
+    pub(crate) fn finished(&self, endpoint: &'static str, outcome: &'static str, took: Duration) {
+        self.in_flight.dec();
+        self.requests.with_label_values(&[endpoint, outcome]).inc();
+        self.request_seconds.with_label_values(&[endpoint]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn entities(&self, kind: &'static str, count: usize) {
+        self.entities.with_label_values(&[kind]).inc_by(count as u64);
+    }
+
+    pub(crate) fn provider_call(&self, call: &'static str, outcome: &'static str, took: Duration) {
+        self.provider_calls.with_label_values(&[call, outcome]).inc();
+        self.provider_seconds.with_label_values(&[call]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn retry(&self, call: &'static str) {
+        self.retries.with_label_values(&[call]).inc();
+    }
+
+    pub(crate) fn rate_wait(&self, call: &'static str) {
+        self.rate_waits.with_label_values(&[call]).inc();
+    }
+
+    pub(crate) fn cache(&self, hit: bool) {
+        self.cache.with_label_values(&[if hit { "hit" } else { "miss" }]).inc();
+    }
+
+    pub(crate) fn token_fetch(&self, ok: bool) {
+        self.token_fetches.with_label_values(&[outcome(ok)]).inc();
+    }
+
+    pub(crate) fn jwks_fetch(&self, ok: bool) {
+        self.jwks_fetches.with_label_values(&[outcome(ok)]).inc();
+    }
+}
+
+fn outcome(ok: bool) -> &'static str {
+    if ok { "ok" } else { "failed" }
+}

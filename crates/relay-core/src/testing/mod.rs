@@ -1,0 +1,57 @@
+//! For tests and benchmarks: a real relay on a free port, and the check of its answers against CTIM.
+
+pub mod schema;
+
+use std::net::SocketAddr;
+
+use crate::relay::Relay;
+use crate::server::{self, Running};
+use crate::settings::{Clock, Environment, Settings};
+
+/// A relay that runs inside a test and stops with it.
+pub struct TestRelay {
+    /// `http://127.0.0.1:<port>`, without a slash.
+    pub url: String,
+    /// The same for probes and metrics.
+    pub admin_url: String,
+    running: Running,
+}
+
+impl TestRelay {
+    /// Starts a relay with these settings, named as in the environment (`RELAY_DEADLINE`).
+    ///
+    /// # Panics
+    /// The relay does not start.
+    pub fn start<'a>(relay: &Relay, settings: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        Self::start_at(relay, settings, Clock::System)
+    }
+
+    /// As [`TestRelay::start`], with a clock of its own.
+    ///
+    /// # Panics
+    /// The relay does not start.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its relay")]
+    pub fn start_at<'a>(
+        relay: &Relay,
+        settings: impl IntoIterator<Item = (&'a str, String)>,
+        clock: Clock,
+    ) -> Self {
+        let fixed = ["RELAY_LISTEN", "RELAY_ADMIN_LISTEN"].map(|name| (name, "127.0.0.1:0".to_owned()));
+        let environment = [("RELAY_WORKERS", "1".to_owned())].into_iter().chain(settings).chain(fixed);
+        let mut loaded = Settings::load(relay.module(), Environment::of(environment)).expect("good settings");
+        assert_eq!(loaded.warnings, Vec::<String>::new(), "a test's settings have their right names");
+        loaded.settings.clock = clock;
+        let running = server::start(relay, &loaded.settings).expect("a relay that starts");
+        let url = |address: SocketAddr| format!("http://{address}");
+        Self {
+            url: url(running.address),
+            admin_url: running.admin_address.map(url).unwrap_or_default(),
+            running: running,
+        }
+    }
+
+    /// Stops it as SIGTERM would.
+    pub async fn stop(self) {
+        self.running.stop().await;
+    }
+}

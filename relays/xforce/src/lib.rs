@@ -1,0 +1,131 @@
+//! Relay for IBM X-Force Exchange: verdicts, judgements, categories, DNS resolutions and collections for
+//! domains, URLs, addresses and file hashes.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`client`] | the named calls of the API, and what their failures mean |
+//! | [`model`] | the API's answers, as far as they are read |
+//! | [`mapping`] | answers to CTIM entities; no I/O, cannot fail |
+//! | [`links`] | addresses in the API and in the portal |
+
+pub mod client;
+pub mod links;
+pub mod mapping;
+pub mod model;
+mod module;
+
+use relay_core::auth::{ClaimError, Claims};
+use relay_core::call::Call;
+use relay_core::error::Error;
+use relay_core::found::Found;
+use relay_core::observable::Observable;
+use relay_core::provider::Client;
+use relay_core::relay::{Credentials, Deliberate, Link, Module, Observe, Provider, Refer, Relay};
+use relay_core::settings::{ProviderSettings, SettingsError};
+use secrecy::{ExposeSecret, SecretString};
+
+use links::Links;
+use mapping::Mapping;
+
+/// The relay with all that it serves.
+pub fn relay() -> Relay {
+    Relay::of::<XForce>().observe().deliberate().refer().build()
+}
+
+/// The started relay.
+pub struct XForce {
+    client: Client,
+    links: Links,
+    resolve_enabled: bool,
+    linkage_enabled: bool,
+    malware_details: bool,
+}
+
+/// A pair of API key and password, sent as HTTP Basic.
+pub struct ApiKey {
+    key: SecretString,
+    password: SecretString,
+}
+
+impl Credentials for ApiKey {
+    fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
+        let key = claims.secret("key")?;
+        if key.expose_secret().contains(':') {
+            return Err(ClaimError::new(
+                "the claim `key` of the token has a colon, so it is no X-Force API key",
+            ));
+        }
+        Ok(Self { key, password: claims.secret("password")? })
+    }
+
+    fn parts(&self) -> Vec<&str> {
+        vec![self.key.expose_secret(), self.password.expose_secret()]
+    }
+}
+
+impl Provider for XForce {
+    const MODULE: Module = module::MODULE;
+    type Credentials = ApiKey;
+
+    fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
+        Ok(Self {
+            client,
+            links: Links::new(settings.url("api_url")?, settings.url("ui_url")?),
+            resolve_enabled: settings.flag("resolve_enabled")?,
+            linkage_enabled: settings.flag("linkage_enabled")?,
+            malware_details: settings.flag("malware_details")?,
+        })
+    }
+
+    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+        client::usage(self, call).await
+    }
+}
+
+impl Observe for XForce {
+    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
+        // Polled in this order, so started in this order.
+        let (report, resolve, linkage) = futures::join!(
+            client::report(self, call, about),
+            client::resolve(self, call, about),
+            client::linkage(self, call, about),
+        );
+        let mut found = Found::nothing();
+        let mapping = self.mapping(call, about);
+        let report = kept(report, &mut found);
+        let resolve = kept(resolve, &mut found);
+        let linkage = kept(linkage, &mut found);
+        found.bundle = mapping.observe(report.as_ref(), resolve.as_ref(), linkage.as_ref());
+        found
+    }
+}
+
+impl Deliberate for XForce {
+    async fn deliberate(&self, call: &Call<Self>, about: &Observable) -> Found {
+        let mut found = Found::nothing();
+        if let Some(report) = kept(client::report(self, call, about).await, &mut found) {
+            found.bundle.push(self.mapping(call, about).verdict(&report));
+        }
+        found
+    }
+}
+
+impl Refer for XForce {
+    fn refer(&self, about: &Observable) -> Vec<Link> {
+        self.links.search(about).into_iter().collect()
+    }
+}
+
+impl XForce {
+    fn mapping<'a>(&'a self, call: &Call<Self>, about: &'a Observable) -> Mapping<'a> {
+        Mapping::new(about, &self.links, call.now(), call.limit(), self.malware_details)
+    }
+}
+
+/// What a call gave, its failure put aside.
+fn kept<T>(outcome: Result<Option<T>, Error>, found: &mut Found) -> Option<T> {
+    outcome.unwrap_or_else(|error| {
+        found.errors.add(error);
+        None
+    })
+}

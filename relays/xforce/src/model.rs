@@ -1,0 +1,270 @@
+//! Answers of the API, as far as they are read. Every field may be missing or of another type than documented.
+
+use std::collections::BTreeMap;
+
+use relay_core::lenient::{self, Wanted};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A report, by what it is about.
+#[derive(Debug)]
+pub enum Report {
+    /// On an address.
+    Ip(IpReport),
+    /// On a domain or URL.
+    Url(UrlReport),
+    /// On a file hash.
+    Hash(MalwareReport),
+}
+
+/// `GET /ipr/{ip}`.
+#[derive(Debug, Default, Deserialize)]
+pub struct IpReport {
+    /// Risk, 0 to 10.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub score: Option<f64>,
+    /// Categories with the confidence that the address belongs to them.
+    #[serde(default, deserialize_with = "lenient::map")]
+    pub cats: BTreeMap<String, Percent>,
+    /// Why the score is what it is.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub reason: Option<String>,
+    /// What the categories mean.
+    #[serde(default, rename = "categoryDescriptions", deserialize_with = "lenient::map")]
+    pub descriptions: BTreeMap<String, String>,
+}
+
+/// The percentage of a category: a category whose figure is unreadable is still a category.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent(pub Option<f64>);
+
+impl Wanted<'_> for Percent {
+    fn from_integer(value: i64) -> Option<Self> {
+        Some(Self(Some(value as f64)))
+    }
+
+    fn from_number(value: f64) -> Option<Self> {
+        Some(Self(Some(value)))
+    }
+
+    fn from_text(_: &str) -> Option<Self> {
+        Some(Self(None))
+    }
+}
+
+/// `GET /url/{url}`.
+#[derive(Debug, Default, Deserialize)]
+pub struct UrlReport {
+    /// The report proper.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub result: Option<UrlResult>,
+}
+
+/// What is known of a domain or URL.
+#[derive(Debug, Default, Deserialize)]
+pub struct UrlResult {
+    /// Risk, 0 to 10.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub score: Option<f64>,
+    /// Categories and whether they hold.
+    #[serde(default, deserialize_with = "lenient::map")]
+    pub cats: BTreeMap<String, bool>,
+    /// What the categories mean.
+    #[serde(default, rename = "categoryDescriptions", deserialize_with = "lenient::map")]
+    pub descriptions: BTreeMap<String, String>,
+}
+
+/// `GET /malware/{hash}`.
+#[derive(Debug, Default, Deserialize)]
+pub struct MalwareReport {
+    /// The report proper.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub malware: Option<Malware>,
+}
+
+/// What is known of a file.
+#[derive(Debug, Default, Deserialize)]
+pub struct Malware {
+    /// `low`, `medium` or `high`.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub risk: Option<String>,
+    /// When it was first known.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub created: Option<String>,
+    /// Malware families that X-Force counts it to.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub family: Vec<String>,
+    /// Where it was met.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub origins: Option<Origins>,
+}
+
+/// Where a file was met.
+#[derive(Debug, Default, Deserialize)]
+pub struct Origins {
+    /// Servers that it talks to.
+    #[serde(default, rename = "CnCServers", deserialize_with = "lenient::field")]
+    pub command_servers: Option<Servers>,
+    /// Servers that it is fetched from.
+    #[serde(default, rename = "downloadServers", deserialize_with = "lenient::field")]
+    pub download_servers: Option<Servers>,
+    /// What another source says.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub external: Option<External>,
+}
+
+/// A group of servers.
+#[derive(Debug, Default, Deserialize)]
+pub struct Servers {
+    /// The servers.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub rows: Vec<Server>,
+}
+
+/// One server.
+#[derive(Debug, Default, Deserialize)]
+pub struct Server {
+    /// Its name.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub domain: Option<String>,
+    /// Its address.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub ip: Option<String>,
+    /// The URL.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub uri: Option<String>,
+}
+
+/// What another source says of a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct External {
+    /// When it was first seen.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub first_seen: Option<String>,
+    /// When it was last seen.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub last_seen: Option<String>,
+    /// Kind of malware.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub malware_type: Option<String>,
+    /// What it runs on.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub platform: Option<String>,
+    /// Families.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub family: Vec<String>,
+}
+
+/// `GET /resolve/{name or address}`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Resolve {
+    /// Addresses that the name resolves to now.
+    #[serde(default, rename = "A", deserialize_with = "lenient::list")]
+    pub a: Vec<String>,
+    /// IPv6 addresses that the name resolves to now.
+    #[serde(default, rename = "AAAA", deserialize_with = "lenient::list")]
+    pub aaaa: Vec<String>,
+    /// Names of the address now.
+    #[serde(default, rename = "RDNS", deserialize_with = "lenient::list")]
+    pub rdns: Vec<String>,
+    /// What was seen in the past.
+    #[serde(default, rename = "Passive", deserialize_with = "lenient::field")]
+    pub passive: Option<Passive>,
+}
+
+/// Passive DNS.
+#[derive(Debug, Default, Deserialize)]
+pub struct Passive {
+    /// One record per time it was observed.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub records: Vec<PassiveRecord>,
+}
+
+/// One observation.
+#[derive(Debug, Default, Deserialize)]
+pub struct PassiveRecord {
+    /// A name or an address.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub value: Option<String>,
+    /// Type of the DNS record.
+    #[serde(default, rename = "recordType", deserialize_with = "lenient::field")]
+    pub record_type: Option<String>,
+    /// When it was last observed.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub last: Option<String>,
+}
+
+/// `GET /api/linkage/...`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Linkage {
+    /// What is linked; only collections are read.
+    #[serde(default, rename = "linkedEntities", deserialize_with = "lenient::list")]
+    pub linked: Vec<Linked>,
+}
+
+/// A collection.
+#[derive(Debug, Default, Deserialize)]
+pub struct Linked {
+    /// Opaque identifier.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub id: Option<String>,
+    /// `casefile` for a collection.
+    #[serde(default, rename = "type", deserialize_with = "lenient::field")]
+    pub kind: Option<String>,
+    /// Free text.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub title: Option<String>,
+    /// When it was made.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub created: Option<String>,
+    /// `1owned`, `2shared`, `3public` or `4premier`.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub category: Option<String>,
+    /// Who made it.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub owner: Option<Owner>,
+}
+
+/// Who made a collection; nothing but the name is read.
+#[derive(Debug, Default, Deserialize)]
+pub struct Owner {
+    /// The name.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub name: Option<String>,
+}
+
+lenient::object!(
+    IpReport,
+    UrlReport,
+    UrlResult,
+    MalwareReport,
+    Malware,
+    Origins,
+    Servers,
+    Server,
+    External,
+    Resolve,
+    Passive,
+    PassiveRecord,
+    Linkage,
+    Linked,
+    Owner,
+);
+
+/// `GET /all-subscriptions/usage`.
+pub struct Usage;
+
+impl Usage {
+    /// What is left this month of each subscription that says so.
+    pub fn left(usage: &Value) -> Vec<(String, i64)> {
+        let number = |value: &Value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
+        let left = |subscription: &Value| {
+            let data = subscription.get("usageData")?;
+            let used = data.pointer("/usage/0/usage").and_then(number).unwrap_or(0);
+            let kind = subscription.get("subscriptionType")?.as_str()?.to_owned();
+            Some((kind, number(data.get("entitlement")?)?.saturating_sub(used)))
+        };
+        usage.as_array().into_iter().flatten().filter_map(left).collect()
+    }
+}
