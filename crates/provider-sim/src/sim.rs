@@ -97,6 +97,9 @@ impl Sim {
     }
 
     /// A good token of the platform for the relay at `audience`: these claims, and where the key set is.
+    ///
+    /// # Panics
+    /// When the claims are not a JSON object.
     pub fn token(&self, audience: &str, claims: &Value) -> String {
         let mut claims = claims.clone();
         claims["aud"] = json!(audience);

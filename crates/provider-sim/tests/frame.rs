@@ -188,6 +188,14 @@ async fn a_hanging_call_ends_with_the_callers_patience_and_does_not_keep_the_sim
     sim.faults().add(Fault::new(What::Hang));
     let waited = tokio::time::timeout(Duration::from_millis(100), ask(&sim)).await;
     assert!(waited.is_err());
+    let given_up = async {
+        while sim.calls_to("xforce")[0].ended.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), given_up).await.unwrap();
+    sim.faults().add(Fault::new(What::Hang));
+    tokio::time::timeout(Duration::from_millis(100), ask(&sim)).await.unwrap_err();
     tokio::time::timeout(Duration::from_secs(5), sim.stop()).await.unwrap();
 }
 
