@@ -273,10 +273,16 @@ pub(crate) fn error(failure: &Failure) -> Error {
     }
 }
 
-/// The same as a note that the answer is incomplete. A call that an earlier failure stopped is told as that one.
-pub(crate) fn warning(failure: &Failure) -> Error {
+/// The same as a note that the answer is incomplete, and what is missing. Where the request itself came to its end,
+/// that is told instead, once.
+pub(crate) fn warning(failure: &Failure, missing: &str) -> Error {
     match failure {
         Failure::Stopped(error) => error.clone(),
-        other => error(other).with_severity(Severity::Warning),
+        Failure::Deadline(error) => error.clone().with_severity(Severity::Warning),
+        other => {
+            let error = error(other);
+            let message = error.message().trim_end_matches('.');
+            Error::warning(error.code(), format!("{message}; {missing}"))
+        }
     }
 }

@@ -5,13 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use relay_core::error::{Code, Error, Errors, Severity};
+use relay_core::error::{Code, Error, Errors};
 use relay_core::provider::Failure;
 
 use super::{Lookup, PAGES, goes_on};
 use crate::client::{self, Page, Role};
 use crate::mapping::Case;
 use crate::model::{Detection, Rule, said, time};
+
+/// What becomes of detections whose rule cannot be had.
+const WITHOUT_RULE: &str = "events of some detections are shown without their rule";
 
 /// What listing detections gave.
 #[derive(Default)]
@@ -32,13 +35,9 @@ impl Lookup<'_> {
                 false => Listed::default(),
             }
         });
-        let about_failed = about.failure.as_ref().map(|failure| {
-            let incomplete = about.pages > 0;
-            told(failure, incomplete)
-        });
-        let on_failed =
-            on.failure.as_ref().map(|failure| told(failure, on.pages > 0 || about_failed.is_none()));
-        errors.extend(about_failed.into_iter().chain(on_failed));
+        errors.extend(about.failure.as_ref().map(|failure| told(failure, about.pages > 0)));
+        let incomplete = on.pages > 0 || about.failure.is_none();
+        errors.extend(on.failure.as_ref().map(|failure| told(failure, incomplete)));
 
         let (detections, on_device) = merged(about.detections, on.detections, self.page_size());
         let mut rules: HashMap<String, Rule> = HashMap::new();
@@ -101,9 +100,9 @@ impl Lookup<'_> {
                 }
                 Ok(None) => errors.add(Error::warning(
                     Code::NOT_FOUND,
-                    "The rule of a detection is not known; its events are shown without it.",
+                    format!("The rule of a detection is not known; {WITHOUT_RULE}"),
                 )),
-                Err(failure) => errors.add(client::warning(&failure)),
+                Err(failure) => errors.add(client::warning(&failure, WITHOUT_RULE)),
             }
         }
     }
@@ -112,11 +111,10 @@ impl Lookup<'_> {
 /// How the failure of a list is told: as a warning where the list is merely incomplete. A token that is not
 /// accepted is never that.
 fn told(failure: &Failure, incomplete: bool) -> Error {
-    let error = client::error(failure);
-    match failure {
-        Failure::Stopped(_) => error,
-        failure if incomplete && !client::is_refusal(failure) => error.with_severity(Severity::Warning),
-        _ => error,
+    if incomplete && !client::is_refusal(failure) {
+        client::warning(failure, "some detections are missing")
+    } else {
+        client::error(failure)
     }
 }
 

@@ -36,7 +36,7 @@ impl Lookup<'_> {
             .buffered(self.call.concurrency());
         while let Some((case, read)) = reads.next().await {
             if let Some(failure) = &read.failure {
-                found.errors.add(client::warning(failure));
+                found.errors.add(client::warning(failure, "events of some detections are missing"));
             }
             let hits = hits_of(case, read).into_iter();
             found.hits.extend(hits.filter(|hit| known.insert(hit.key())));

@@ -32,7 +32,9 @@ impl Lookup<'_> {
         for answer in join_all(calls).await {
             match answer {
                 Ok(leases) => devices.extend(leases.into_iter().flatten()),
-                Err(failure) => errors.add(client::warning(&failure)),
+                Err(failure) => {
+                    errors.add(client::warning(&failure, "the names of some devices are missing"))
+                }
             }
         }
         errors

@@ -82,7 +82,7 @@ impl<'a> Lookup<'a> {
         match client::summary(self.relay, self.call, self.subject).await {
             Ok(summary) => summary.map(|summary| mapping.summary(&summary)).unwrap_or_default(),
             Err(failure) => {
-                errors.add(client::warning(&failure));
+                errors.add(client::warning(&failure, "when it was seen at all is missing"));
                 Bundle::new()
             }
         }

@@ -197,7 +197,11 @@ fn windows(now: jiff::Timestamp, days: u32) -> Vec<Window> {
 
 /// A part that is missing is a warning where there is other data. A token that is not accepted is never that.
 fn told(failure: &Failure, some_data: bool) -> Error {
-    if some_data && !client::is_refusal(failure) { client::warning(failure) } else { client::error(failure) }
+    if some_data && !client::is_refusal(failure) {
+        client::warning(failure, "events of some days are missing")
+    } else {
+        client::error(failure)
+    }
 }
 
 #[cfg(test)]

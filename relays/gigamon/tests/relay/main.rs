@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+mod endpoints;
+mod failures;
+mod hostile;
+mod lookups;
+mod world;
+
 use relay_testkit::Setup;
 use serde_json::json;
 
