@@ -27,7 +27,7 @@ struct Detection {
 
 impl Detections {
     /// `GET /v1/detections`.
-    pub(super) fn list(&self, tenant: &Tenant, request: &Request) -> Result<Reply, Reply> {
+    pub(super) fn list(&self, tenant: &Tenant, request: &Request) -> Reply {
         let mut all = found(tenant, request);
         let chosen = |parameter: &str, field: &str, fields: &Value| {
             let wanted = request.params(parameter);
@@ -43,11 +43,11 @@ impl Detections {
             .iter()
             .all(|(parameter, field)| chosen(parameter, field, &detection.fields))
         });
-        let by = match request.param("sort_by") {
-            Some(by @ ("first_seen" | "status" | "device_ip")) => by,
-            _ => "last_seen",
-        };
-        all.sort_by_key(|detection| detection.fields[by].as_str().unwrap_or_default().to_owned());
+        let by = request.param("sort_by").unwrap_or("last_seen");
+        all.sort_by_key(|detection| match by {
+            "indicator_count" => format!("{:04}", detection.fields["indicators"].as_array().map_or(0, Vec::len)),
+            by => detection.fields[by].as_str().unwrap_or_default().to_owned(),
+        });
         let ascending = request.param("sort_order") == Some("asc");
         if !ascending {
             all.reverse();
@@ -80,7 +80,7 @@ impl Detections {
         if included.contains(&"rules") {
             answer["rules"] = json!(rules);
         }
-        Ok(Reply::json(200, &answer))
+        Reply::json(200, &answer)
     }
 
     /// `GET /v1/events`.

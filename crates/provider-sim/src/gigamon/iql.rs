@@ -120,7 +120,9 @@ fn at(value: &Value, path: &[&str], wanted: &str) -> bool {
     match (value, path) {
         (Value::Array(items), _) => items.iter().any(|item| at(item, path, wanted)),
         (Value::String(text), []) => same(text, wanted),
-        (other, []) => other.to_string() == wanted,
+        (Value::Null | Value::Object(_), []) => false,
+        (Value::Bool(truth), []) => wanted == if *truth { "true" } else { "false" },
+        (Value::Number(number), []) => wanted.parse().is_ok_and(|wanted: f64| number.as_f64() == Some(wanted)),
         (_, [name, rest @ ..]) => value.get(name).is_some_and(|value| at(value, rest, wanted)),
     }
 }

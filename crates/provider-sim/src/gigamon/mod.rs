@@ -128,7 +128,7 @@ impl Side for Gigamon {
         let answer = || -> Result<Reply, Reply> {
             let tenant = tenant::of(request)?;
             match Call::of(request)? {
-                Call::Detections => self.detections.list(tenant, request),
+                Call::Detections => Ok(self.detections.list(tenant, request)),
                 Call::Rule(uuid) => detections::rule(uuid),
                 Call::Events => self.detections.events(request),
                 Call::Query => Ok(query::answer(tenant, &query::Query::of(request)?)),

@@ -71,17 +71,16 @@ pub(super) fn event(
                 "query": {"domain": value}, "qtype": 1, "qtype_name": "A", "rcode": 0,
                 "rcode_name": "NOERROR", "rejected": false, "answers": [{"ip": far}],
             }),
-            2 => http(&far, json!({"domain": value}), "POST", "/signin", Value::Null),
+            2 => http(&far, value, "POST", "/signin", &[]),
             _ => json!({"event_type": "x509", "dst": end(&far, 443, false), "san_dns": [value]}),
         },
         field => {
-            let file = json!({
+            let mut file = json!({
                 "name": "drop.exe", "mime_type": "application/x-dosexec", "bytes": 503_808,
                 "md5": dice.hex(32), "sha1": dice.hex(40), "sha256": dice.hex(64),
             });
-            let mut file = file;
             file[field] = json!(value);
-            http(&far, json!({"domain": dice.domain()}), "GET", "/files/drop.exe", json!([file]))
+            http(&far, &dice.domain(), "GET", "/files/drop.exe", &[file])
         }
     };
     event["uuid"] = json!(dice.uuid());
@@ -112,10 +111,10 @@ fn flow(dice: &mut Dice, far: &str) -> Value {
     })
 }
 
-fn http(far: &str, host: Value, method: &str, path: &str, files: Value) -> Value {
+fn http(far: &str, host: &str, method: &str, path: &str, files: &[Value]) -> Value {
     json!({
         "event_type": "http", "dst": end(far, 80, false), "method": method, "status_code": 200,
-        "status_msg": "OK", "user_agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "host": host,
+        "status_msg": "OK", "user_agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "host": {"domain": host},
         "uri": {"uri": path, "scheme": null, "host": null, "port": null, "path": path, "query": null, "fragment": null},
         "files": files,
     })
