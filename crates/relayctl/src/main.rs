@@ -8,9 +8,13 @@
 //! | [`ui`] | how the commands print |
 
 mod answer;
+mod ask;
 mod client;
 mod demo;
+mod keys;
+mod module_type;
 mod relays;
+mod token;
 mod ui;
 
 use std::io::{self, Write as _};
@@ -29,6 +33,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Token(token::Token),
+    Keys(keys::Keys),
+    Ask(ask::Ask),
+    ModuleType(module_type::ModuleType),
 }
 
 #[tokio::main]
@@ -38,6 +46,10 @@ async fn main() -> ExitCode {
     let mut err = anstream::stderr();
     let outcome = match arguments.command {
         Command::Demo(demo) => demo.run(&mut out, &mut err).await,
+        Command::Token(token) => token.run(&mut out, &mut err),
+        Command::Keys(keys) => keys.run(&mut out),
+        Command::Ask(ask) => ask.run(&mut out, &mut err).await,
+        Command::ModuleType(module_type) => module_type.run(&mut out, &mut err),
     };
     match outcome {
         Ok(code) => code,
