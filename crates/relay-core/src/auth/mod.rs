@@ -22,7 +22,7 @@ use crate::settings::{AuthSettings, SettingsError};
 use crate::telemetry::Metrics;
 
 /// Clock difference that is forgiven in `exp` and `nbf`, in seconds.
-const LEEWAY: u64 = 30;
+pub const LEEWAY: u64 = 30;
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
