@@ -11,6 +11,7 @@ mod answer;
 mod ask;
 mod client;
 mod demo;
+mod explain;
 mod keys;
 mod module_type;
 mod relays;
@@ -37,6 +38,7 @@ enum Command {
     Keys(keys::Keys),
     Ask(ask::Ask),
     ModuleType(module_type::ModuleType),
+    Explain(explain::Explain),
 }
 
 #[tokio::main]
@@ -49,6 +51,7 @@ async fn main() -> ExitCode {
         Command::Token(token) => token.run(&mut out, &mut err),
         Command::Keys(keys) => keys.run(&mut out),
         Command::Ask(ask) => ask.run(&mut out, &mut err).await,
+        Command::Explain(explain) => explain.run(&mut out).await,
         Command::ModuleType(module_type) => module_type.run(&mut out, &mut err),
     };
     match outcome {
