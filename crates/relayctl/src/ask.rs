@@ -38,12 +38,12 @@ pub(crate) struct Ask {
     #[arg(value_name = "TYPE=VALUE", value_parser = observable)]
     observables: Vec<Observable>,
 
-    /// The token, as `relayctl token` prints it
+    /// The token, as `relayctl token` prints it. Others on this machine see it here; prefer the variable or a file
     #[arg(long, env = "RELAY_TOKEN", hide_env_values = true)]
     token: Option<String>,
 
     /// File that holds the token; - reads standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 
     /// Print the answer's JSON instead of a table
@@ -114,8 +114,8 @@ impl Ask {
 
     fn token(&self) -> anyhow::Result<Option<String>> {
         let token = match (&self.token, &self.token_file) {
-            (Some(token), _) => Some(token.clone()),
-            (None, Some(file)) => Some(read(file)?),
+            (_, Some(file)) => Some(read(file)?),
+            (Some(token), None) => Some(token.clone()),
             (None, None) => None,
         };
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());

@@ -5,13 +5,14 @@ mod summary;
 mod table;
 
 use std::io::Write;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
 use provider_sim::fault::spec;
-use provider_sim::{Sim, fixtures};
+use provider_sim::{Fault, Sim, fixtures};
 use relay_core::endpoint::Endpoint;
 
 use crate::answer::{Answer, Entities, Observable, Problem};
@@ -37,7 +38,15 @@ pub(crate) struct Demo {
     /// Let the simulated providers answer later, by a time such as 50ms
     #[arg(long, value_name = "TIME", value_parser = spec::time)]
     latency: Option<Duration>,
+
+    /// Let them fail, by a fault such as xforce:status=503,rate=0.3 (repeatable)
+    #[arg(long = "fault", value_name = "SPEC")]
+    faults: Vec<Fault>,
 }
+
+/// The variables that lead HTTP clients to a proxy.
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// What one relay said of one observable.
 pub(crate) struct Finding {
@@ -64,20 +73,38 @@ pub(crate) struct Dossier {
 }
 
 impl Demo {
+    /// Starts this program anew where a proxy is set, without it: relays call their providers by way of the
+    /// proxy, but these providers are on this machine, which a proxy does not reach.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn without_proxies() -> anyhow::Result<()> {
+        if PROXIES.iter().all(|name| std::env::var_os(name).is_none()) {
+            return Ok(());
+        }
+        let mut again = Command::new(std::env::current_exe()?);
+        again.args(std::env::args_os().skip(1));
+        for name in PROXIES {
+            again.env_remove(name);
+        }
+        Err(again.exec()).context("cannot leave out the proxy of the environment")
+    }
+
     /// Does it.
     ///
     /// # Errors
     /// Simulator or relays do not start.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let observables = fixtures::observables()?;
-        let stage = Stage::start(self.port_base, self.latency, err).await?;
+        let faults = self.faults.into_iter().chain(self.latency.map(Fault::latency)).collect();
+        let stage = Stage::start(self.port_base, faults, err).await?;
         writeln!(
             out,
             "{}\n",
             styled(
                 DIM,
                 format_args!(
-                    "{} asked about {}; their providers are simulated, nothing leaves this machine.",
+                    "{} asked about {}. The providers are simulated.",
                     count(stage.relays.len(), "relay"),
                     count(observables.len(), "observable")
                 )
@@ -93,9 +120,9 @@ impl Demo {
         } else {
             writeln!(
                 out,
-                "\nTo try the relays yourself: {} keeps them serving and prints their URLs,\n\
-                 tokens and curl lines.",
-                styled(LITERAL, "relayctl demo --serve")
+                "\nTo call the relays yourself, add {}: they go on serving, and you get their\n\
+                 URLs, tokens and curl lines.",
+                styled(LITERAL, "--serve")
             )?;
         }
         let failed = dossiers
@@ -173,7 +200,10 @@ async fn interview(
 async fn serve(stage: &Stage, dossiers: &[Dossier], out: &mut impl Write) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     writeln!(out, "\n{}", styled(BOLD, "The relays serve until Ctrl-C"))?;
-    writeln!(out, "Paste the lines of a relay into a shell, then vary them as you like.")?;
+    writeln!(
+        out,
+        "Open a URL in a browser to see what it serves, or paste the lines below it into a shell."
+    )?;
     for relay in &stage.relays {
         let example = dossiers
             .iter()
@@ -188,7 +218,7 @@ async fn serve(stage: &Stage, dossiers: &[Dossier], out: &mut impl Write) -> any
             out,
             "\n{}  {}  {}\nTOKEN={}\n{}",
             styled(BOLD, relay.module.name),
-            styled(LITERAL, &relay.url),
+            styled(LITERAL, relay.url.as_str().trim_end_matches('/')),
             styled(DIM, relay.module.title),
             relay.token,
             styled(

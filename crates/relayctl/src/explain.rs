@@ -16,7 +16,7 @@ use relay_core::settings::SETTINGS;
 use url::Url;
 
 use crate::token::{read, secret_of};
-use crate::ui::{BAD, BOLD, DIM, DOUBTFUL, GOOD, count, styled};
+use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled};
 use crate::{client, relays};
 use token::Token;
 
@@ -98,13 +98,13 @@ impl Explain {
             writeln!(out, "{mark}  {:<10} {}", check.name, check.detail)?;
         }
         let number = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
-        let (verdict, accepted) = match (number(Outcome::Failed), number(Outcome::Open)) {
-            (0, 0) => (styled(GOOD, "accepted"), true),
-            (0, open) => (styled(DOUBTFUL, format_args!("not known: {} open", count(open, "check"))), false),
-            (failed, _) => (styled(BAD, format_args!("refused: {} failed", count(failed, "check"))), false),
+        let (verdict, why) = match (number(Outcome::Failed), number(Outcome::Open)) {
+            (0, 0) => (styled(GOOD, "accepted"), String::new()),
+            (0, open) => (styled(DOUBTFUL, "perhaps accepted"), format!(": {} open", count(open, "check"))),
+            (failed, _) => (styled(BAD, "refused"), format!(": {} failed", count(failed, "check"))),
         };
-        let place = format!("by {} at {}", self.relay, origin(&self.url));
-        writeln!(out, "\n{} {verdict} {}", styled(BOLD, "The token is"), styled(DIM, place))?;
+        writeln!(out, "\nThe token is {verdict} by {} at {}{why}", self.relay, origin(&self.url))?;
+        let accepted = why.is_empty();
         Ok(ExitCode::from(u8::from(!accepted)))
     }
 

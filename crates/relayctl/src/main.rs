@@ -5,6 +5,10 @@
 //! | [`relays`] | the list of relays, one line each |
 //! | [`demo`] | simulator and relays in one process, and an investigation with them |
 //! | [`client`], [`answer`] | calling a relay, and what it answers |
+//! | [`token`], [`keys`] | tokens, and keys to sign them |
+//! | [`explain`] | why a relay refuses a token |
+//! | [`ask`] | one call |
+//! | [`module_type`] | how a relay is registered |
 //! | [`ui`] | how the commands print |
 
 mod answer;
@@ -41,20 +45,10 @@ enum Command {
     Explain(explain::Explain),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let mut out = anstream::stdout().lock();
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
     let mut err = anstream::stderr();
-    let outcome = match arguments.command {
-        Command::Demo(demo) => demo.run(&mut out, &mut err).await,
-        Command::Token(token) => token.run(&mut out, &mut err),
-        Command::Keys(keys) => keys.run(&mut out),
-        Command::Ask(ask) => ask.run(&mut out, &mut err).await,
-        Command::Explain(explain) => explain.run(&mut out).await,
-        Command::ModuleType(module_type) => module_type.run(&mut out, &mut err),
-    };
-    match outcome {
+    match run(command, &mut err) {
         Ok(code) => code,
         // Whoever read the output has seen enough, as `head` does.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -65,9 +59,25 @@ async fn main() -> ExitCode {
     }
 }
 
+fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
+    if let Command::Demo(_) = command {
+        demo::Demo::without_proxies()?;
+    }
+    let mut out = anstream::stdout().lock();
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        match command {
+            Command::Demo(demo) => demo.run(&mut out, err).await,
+            Command::Token(token) => token.run(&mut out, err),
+            Command::Keys(keys) => keys.run(&mut out),
+            Command::Ask(ask) => ask.run(&mut out, err).await,
+            Command::Explain(explain) => explain.run(&mut out).await,
+            Command::ModuleType(module_type) => module_type.run(&mut out, err),
+        }
+    })
+}
+
+/// Whether writing failed so. A connection that breaks in the same way is wrapped in an error of its client.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -77,9 +77,9 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 }
 
 /// A list of texts, broken into lines of at most [`WIDTH`] columns. The first line begins with `head`, the
-/// others are indented as far.
+/// others are indented as far. Styles in `head` take no room.
 pub(crate) fn wrapped(head: &str, items: &[String], separator: &str) -> String {
-    let indent = head.chars().count();
+    let indent = anstream::adapter::strip_str(head).to_string().chars().count();
     let mut lines = head.to_owned();
     let mut column = indent;
     for (position, item) in items.iter().enumerate() {
@@ -228,9 +228,10 @@ mod tests {
     #[test]
     fn lists_are_broken_between_words() {
         let items = ["a".repeat(30), "b".repeat(30), format!("{} {}", "c".repeat(20), "d".repeat(90))];
-        let text = wrapped("  head: ", &items, "; ");
+        let head = styled(BOLD, "  head: ");
+        let text = wrapped(&head, &items, "; ");
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], format!("  head: {}; {};", items[0], items[1]));
+        assert_eq!(lines[0], format!("{head}{}; {};", items[0], items[1]));
         assert_eq!(lines[1], format!("        {}", "c".repeat(20)));
         assert_eq!(lines[2], format!("        {}", "d".repeat(90)));
         assert_eq!(lines.len(), 3);

@@ -1,7 +1,6 @@
 //! The simulator and the relays before it.
 
 use std::io::Write;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use provider_sim::{Fault, Keys, Options, Sim};
@@ -40,12 +39,12 @@ impl Stage {
     /// Something does not start.
     pub(super) async fn start(
         port_base: u16,
-        latency: Option<Duration>,
+        faults: Vec<Fault>,
         err: &mut impl Write,
     ) -> anyhow::Result<Self> {
         let options = Options {
             keys: Some(Keys::generate().context("no signing key can be made")?),
-            faults: latency.map(Fault::latency).into_iter().collect(),
+            faults,
             ..Options::default()
         };
         let sim = Sim::start(options).await.context("the simulator does not start")?;

@@ -31,10 +31,12 @@ pub(super) fn render(dossiers: &[Dossier], took: Duration) -> String {
             styled(disposition_style(disposition), disposition.map_or("", Disposition::name)),
             harmless(&dossier.about.value)
         );
+        let names = dossier.findings.iter().map(|finding| finding.relay.len()).max().unwrap_or_default();
         for finding in &dossier.findings {
             let reasons = reasons(finding);
             if !reasons.is_empty() {
-                let _ = writeln!(out, "{}", wrapped(&format!("  {}: ", finding.relay), &reasons, "; "));
+                let _ =
+                    writeln!(out, "{}", wrapped(&format!("  {:<names$}  ", finding.relay), &reasons, "; "));
             }
         }
     }

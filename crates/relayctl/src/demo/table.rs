@@ -3,7 +3,7 @@
 use super::{Dossier, Finding};
 use crate::answer::Disposition;
 use crate::ui::{
-    BAD, BOLD, Cell, DIM, DOUBTFUL, PLAIN, Side, Table, WIDTH, disposition_style, harmless, styled,
+    BAD, BOLD, Cell, DIM, DOUBTFUL, PLAIN, Side, Table, WIDTH, disposition_style, harmless, styled, wrapped,
 };
 
 impl Dossier {
@@ -58,12 +58,9 @@ pub(super) fn render(dossiers: &[Dossier]) -> String {
             table.row(row(finding));
             for error in &finding.errors {
                 let style = if error.is_failure() { BAD } else { DOUBTFUL };
-                table.line(format!(
-                    "    {} {}: {}",
-                    styled(style, harmless(&error.severity)),
-                    harmless(&error.code),
-                    harmless(&error.message)
-                ));
+                let head =
+                    format!("    {} {}: ", styled(style, harmless(&error.severity)), harmless(&error.code));
+                table.line(wrapped(&head, &[harmless(&error.message)], ""));
             }
         }
     }
