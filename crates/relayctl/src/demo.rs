@@ -3,6 +3,8 @@
 mod stage;
 mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 use std::os::unix::process::CommandExt as _;

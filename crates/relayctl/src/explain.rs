@@ -16,7 +16,7 @@ use relay_core::settings::SETTINGS;
 use url::Url;
 
 use crate::token::{read, secret_of};
-use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled};
+use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled, wrapped};
 use crate::{client, relays};
 use token::Token;
 
@@ -95,7 +95,8 @@ impl Explain {
                 Outcome::Failed => styled(BAD, "FAIL"),
                 Outcome::Open => styled(DOUBTFUL, "?   "),
             };
-            writeln!(out, "{mark}  {:<10} {}", check.name, check.detail)?;
+            let head = format!("{mark}  {:<10} ", check.name);
+            writeln!(out, "{}", wrapped(&head, &[check.detail.as_str()], ""))?;
         }
         let number = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
         let (verdict, why) = match (number(Outcome::Failed), number(Outcome::Open)) {

@@ -78,13 +78,13 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 /// A list of texts, broken into lines of at most [`WIDTH`] columns. The first line begins with `head`, the
 /// others are indented as far. Styles in `head` take no room.
-pub(crate) fn wrapped(head: &str, items: &[String], separator: &str) -> String {
+pub(crate) fn wrapped(head: &str, items: &[impl AsRef<str>], separator: &str) -> String {
     let indent = anstream::adapter::strip_str(head).to_string().chars().count();
     let mut lines = head.to_owned();
     let mut column = indent;
     for (position, item) in items.iter().enumerate() {
         let last = position + 1 == items.len();
-        let item = if last { item.clone() } else { format!("{item}{separator}") };
+        let item = format!("{}{}", item.as_ref(), if last { "" } else { separator });
         for word in item.split_inclusive(' ') {
             let length = word.trim_end().chars().count();
             if column + length > WIDTH && column > indent {
@@ -130,7 +130,7 @@ pub(crate) enum Side {
     Right,
 }
 
-/// Rows whose columns stand below each other, with lines of text between them.
+/// Rows whose columns stand below each other, with lines of text between them. Empty columns take no room.
 pub(crate) struct Table<const N: usize> {
     columns: [(&'static str, Side); N],
     rows: Vec<Row<N>>,
@@ -175,6 +175,9 @@ impl<const N: usize> Table<N> {
         let _ = write!(out, "{:indent$}", "", indent = self.indent);
         let mut space = 0;
         for ((cell, width), (_, side)) in cells.iter().zip(widths).zip(&self.columns) {
+            if *width == 0 {
+                continue;
+            }
             let fill = width - cell.text.chars().count();
             let before = space + if *side == Side::Right { fill } else { 0 };
             if cell.text.is_empty() {
@@ -222,6 +225,9 @@ mod tests {
         table.row([Cell::new(PLAIN, "a"), Cell::number(0), Cell::new(PLAIN, "")]);
         table.row([Cell::new(PLAIN, ""), Cell::number(1), Cell::new(PLAIN, "y")]);
         let plain = anstream::adapter::strip_str(&table.to_string()).to_string();
+        let mut empty = Table::new([("", Side::Left); 3], 0, 2);
+        empty.row(["a", "", "c"].map(|text| Cell::new(PLAIN, text)));
+        assert_eq!(empty.to_string(), "a  c\n");
         assert_eq!(plain, " NAME     N\n längst  10  x\nbetween\n a        ·\n          1  y\n");
     }
 

@@ -65,7 +65,8 @@ fn entities(found: &Entities) -> String {
     let mut out = String::new();
     let mut section = |number: usize, noun: &str, table: String| {
         if number > 0 {
-            let _ = write!(out, "{}\n{table}", styled(BOLD, count(number, noun)));
+            let space = if out.is_empty() { "" } else { "\n" };
+            let _ = write!(out, "{space}{}\n{table}", styled(BOLD, count(number, noun)));
         }
     };
     let (verdicts, judgements) = (&found.verdicts.docs, &found.judgements.docs);
@@ -76,7 +77,7 @@ fn entities(found: &Entities) -> String {
     for one in &found.sightings.docs {
         sightings.row([
             Cell::new(DIM, day(&one.observed.start)),
-            Cell::new(PLAIN, harmless(one.severity.as_deref().unwrap_or("–"))),
+            Cell::new(PLAIN, harmless(one.severity.as_deref().unwrap_or(""))),
             Cell::new(PLAIN, harmless(one.title.as_deref().or(one.description.as_deref()).unwrap_or("–"))),
         ]);
     }
@@ -158,8 +159,8 @@ mod tests {
                 }]},
             }),
         );
-        let expected = "1 verdict\n  Malicious  bad.example  until 2026-04-01\n\
-            1 sighting\n  2026-03-02  –  DNS\u{fffd}[2J\n\
+        let expected = "1 verdict\n  Malicious  bad.example  until 2026-04-01\n\n\
+            1 sighting\n  2026-03-02  DNS\u{fffd}[2J\n\n\
             1 relation\n  bad.example  Resolved To  192.0.2.1\n";
         assert_eq!(text, expected);
     }

@@ -1,7 +1,7 @@
 //! The table of an investigation: observables, the worst first, and below each what every relay found.
 
 use super::{Dossier, Finding};
-use crate::answer::Disposition;
+use crate::answer::{Disposition, Problem};
 use crate::ui::{
     BAD, BOLD, Cell, DIM, DOUBTFUL, PLAIN, Side, Table, WIDTH, disposition_style, harmless, styled, wrapped,
 };
@@ -82,14 +82,16 @@ fn title(dossier: &Dossier) -> String {
 fn row(finding: &Finding) -> [Cell; 8] {
     let Finding { entities, .. } = finding;
     let disposition = entities.disposition();
-    let verdict = match disposition {
-        Some(disposition) => disposition.name(),
-        None if entities.is_empty() => "nothing",
-        None => "–",
+    let failed = finding.errors.iter().any(Problem::is_failure);
+    let (verdict, verdict_style) = match disposition {
+        Some(disposition) => (disposition.name(), disposition_style(Some(disposition))),
+        None if !entities.is_empty() => ("–", DIM),
+        None if failed => ("failed", BAD),
+        None => ("nothing", DIM),
     };
     [
         Cell::new(PLAIN, finding.relay),
-        Cell::new(disposition_style(disposition), verdict),
+        Cell::new(verdict_style, verdict),
         Cell::number(entities.sightings.docs.len()),
         Cell::number(entities.indicators.docs.len()),
         Cell::number(entities.judgements.docs.len()),

@@ -111,7 +111,7 @@ async fn the_verdict_is_that_of_the_relay_and_names_the_reason() {
         assert!(checks.iter().all(|check| check.outcome == Outcome::Passed), "{checks:?}");
     }
     let refused: &[(String, &str, &str)] = &[
-        ("nonsense".to_owned(), "form", "1 parts between dots"),
+        ("nonsense".to_owned(), "form", "1 part between dots"),
         (format!("{head}.{payload}"), "form", "2 parts between dots"),
         (format!("{head}.{}.x", &payload[..9]), "form", "its payload is not"),
         (keys.unsigned(&stage.claims()), "algorithm", "`none`; only RS256 and HS256"),

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::ui::count;
+
 /// The parts of a token.
 pub(super) struct Token {
     /// As it goes over the wire.
@@ -27,7 +29,7 @@ impl Token {
         };
         let parts: Vec<&str> = text.split('.').collect();
         let [header, claims, _signature] = parts.as_slice() else {
-            return Err(format!("not a JWT: {} parts between dots, three are needed", parts.len()));
+            return Err(format!("not a JWT: it has {} between dots, not three", count(parts.len(), "part")));
         };
         Ok(Self {
             text: text.to_owned(),

@@ -1,5 +1,8 @@
 //! The program as its users run it: arguments in, output and exit code out. Loopback only.
 
+// What fails here fails the test.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not marked as tests")]
+
 mod ask;
 mod demo;
 mod registration;
