@@ -1,6 +1,7 @@
 //! Makes the calls that relays describe.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -92,13 +93,17 @@ impl Client {
             return Ok(answer);
         }
         self.0.metrics.cache(false);
+        let ours = AtomicBool::new(false);
         loop {
+            let call = async {
+                ours.store(true, Ordering::Relaxed);
+                self.tries(request, scope).await
+            };
             // Boxed: the cache keeps a call in several places of its own state.
-            let outcome = self.0.cache.share(key.clone(), Box::pin(self.tries(request, scope))).await;
-            // The call may have been another request's, which ended for reasons that are not ours.
+            let outcome = self.0.cache.share(key.clone(), Box::pin(call)).await;
             match outcome {
-                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
-                Err(Failure::Stopped(_)) if scope.stopped(request.kind).is_none() => {}
+                // Another request's call, which ended for reasons that are not ours.
+                Err(Failure::Deadline(_) | Failure::Stopped(_)) if !ours.load(Ordering::Relaxed) => {}
                 outcome => return outcome,
             }
         }
