@@ -249,7 +249,7 @@ impl Inner {
                 ReadError::Broken(error) => Failure::of_transport(&error),
                 too_large @ ReadError::TooLarge(_) => Failure::Unreadable(too_large.to_string()),
             })?;
-            return Ok(Answer { status, headers, body });
+            return Ok(Answer::new(status, headers, body));
         }
         let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
         // The body only adds words to the message: what cannot be read of it is left out.
