@@ -78,7 +78,9 @@ pub(crate) async fn post(
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    let mut response = request.send().await.with_context(|| format!("{place} does not answer"))?;
+    // The context names the place already.
+    let answer = request.send().await.map_err(reqwest::Error::without_url);
+    let mut response = answer.with_context(|| format!("{place} does not answer"))?;
     let status = response.status().as_u16();
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.with_context(|| format!("{place} broke off"))? {
