@@ -62,9 +62,7 @@ impl<T> Default for Docs<T> {
 pub(crate) struct Opinion {
     pub(crate) observable: Observable,
     pub(crate) disposition_name: String,
-    pub(crate) severity: Option<String>,
     pub(crate) reason: Option<String>,
-    pub(crate) source: Option<String>,
     pub(crate) valid_time: ValidTime,
 }
 
@@ -119,7 +117,6 @@ pub(crate) struct Relation {
 #[serde(default)]
 pub(crate) struct Indicator {
     pub(crate) title: Option<String>,
-    pub(crate) severity: Option<String>,
     pub(crate) producer: Option<String>,
 }
 

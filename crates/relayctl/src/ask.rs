@@ -24,7 +24,7 @@ use crate::ui::{BAD, DOUBTFUL, harmless, styled};
 /// For instance: `relayctl ask https://relay.example observe domain=bad.example --token-file token.txt`
 ///
 /// Exit code 0: answered; 1: the answer tells of an error; 2: there is no answer, or the question is not right.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(crate) struct Ask {
     /// The relay's URL, such as `https://relay.example`
     #[arg(value_parser = client::relay_url)]

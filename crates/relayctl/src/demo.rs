@@ -1,5 +1,6 @@
 //! `relayctl demo`: simulator and relays in this process, one investigation, and what came out of it.
 
+mod serve;
 mod stage;
 mod summary;
 mod table;
@@ -19,7 +20,7 @@ use relay_core::endpoint::Endpoint;
 
 use crate::answer::{Answer, Entities, Observable, Problem};
 use crate::client;
-use crate::ui::{BOLD, DIM, LITERAL, count, styled};
+use crate::ui::{DIM, LITERAL, count, styled};
 use stage::{Stage, Standing};
 
 /// Runs every relay against simulated providers, without network or accounts, and investigates with them
@@ -118,7 +119,7 @@ impl Demo {
         write!(out, "{}", table::render(&dossiers))?;
         write!(out, "\n{}", summary::render(&dossiers, took))?;
         if self.serve {
-            serve(&stage, &dossiers, out).await?;
+            serve::until_stopped(&stage, &dossiers, out).await?;
         } else {
             writeln!(
                 out,
@@ -196,60 +197,4 @@ async fn interview(
         ));
     }
     Ok(findings)
-}
-
-/// Prints how to call the relays, and waits for Ctrl-C or SIGTERM.
-async fn serve(stage: &Stage, dossiers: &[Dossier], out: &mut impl Write) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    writeln!(out, "\n{}", styled(BOLD, "The relays serve until Ctrl-C"))?;
-    writeln!(
-        out,
-        "Open a URL in a browser to see what it serves, or paste the lines below it into a shell."
-    )?;
-    for relay in &stage.relays {
-        let example = dossiers
-            .iter()
-            .find(|dossier| {
-                dossier.findings.iter().any(|one| one.relay == relay.module.name && !one.entities.is_empty())
-            })
-            .map_or_else(
-                || "[]".to_owned(),
-                |dossier| serde_json::to_string(&[&dossier.about]).unwrap_or_default(),
-            );
-        writeln!(
-            out,
-            "\n{}  {}  {}\nTOKEN={}\n{}",
-            styled(BOLD, relay.module.name),
-            styled(LITERAL, relay.url.as_str().trim_end_matches('/')),
-            styled(DIM, relay.module.title),
-            relay.token,
-            styled(
-                LITERAL,
-                format_args!(
-                    "curl -s {} -H \"Authorization: Bearer $TOKEN\" -d {}",
-                    client::endpoint_url(&relay.url, Endpoint::Observe),
-                    shell_quoted(&example)
-                )
-            )
-        )?;
-    }
-    writeln!(
-        out,
-        "\nOr, as a table:  {}\nCalls that the providers got so far:  {}",
-        styled(LITERAL, "relayctl ask URL observe TYPE=VALUE --token \"$TOKEN\""),
-        styled(LITERAL, format_args!("curl -s {}/_control/calls", stage.sim.url()))
-    )?;
-    out.flush()?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-/// A text as one word of a POSIX shell.
-fn shell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

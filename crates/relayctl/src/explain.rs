@@ -25,7 +25,7 @@ use token::Token;
 /// The values of secret claims are not shown. Keys are fetched from allowed hosts only, as the relay does.
 ///
 /// Exit code 0: the relay accepts it; 1: it does not, or that could not be found out.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(crate) struct Explain {
     /// The token; - reads standard input, where neither the shell nor others see it
     token: String,

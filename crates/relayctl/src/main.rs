@@ -28,14 +28,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// Demonstrates, registers and debugs the relays between Cisco XDR and providers of threat intelligence
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
     Token(token::Token),

@@ -35,7 +35,7 @@ const SECRET_BYTES: usize = 32;
 ///
 /// The token is signed with a shared secret (HS256, for a relay that has it as `RELAY_AUTH__SECRET_KEY`) or, by
 /// --rs256, with a private key such as `relayctl keys` makes.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(crate) struct Token {
     /// The relay that shall read it
     #[arg(long, value_name = "NAME")]

@@ -18,17 +18,14 @@ impl Dossier {
     }
 }
 
-/// The worst first; of equals those with findings, else in the order of the list.
+/// The worst first, then what was seen without a verdict, then the harmless, last what nobody knows; of equals
+/// in the order of the list.
 pub(super) fn by_urgency(dossiers: &[Dossier]) -> Vec<&Dossier> {
     let mut sorted: Vec<&Dossier> = dossiers.iter().collect();
     sorted.sort_by_key(|dossier| {
         let disposition = dossier.disposition();
-        (
-            !disposition.is_some_and(Disposition::is_alarming),
-            dossier.is_blank(),
-            disposition.is_none(),
-            disposition,
-        )
+        let alarming = disposition.is_some_and(Disposition::is_alarming);
+        (dossier.is_blank(), !alarming, disposition.is_some(), disposition)
     });
     sorted
 }

@@ -115,8 +115,3 @@ fn what_a_stranger_wrote_does_not_reach_the_terminal() {
         assert!(!text.contains("\x1b]") && !text.contains('\x07'), "{text:?}");
     }
 }
-
-#[test]
-fn a_shell_reads_one_word() {
-    assert_eq!(shell_quoted(r#"[{"value":"it's"}]"#), r#"'[{"value":"it'\''s"}]'"#);
-}

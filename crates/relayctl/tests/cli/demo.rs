@@ -39,6 +39,13 @@ fn a_proxy_in_the_environment_does_not_reach_the_demonstration() {
 }
 
 #[test]
+fn it_runs_where_the_system_has_no_certificate_authorities() {
+    let nowhere = "/nonexistent";
+    let ran = ran(program(&FREE_PORTS).env("SSL_CERT_FILE", nowhere).env("SSL_CERT_DIR", nowhere), "");
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+}
+
+#[test]
 fn a_relay_that_answers_with_an_error_shows_in_table_and_exit_code() {
     let ran = relayctl(&["demo", "--port-base", "0", "--fault", "xforce/api/linkage:status=500"]);
     assert_eq!(ran.code, Some(1), "{}", ran.out);
