@@ -1,6 +1,7 @@
 //! Makes the calls that relays describe.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -101,12 +102,14 @@ impl Client {
         }
         self.0.metrics.cache(false);
         loop {
+            let ours = AtomicBool::new(false);
             // Boxed: the cache keeps a call in several places of its own state.
-            let outcome = self.0.cache.share(key.clone(), Box::pin(self.tries(request, scope))).await;
-            // The call may have been another request's, which ended for reasons that are not ours.
-            match outcome {
-                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
-                Err(Failure::Stopped(_)) if scope.stopped(request.kind).is_none() => {}
+            let call = Box::pin(async {
+                ours.store(true, Ordering::Relaxed);
+                self.tries(request, scope).await
+            });
+            match self.0.cache.share(key.clone(), call).await {
+                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
                 outcome => return outcome,
             }
         }
@@ -195,10 +198,14 @@ impl Client {
     async fn token(&self, source: &TokenSource, scope: &Scope) -> Result<Token, Failure> {
         let key = TokenKey::new(scope.credential(), source);
         loop {
-            let outcome = self.0.tokens.0.try_get_with(key.clone(), self.login(source, scope)).await;
-            match outcome.map_err(|failure| (*failure).clone()) {
-                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
-                outcome => return outcome,
+            let ours = AtomicBool::new(false);
+            let login = Box::pin(async {
+                ours.store(true, Ordering::Relaxed);
+                self.login(source, scope).await
+            });
+            match self.0.tokens.0.try_get_with(key.clone(), login).await {
+                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
+                outcome => return outcome.map_err(|failure| (*failure).clone()),
             }
         }
     }
@@ -250,7 +257,7 @@ impl Inner {
                 ReadError::Broken(error) => Failure::of_transport(&error),
                 too_large @ ReadError::TooLarge(_) => Failure::Unreadable(too_large.to_string()),
             })?;
-            return Ok(Answer { status, headers, body });
+            return Ok(Answer::new(status, headers, body));
         }
         let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
         // The body only adds words to the message: what cannot be read of it is left out.
