@@ -46,14 +46,14 @@ pub(crate) struct Page {
 
 /// What the event search is asked.
 #[derive(Serialize)]
-pub(crate) struct Query<'q> {
+pub(crate) struct SearchBody<'q> {
     query: &'q str,
     start_date: Timestamp,
     end_date: Timestamp,
     limit: usize,
 }
 
-impl<'q> Query<'q> {
+impl<'q> SearchBody<'q> {
     /// The newest `limit` events that a query finds from a moment until before another.
     pub(crate) fn new(query: &'q str, start: Timestamp, end: Timestamp, limit: usize) -> Self {
         Self { query, start_date: start, end_date: end, limit }
@@ -139,13 +139,13 @@ pub(crate) async fn search(
     relay: &Gigamon,
     call: &Call<Gigamon>,
     events: &Url,
-    query: &Query<'_>,
+    body: &SearchBody<'_>,
 ) -> Known<SearchPage> {
     let name = "event_search";
     let url = UrlBuilder::new(events).path("v2/query").build();
     let known: Known<SearchPage> = fetch_or_absent(call, url, |url| {
         // Not cached: it asks for the time until now, so no two are equal.
-        relay.client.post(name, url).json(query).repeatable().timeout(call.time_allowed())
+        relay.client.post(name, url).json(body).repeatable().timeout(call.time_allowed())
     })
     .await;
     if let Ok(Some(page)) = &known {
