@@ -68,11 +68,12 @@ pub(crate) struct Tracked {
     pub(crate) at: Timestamp,
 }
 
-/// One small call: proves address, token and the right to detections.
+/// One small call: proves address, token and the right to detections. Here a 404 means a wrong address.
 pub(crate) async fn health(relay: &Gigamon, call: &Call<Gigamon>) -> Result<(), Error> {
     let url = detections_url(relay, call).param("status", "active").param("limit", 1);
     let url = accounted(url, call);
-    let known: Known<DetectionPage> = fetch(call, url.build(), |url| relay.client.get("health", url)).await;
+    let known: Known<DetectionPage> =
+        fetch_or_absent(call, url.build(), |url| relay.client.get("health", url)).await;
     known.map(drop).map_err(|failure| error(&failure))
 }
 
@@ -98,7 +99,11 @@ pub(crate) async fn detections(
         .param("limit", page.limit)
         .param("offset", page.offset);
     let url = accounted(url, call);
-    let known = fetch(call, url.build(), |url| relay.client.get(name, url).cached()).await;
+    let known: Known<DetectionPage> =
+        fetch(call, url.build(), |url| relay.client.get(name, url).cached()).await;
+    if let Ok(Some(page)) = &known {
+        relay.client.dropped(name, page.detections.dropped());
+    }
     stopping(call, known)
 }
 

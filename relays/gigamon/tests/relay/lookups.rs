@@ -309,7 +309,7 @@ async fn a_rule_name_cannot_leave_its_code_span() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_shows_detections_and_events() {
-    let stage = setup().start().await;
+    let stage = setup().at("2026-03-02T09:00:00Z").start().await;
     let about = provider_sim::fixtures::observables().unwrap();
     let about: Vec<_> = about.iter().map(|one| (one.kind.as_str(), one.value.as_str())).collect();
     let answer = stage.observe(&about).await;
