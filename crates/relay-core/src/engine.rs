@@ -72,7 +72,7 @@ impl Engine {
             service: relay.start(&settings.provider, client)?,
             hasher: CredentialHasher::new()?,
             permits: Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(600)).build(),
-            concurrency: settings.provider.max_concurrency,
+            concurrency: settings.provider.max_concurrency.min(relay.max_concurrency()),
             entities_limit: settings.entities_limit,
             deadline: settings.deadline,
             clock: settings.clock,

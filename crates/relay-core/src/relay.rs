@@ -111,6 +111,10 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// Names, kinds, claims, settings.
     const MODULE: Module;
 
+    /// The most calls that one credential may have in flight at this provider; the setting
+    /// `provider.max_concurrency` can only lower it.
+    const MAX_CONCURRENCY: usize = usize::MAX;
+
     /// What the token carries.
     type Credentials: Credentials;
 
@@ -202,6 +206,7 @@ pub struct Offered {
 pub struct Relay {
     module: &'static Module,
     endpoints: Vec<Endpoint>,
+    max_concurrency: usize,
     check_claims: fn(&Claims) -> Result<(), ClaimError>,
     start: StartFn,
 }
@@ -223,6 +228,11 @@ impl Relay {
     /// The platform endpoints that it serves.
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    /// See [`Provider::MAX_CONCURRENCY`].
+    pub(crate) fn max_concurrency(&self) -> usize {
+        self.max_concurrency
     }
 
     /// Checks whether credentials can be made of these claims. No I/O; the provider is not asked.
@@ -348,6 +358,7 @@ impl<P: Provider> RelayBuilder<P> {
         ];
         Relay {
             module: const { &P::MODULE },
+            max_concurrency: P::MAX_CONCURRENCY,
             endpoints: served.into_iter().filter_map(|(there, endpoint)| there.then_some(endpoint)).collect(),
             check_claims: |claims| P::Credentials::from_claims(claims).map(drop),
             start: Box::new(move |settings, client| {

@@ -65,6 +65,14 @@ impl Client {
         Request::new(self, name, Method::DELETE, url)
     }
 
+    /// Counts items of an answer to the call `name` that could not be read and were left out.
+    pub fn dropped(&self, name: &'static str, items: usize) {
+        if items > 0 {
+            self.0.metrics.dropped(name, items);
+            log::debug!(call = name, items = items; "unreadable items of an answer left out");
+        }
+    }
+
     pub(super) async fn send(&self, mut request: Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
         if let Some(failure) = request.broken.take() {
             return Err(failure);

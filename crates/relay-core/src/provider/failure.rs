@@ -44,6 +44,8 @@ pub struct Rejection {
 
 /// How much of a rejection's body is kept.
 pub(super) const REJECTION_BYTES: usize = 64 * 1024;
+/// How the standard library begins the message of a name that does not resolve, on every platform.
+const UNKNOWN_HOST: &str = "failed to lookup address information";
 /// How much of a provider's own words an error repeats, in characters.
 const WORDS: usize = 500;
 
@@ -80,6 +82,12 @@ impl Failure {
             Self::Rejected(rejection) => Some(rejection.status),
             _ => None,
         }
+    }
+
+    /// Whether no connection could be made because the host's name does not resolve: more likely a host that
+    /// is no more than a fault that passes.
+    pub fn is_unknown_host(&self) -> bool {
+        matches!(self, Self::Connection(problem) if problem.contains(UNKNOWN_HOST))
     }
 
     /// Whether the cause lies in the platform request that made the call, so that it says nothing to others
