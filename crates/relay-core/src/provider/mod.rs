@@ -26,8 +26,6 @@ pub use request::{Auth, Request, RetryRule};
 /// For the headers that a relay names or reads.
 pub use reqwest::header::{HeaderMap, HeaderName};
 pub use retry::{Retry, retry_after};
-/// For the headers that a relay names or reads.
-pub use reqwest::header::{HeaderMap, HeaderName};
 
 pub(crate) use answer::read_capped;
 pub(crate) use connect::http_client;
