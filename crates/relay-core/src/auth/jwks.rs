@@ -178,3 +178,6 @@ fn usable(entry: Value) -> Option<(String, Arc<DecodingKey>)> {
     let decoding = DecodingKey::from_jwk(&key).ok()?;
     Some((key.common.key_id?, Arc::new(decoding)))
 }
+
+#[cfg(test)]
+mod tests;
