@@ -56,6 +56,8 @@ async fn given_keys_are_used() {
     let keys = Keys::generate().unwrap();
     let sim = Sim::start(Options { keys: Some(keys.clone()), ..Options::default() }).await.unwrap();
     assert_eq!(sim.keys().jwks(), keys.jwks());
+    let claims = json!({"key": "k", "aud": "http://relay", "jwks_host": sim.host()});
+    assert_eq!(sim.token("http://relay", &json!({"key": "k"})), keys.sign(&claims));
 }
 
 #[tokio::test]
@@ -110,10 +112,20 @@ async fn raw(sim: &Sim, target: &str) -> String {
 #[tokio::test]
 async fn calls_under_way_at_once_are_counted() {
     let sim = pinned().await;
-    sim.faults().add(Fault::latency(Duration::from_millis(200)));
-    let (a, b, c) = tokio::join!(ask(&sim), ask(&sim), ask(&sim));
-    assert!([a, b, c].into_iter().all(|answer| answer.unwrap().status() == 200));
-    assert_eq!(sim.peak_in_flight("xforce"), 3);
+    for _ in 0..2 {
+        ask(&sim).await.unwrap();
+    }
+    assert_eq!(sim.peak_in_flight("xforce"), 1);
+    sim.faults().add(Fault::new(What::Hang));
+    let arrived = async {
+        while sim.calls_to("xforce").len() < 5 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = async { tokio::join!(ask(&sim), ask(&sim), ask(&sim)) } => panic!("they hang"),
+        () = arrived => assert_eq!(sim.peak_in_flight("xforce"), 3),
+    }
     assert_eq!(sim.peak_in_flight("jwks"), 0);
 }
 
@@ -176,6 +188,14 @@ async fn a_hanging_call_ends_with_the_callers_patience_and_does_not_keep_the_sim
     sim.faults().add(Fault::new(What::Hang));
     let waited = tokio::time::timeout(Duration::from_millis(100), ask(&sim)).await;
     assert!(waited.is_err());
+    let given_up = async {
+        while sim.calls_to("xforce")[0].ended.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), given_up).await.unwrap();
+    sim.faults().add(Fault::new(What::Hang));
+    tokio::time::timeout(Duration::from_millis(100), ask(&sim)).await.unwrap_err();
     tokio::time::timeout(Duration::from_secs(5), sim.stop()).await.unwrap();
 }
 
