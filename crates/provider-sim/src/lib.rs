@@ -38,6 +38,7 @@ pub mod fixtures;
 pub mod invent;
 mod jwks;
 pub mod keys;
+pub mod login;
 pub mod record;
 pub mod reply;
 pub mod request;
