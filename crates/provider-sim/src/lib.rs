@@ -40,6 +40,7 @@ pub mod invent;
 mod jwks;
 pub mod keys;
 pub mod kql;
+pub mod login;
 pub mod record;
 pub mod reply;
 pub mod request;

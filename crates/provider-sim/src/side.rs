@@ -4,6 +4,7 @@
 
 use crate::jwks::Jwks;
 use crate::keys::Keys;
+use crate::login::Login;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::xforce::XForce;
@@ -46,6 +47,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
     vec![
         // One line each.
         Box::new(Jwks::new(keys.clone())),
+        Box::new(Login),
         Box::new(XForce::default()),
     ]
 }
