@@ -54,8 +54,9 @@ fn control(world: &World, call: &Request, words: &[&str]) -> Result<Reply, Reply
         }
         ("POST", ["faults"]) => {
             let wanted: NewFault = read(call)?;
-            let id = world.faults.add(wanted.spec.parse().map_err(|error| refused(&error))?);
-            Ok(Reply::json(201, &json!({ "id": id })))
+            let fault = wanted.spec.parse().map_err(|error| refused(&error))?;
+            world.check(&fault).map_err(|reason| problem(400, &reason))?;
+            Ok(Reply::json(201, &json!({"id": world.faults.add(fault)})))
         }
         ("DELETE", ["faults"]) => {
             world.faults.clear();

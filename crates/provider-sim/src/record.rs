@@ -26,7 +26,7 @@ pub struct SeenCall {
     pub path: String,
     /// The raw query, as received, without its `?`; empty when there is none.
     pub query: String,
-    /// Headers in order, names in lower case.
+    /// Headers, names in lower case; those of one name in order.
     pub headers: Vec<(String, String)>,
     /// The body, as received.
     #[serde(serialize_with = "as_text")]

@@ -24,7 +24,7 @@ pub struct Request {
     pub segments: Vec<String>,
     /// Query parameters in order, decoded once, `+` as a space.
     pub query: Vec<(String, String)>,
-    /// Headers in order, names in lower case.
+    /// Headers, names in lower case; those of one name in order.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,

@@ -40,6 +40,8 @@ pub(crate) fn serve(listener: TcpListener, world: Arc<World>) -> io::Result<Serv
         .shutdown_timeout(1)
         // Longer than any client keeps an idle connection, so that none is closed while it is being reused.
         .keep_alive(Duration::from_secs(120))
+        // A caller that has gone ends its call, also one that hangs or is delayed.
+        .h1_allow_half_closed(false)
         .on_connect(|connection: &dyn Any, data: &mut Extensions| {
             if let Some(socket) = Socket::of(connection) {
                 data.insert(socket);

@@ -1,6 +1,6 @@
 //! What a side of the outside world is, and the list of those there are.
 //!
-//! To add one: a module with a type that implements [`Side`], and its line in [`all`].
+//! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
 use crate::jwks::Jwks;
 use crate::keys::Keys;

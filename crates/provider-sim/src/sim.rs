@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::{fmt, io, thread};
 
 use actix_web::dev::{Server, ServerHandle};
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
@@ -72,7 +73,7 @@ impl Sim {
 
     fn build(options: Options) -> io::Result<(Self, Server)> {
         let keys = options.keys.map_or_else(Keys::shared, Ok)?;
-        let world = World::new(keys, options.seed, options.faults, options.fixtures.as_deref())?;
+        let world = World::new(keys, options.seed, &options.faults, options.fixtures.as_deref())?;
         let world = Arc::new(world);
         let listener = TcpListener::bind(options.listen)?;
         let address = reachable(listener.local_addr()?);
@@ -93,6 +94,17 @@ impl Sim {
     /// The keys that sign the platform's tokens.
     pub fn keys(&self) -> &Keys {
         &self.world.keys
+    }
+
+    /// A good token of the platform for the relay at `audience`: these claims, and where the key set is.
+    ///
+    /// # Panics
+    /// When the claims are not a JSON object.
+    pub fn token(&self, audience: &str, claims: &Value) -> String {
+        let mut claims = claims.clone();
+        claims["aud"] = json!(audience);
+        claims["jwks_host"] = json!(self.host());
+        self.keys().sign(&claims)
     }
 
     /// The calls seen since the start or the last reset, in order of arrival; the control API's are left out.

@@ -1,5 +1,6 @@
 //! The simulated world: its sides, what is fixed in advance, the faults in force and the record of calls.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Pinned;
 use crate::fault::{Fault, Faults, What};
-use crate::fixtures::{FixtureError, Store};
+use crate::fixtures::Store;
 use crate::keys::Keys;
 use crate::record::Record;
 use crate::reply::Reply;
@@ -42,22 +43,29 @@ pub(crate) enum Delivery {
 }
 
 impl World {
-    pub(crate) fn new(
-        keys: Keys,
-        seed: u64,
-        faults: Vec<Fault>,
-        fixtures: Option<&Path>,
-    ) -> Result<Self, FixtureError> {
+    pub(crate) fn new(keys: Keys, seed: u64, faults: &[Fault], fixtures: Option<&Path>) -> io::Result<Self> {
         let sides = side::all(&keys);
         let fixtures = Store::load(sides.iter().map(|side| side.name()), fixtures)?;
-        Ok(Self {
+        let world = Self {
             sides,
-            faults: Faults::new(seed, faults),
+            faults: Faults::new(seed, faults.to_vec()),
             pinned: Pinned::default(),
             record: Record::new(),
             keys,
             fixtures,
-        })
+        };
+        let stray = faults.iter().find_map(|fault| world.check(fault).err());
+        stray.map_or(Ok(world), |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason)))
+    }
+
+    /// Whether a fault can ever strike: one of a side that does not exist is a slip of the pen.
+    pub(crate) fn check(&self, fault: &Fault) -> Result<(), String> {
+        match &fault.provider {
+            Some(name) if self.side_named(name).is_none() => {
+                Err(format!("fault {fault}: no side is named {name:?}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The side that a raw path belongs to. It is compared as it came: escapes and dots mean nothing here.
@@ -144,7 +152,7 @@ mod tests {
     use super::*;
 
     fn world() -> World {
-        World::new(Keys::shared().unwrap(), 1, Vec::new(), None).unwrap()
+        World::new(Keys::shared().unwrap(), 1, &[], None).unwrap()
     }
 
     #[test]

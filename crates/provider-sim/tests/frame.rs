@@ -8,6 +8,9 @@ use provider_sim::{Answer, Fault, Keys, Options, Sim, What};
 use reqwest::{Client, Response, redirect};
 use serde_json::{Value, json};
 
+/// Longer than anything here takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 async fn sim() -> Sim {
     Sim::start(Options::default()).await.unwrap()
 }
@@ -56,6 +59,8 @@ async fn given_keys_are_used() {
     let keys = Keys::generate().unwrap();
     let sim = Sim::start(Options { keys: Some(keys.clone()), ..Options::default() }).await.unwrap();
     assert_eq!(sim.keys().jwks(), keys.jwks());
+    let claims = json!({"key": "k", "aud": "http://relay", "jwks_host": sim.host()});
+    assert_eq!(sim.token("http://relay", &json!({"key": "k"})), keys.sign(&claims));
 }
 
 #[tokio::test]
@@ -110,10 +115,15 @@ async fn raw(sim: &Sim, target: &str) -> String {
 #[tokio::test]
 async fn calls_under_way_at_once_are_counted() {
     let sim = pinned().await;
-    sim.faults().add(Fault::latency(Duration::from_millis(200)));
-    let (a, b, c) = tokio::join!(ask(&sim), ask(&sim), ask(&sim));
-    assert!([a, b, c].into_iter().all(|answer| answer.unwrap().status() == 200));
-    assert_eq!(sim.peak_in_flight("xforce"), 3);
+    for _ in 0..2 {
+        ask(&sim).await.unwrap();
+    }
+    assert_eq!(sim.peak_in_flight("xforce"), 1);
+    sim.faults().add(Fault::new(What::Hang));
+    tokio::select! {
+        _ = async { tokio::join!(ask(&sim), ask(&sim), ask(&sim)) } => panic!("they hang"),
+        () = until(|| sim.calls_to("xforce").len() == 5) => assert_eq!(sim.peak_in_flight("xforce"), 3),
+    }
     assert_eq!(sim.peak_in_flight("jwks"), 0);
 }
 
@@ -171,12 +181,36 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
-async fn a_hanging_call_ends_with_the_callers_patience_and_does_not_keep_the_simulator_from_stopping() {
+async fn a_hanging_call_ends_with_the_callers_patience() {
     let sim = pinned().await;
     sim.faults().add(Fault::new(What::Hang));
-    let waited = tokio::time::timeout(Duration::from_millis(100), ask(&sim)).await;
-    assert!(waited.is_err());
-    tokio::time::timeout(Duration::from_secs(5), sim.stop()).await.unwrap();
+    tokio::select! {
+        answer = ask(&sim) => panic!("{answer:?}"),
+        () = until(|| sim.calls_to("xforce").len() == 1) => {}
+    }
+    until(|| sim.calls_to("xforce")[0].ended.is_some()).await;
+    assert_eq!(sim.calls_to("xforce")[0].status, None);
+}
+
+#[tokio::test]
+async fn a_hanging_call_does_not_keep_the_simulator_from_stopping() {
+    let sim = pinned().await;
+    sim.faults().add(Fault::new(What::Hang));
+    let url = format!("{}/xforce/ipr/192.0.2.200", sim.url());
+    let call = tokio::spawn(client().get(url).send());
+    until(|| sim.calls_to("xforce").len() == 1).await;
+    tokio::time::timeout(PATIENCE, sim.stop()).await.unwrap();
+    assert!(call.await.unwrap().is_err());
+}
+
+/// Waits for something to happen elsewhere.
+async fn until(happened: impl Fn() -> bool) {
+    let wait = async {
+        while !happened() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 #[tokio::test]
@@ -227,12 +261,7 @@ async fn it_stops_when_it_is_dropped() {
     let sim = sim().await;
     let host = sim.host();
     drop(sim);
-    let gone = async {
-        while tokio::net::TcpStream::connect(&host).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), gone).await.unwrap();
+    until(|| std::net::TcpStream::connect(&host).is_err()).await;
 }
 
 #[tokio::test]

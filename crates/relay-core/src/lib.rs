@@ -43,7 +43,7 @@ pub mod server;
 mod service;
 pub mod settings;
 pub mod telemetry;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use relay::Relay;

@@ -18,11 +18,11 @@ use crate::telemetry;
 ///
 /// # Errors
 /// The relay does not start; the message names the setting that is wrong.
-pub fn run(relay: Relay) -> anyhow::Result<ExitCode> {
+pub fn run(relay: &Relay) -> anyhow::Result<ExitCode> {
     let module = relay.module();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => serve(&relay).map(|()| ExitCode::SUCCESS),
+        [] => serve(relay).map(|()| ExitCode::SUCCESS),
         ["--version" | "-V"] => print(&format!("{} {}\n", module.package, module.version)),
         ["--help" | "-h" | "help"] => print(&help(module)),
         ["healthcheck"] => healthcheck(module),
@@ -60,7 +60,9 @@ fn help(module: &'static Module) -> String {
 fn serve(relay: &Relay) -> anyhow::Result<()> {
     let Loaded { settings, warnings } = Settings::load(relay.module(), Environment::of_process())?;
     telemetry::log::install(&settings).context("the logger is installed already")?;
-    warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    for warning in &warnings {
+        log::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.workers)
         .thread_name("lookup")
@@ -69,8 +71,13 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
         .context("no runtime")?;
     runtime.block_on(async {
         let module = relay.module();
+        // Before the listeners, so that a stop right after the start is an orderly one too.
+        let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
         let running = server::start(relay, &settings)?;
-        running.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+        for warning in &running.warnings {
+            log::warn!("{warning}");
+        }
         log::info!(
             "{} {} serves {} on {}, probes and metrics on {}, accepts tokens: {}",
             module.package,
@@ -80,8 +87,6 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
             running.admin_address.map_or_else(|| "no port".to_owned(), |address| address.to_string()),
             running.auth_modes,
         );
-        let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

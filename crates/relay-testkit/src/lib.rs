@@ -93,7 +93,7 @@ impl Setup {
         settings.retain(|_, value| !value.is_empty());
         let given = settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let relay = TestRelay::start_at(&(self.relay)(), given, self.clock);
-        Stage { sim, relay, claims: self.claims, http: reqwest::Client::new() }
+        Stage { sim, relay, claims: self.claims, http: reqwest::Client::default() }
     }
 }
 

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> anyhow::Result<ExitCode> {
-    relay_core::run(relay_xforce::relay())
+    relay_core::run(&relay_xforce::relay())
 }

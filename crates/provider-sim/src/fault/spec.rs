@@ -185,11 +185,13 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
 }
 
 fn status(text: &str) -> Result<u16, String> {
-    number(text).ok().filter(|code| (200..600).contains(code)).ok_or(format!("{text:?} is no HTTP status"))
+    let code = number(text).ok().filter(|code| (200..600).contains(code));
+    code.ok_or_else(|| format!("{text:?} is no HTTP status"))
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    number(text).ok().filter(|part| (0.0..=1.0).contains(part)).ok_or(format!("rate {text:?} is not 0 to 1"))
+    let part = number(text).ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| format!("rate {text:?} is not 0 to 1"))
 }
 
 /// Reads a time such as `20ms`, `1.5s` or `20` (milliseconds).

@@ -24,10 +24,10 @@ pub(super) enum Kind {
 impl<'a> Call<'a> {
     /// The call that a path names; none when there is no such call.
     pub(super) fn of(request: &'a Request) -> Option<Self> {
-        let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
-        let (below_api, words) = match segments.split_first() {
-            Some((&"api", words)) => (true, words),
-            _ => (false, segments.as_slice()),
+        let parts = request.parts();
+        let (below_api, words) = match *parts.as_slice() {
+            ["api", ref words @ ..] => (true, words),
+            ref words => (false, words),
         };
         let call = match *words {
             ["all-subscriptions", "usage"] => Self::Usage,

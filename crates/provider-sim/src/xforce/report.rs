@@ -51,14 +51,12 @@ pub(super) fn ip(asked: &str) -> Reply {
     let mut subnet = assigned.clone();
     subnet["subnet"] = json!(network);
     subnet["asns"] = json!({(64_500 + dice.below(11)).to_string(): {"Company": "Example Net", "cidr": 24}});
-    Reply::json(
-        200,
-        &json!({
-            "ip": text, "history": [assigned, rated], "subnets": [subnet], "cats": shares, "geo": geo, "score": score,
-            "reason": rated["reason"], "reasonDescription": rated["reasonDescription"],
-            "categoryDescriptions": rated["categoryDescriptions"], "tags": [],
-        }),
-    )
+    let report = json!({
+        "ip": text, "history": [assigned, rated], "subnets": [subnet], "cats": shares, "geo": geo, "score": score,
+        "reason": rated["reason"], "reasonDescription": rated["reasonDescription"],
+        "categoryDescriptions": rated["categoryDescriptions"], "tags": [],
+    });
+    Reply::json(200, &report)
 }
 
 /// The report on a site, by URL or by name.
@@ -126,8 +124,9 @@ pub(super) fn malware(asked: &str) -> Reply {
 /// Servers that a piece of malware takes its orders from.
 fn servers(dice: &mut Dice, asked: &str, seen: Timestamp) -> Value {
     let domain = dice.domain();
+    let sample = if value::hash_kind(asked) == Some("md5") { asked.to_owned() } else { dice.hex(32) };
     let row = json!({
-        "type": "CnC", "md5": asked.to_ascii_uppercase(), "domain": domain, "ip": dice.ipv4().to_string(),
+        "type": "CnC", "md5": sample.to_ascii_uppercase(), "domain": domain, "ip": dice.ipv4().to_string(),
         "uri": format!("http://{domain}/gate.php"), "schema": "http", "filepath": "gate.php", "origin": "CnC",
         "count": 1 + dice.below(500), "firstseen": seconds(seen),
         "lastseen": seconds(seen + SignedDuration::from_hours(24)),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// The claims of a token whose signature was verified.
 ///
@@ -90,17 +90,25 @@ impl Claims {
     /// The entities limit (`CTR_ENTITIES_LIMIT`): positive, else `default`; more than 1000 counts as 1000.
     /// A fraction is cut off.
     pub(crate) fn entities_limit(&self, default: usize) -> usize {
-        const MAXIMUM: f64 = 1000.0;
+        const MAXIMUM: usize = 1000;
         let number = match self.0.get("CTR_ENTITIES_LIMIT") {
-            Some(Value::Number(number)) => number.as_f64(),
-            Some(Value::String(text)) => text.trim().parse::<i64>().ok().map(|n| n as f64),
+            Some(Value::Number(number)) => whole(number),
+            Some(Value::String(text)) => text.trim().parse().ok(),
             _ => None,
         };
-        match number {
-            Some(number) if number >= 1.0 => number.min(MAXIMUM) as usize,
-            _ => default,
+        match number.map(usize::try_from) {
+            Some(Ok(0)) | None => default,
+            Some(Ok(number)) => number.min(MAXIMUM),
+            Some(Err(_)) if number > Some(0) => MAXIMUM,
+            Some(Err(_)) => default,
         }
     }
+}
+
+/// A number without its fraction; a huge one becomes the largest there is.
+#[expect(clippy::cast_possible_truncation, reason = "`as` cuts and saturates, which is what is wanted")]
+fn whole(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| number.as_f64().map(|number| number as i64))
 }
 
 impl From<Map<String, Value>> for Claims {
@@ -113,5 +121,74 @@ impl From<Map<String, Value>> for Claims {
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn claims(value: Value) -> Claims {
+        Claims::from(Map::from_iter([
+            ("CTR_ENTITIES_LIMIT".to_owned(), value.clone()),
+            ("x".to_owned(), value),
+        ]))
+    }
+
+    #[test]
+    fn the_entities_limit_is_positive_and_at_most_a_thousand() {
+        let table = [
+            (json!(null), 100),
+            (json!(0), 100),
+            (json!(-3), 100),
+            (json!("abc"), 100),
+            (json!([7]), 100),
+            (json!(""), 100),
+            (json!("7"), 7),
+            (json!(" 50 "), 50),
+            (json!(2.9), 2),
+            (json!(0.5), 100),
+            (json!(5000), 1000),
+            (json!("99999999999999999999"), 100),
+            (json!(1e300), 1000),
+            (json!(-1e300), 100),
+            (json!(u64::MAX), 1000),
+        ];
+        for (value, limit) in table {
+            assert_eq!(claims(value.clone()).entities_limit(100), limit, "{value}");
+        }
+        assert_eq!(Claims::default().entities_limit(250), 250);
+    }
+
+    #[test]
+    fn an_error_names_the_claim_and_never_its_value() {
+        for value in [json!(null), json!(" "), json!(["s3cret"]), json!({"s3cret": 1}), json!(4711)] {
+            let error = claims(value).required("x").expect_err("not a text").to_string();
+            assert!(error.contains("`x`") && !error.contains("s3cret") && !error.contains("4711"), "{error}");
+        }
+        assert_eq!(format!("{:?}", claims(json!("s3cret"))), r#"{"CTR_ENTITIES_LIMIT", "x"}"#);
+    }
+
+    #[test]
+    fn switches_come_as_booleans_words_or_digits() {
+        for yes in [json!(true), json!("True"), json!("1"), json!(1), json!(" on "), json!("yes")] {
+            assert_eq!(claims(yes.clone()).flag("x"), Some(true), "{yes}");
+        }
+        for no in [json!(false), json!("FALSE"), json!("0"), json!(0), json!("off"), json!("no")] {
+            assert_eq!(claims(no.clone()).flag("x"), Some(false), "{no}");
+        }
+        for neither in [json!(null), json!(""), json!("maybe"), json!(2), json!([true])] {
+            assert_eq!(claims(neither.clone()).flag("x"), None, "{neither}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_limit_is_within_bounds(number in any::<f64>(), text in ".*") {
+            prop_assert!((1..=1000).contains(&claims(json!(number)).entities_limit(100)));
+            prop_assert!((1..=1000).contains(&claims(json!(text)).entities_limit(100)));
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Answer {
     /// # Errors
     /// [`Failure::Unreadable`] where it is not JSON or not of that type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body).map_err(not_json)
+        serde_json::from_slice(&self.body).map_err(|error| not_json(&error))
     }
 }
 
@@ -56,7 +56,7 @@ impl Answer {
         let mut json = serde_json::Deserializer::from_slice(&self.body);
         lenient::field(&mut json)
             .and_then(|object| json.end().map(|()| object))
-            .map_err(not_json)?
+            .map_err(|error| not_json(&error))?
             .ok_or_else(|| Failure::Unreadable("its answer is not a JSON object".to_owned()))
     }
 
@@ -66,7 +66,7 @@ impl Answer {
     }
 }
 
-fn not_json(error: serde_json::Error) -> Failure {
+fn not_json(error: &serde_json::Error) -> Failure {
     Failure::Unreadable(if error.is_data() {
         format!("its answer is not of the expected form: {}", shortened(&error.to_string(), 200))
     } else {
@@ -87,13 +87,13 @@ pub(crate) enum ReadError {
 
 /// The body, never more than `most` bytes of it, whatever the headers claim.
 pub(crate) async fn read_capped(mut response: reqwest::Response, most: usize) -> Result<Bytes, ReadError> {
-    let announced = response.content_length().unwrap_or(0);
-    if announced > most as u64 {
+    let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if announced > most {
         return Err(ReadError::TooLarge(most));
     }
     let Some(first) = response.chunk().await? else { return Ok(Bytes::new()) };
     let Some(second) = response.chunk().await? else { return capped(first, most) };
-    let mut body = BytesMut::with_capacity((announced as usize).max(first.len() + second.len()));
+    let mut body = BytesMut::with_capacity(announced.max(first.len() + second.len()));
     body.extend_from_slice(&first);
     body.extend_from_slice(&second);
     while body.len() <= most {

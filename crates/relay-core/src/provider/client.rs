@@ -1,6 +1,7 @@
 //! Makes the calls that relays describe.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -18,7 +19,7 @@ use super::request::{Auth, Request};
 use super::retry::{self, Retry};
 use crate::call::Scope;
 use crate::settings::Settings;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, milliseconds};
 
 /// The way to the provider, shared by all requests of a relay. Cheap to clone.
 #[derive(Clone)]
@@ -93,11 +94,14 @@ impl Client {
         }
         self.0.metrics.cache(false);
         loop {
-            let outcome = self.0.cache.share(key.clone(), self.tries(request, scope)).await;
-            // The call may have been another request's, which ended for reasons that are not ours.
-            match outcome {
-                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
-                Err(Failure::Stopped(_)) if scope.stopped(request.kind).is_none() => {}
+            let ours = AtomicBool::new(false);
+            // Boxed: the cache keeps a call in several places of its own state.
+            let call = Box::pin(async {
+                ours.store(true, Ordering::Relaxed);
+                self.tries(request, scope).await
+            });
+            match self.0.cache.share(key.clone(), call).await {
+                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
                 outcome => return outcome,
             }
         }
@@ -118,33 +122,13 @@ impl Client {
                 token_renewed = true;
                 continue;
             }
-            let Some(pause) = self.pause(request, &failure, tried) else { return Err(failure) };
+            let Some(pause) = pause_before_retry(request, &failure, tried) else { return Err(failure) };
             if tried >= self.0.retries || pause >= scope.time_left() {
                 return Err(failure);
             }
             self.0.metrics.retry(request.name);
             sleep(pause).await;
             tried += 1;
-        }
-    }
-
-    /// The pause before another try, if there may be one.
-    fn pause(&self, request: &Request<'_>, failure: &Failure, tried: u32) -> Option<Duration> {
-        let usual = || retry::pause(tried, retry::fraction());
-        match failure {
-            Failure::Rejected(rejection) if request.repeatable => {
-                let rule = match request.retry_rule {
-                    Some(rule) => rule(rejection),
-                    None => StatusCode::from_u16(rejection.status).map_or(Retry::No, retry::by_status),
-                };
-                match rule {
-                    Retry::No => None,
-                    Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
-                    Retry::After(pause) => Some(rejection.retry_after.unwrap_or(pause)),
-                }
-            }
-            Failure::Connection(_) if request.repeatable => Some(usual()),
-            _ => None,
         }
     }
 
@@ -171,7 +155,7 @@ impl Client {
         let outcome = self.exchange(request, token, bucket.as_deref()).await;
         let label = outcome.as_ref().map_or_else(Failure::label, |_| "ok");
         self.0.metrics.provider_call(request.name, label, started.elapsed());
-        log::debug!(call = request.name, outcome = label, ms = started.elapsed().as_millis() as u64; "provider call");
+        log::debug!(call = request.name, outcome = label, ms = milliseconds(started.elapsed()); "provider call");
         outcome
     }
 
@@ -206,10 +190,14 @@ impl Client {
     async fn token(&self, source: &TokenSource, scope: &Scope) -> Result<Token, Failure> {
         let key = TokenKey::new(scope.credential(), source);
         loop {
-            let outcome = self.0.tokens.0.try_get_with(key.clone(), self.login(source, scope)).await;
-            match outcome.map_err(|failure| (*failure).clone()) {
-                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
-                outcome => return outcome,
+            let ours = AtomicBool::new(false);
+            let login = Box::pin(async {
+                ours.store(true, Ordering::Relaxed);
+                self.login(source, scope).await
+            });
+            match self.0.tokens.0.try_get_with(key.clone(), login).await {
+                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
+                outcome => return outcome.map_err(|failure| (*failure).clone()),
             }
         }
     }
@@ -231,7 +219,7 @@ impl Client {
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit)));
             let Err(failure) = &outcome else { break outcome };
-            let Some(pause) = self.pause(&request, failure, tried) else { break outcome };
+            let Some(pause) = pause_before_retry(&request, failure, tried) else { break outcome };
             if tried >= self.0.retries || pause >= scope.time_left() {
                 break outcome;
             }
@@ -270,6 +258,26 @@ impl Inner {
     }
 }
 
+/// The pause before another try, if there may be one.
+fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> Option<Duration> {
+    let usual = || retry::pause(tried, retry::fraction());
+    match failure {
+        Failure::Rejected(rejection) if request.repeatable => {
+            let rule = match request.retry_rule {
+                Some(rule) => rule(rejection),
+                None => StatusCode::from_u16(rejection.status).map_or(Retry::No, retry::by_status),
+            };
+            match rule {
+                Retry::No => None,
+                Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
+                Retry::After(pause) => Some(rejection.retry_after.unwrap_or(pause)),
+            }
+        }
+        Failure::Connection(_) if request.repeatable => Some(usual()),
+        _ => None,
+    }
+}
+
 fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
     scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
@@ -287,7 +295,6 @@ fn authorized(
         Ok::<_, Failure>(value)
     };
     Ok(match (auth, token) {
-        (Auth::None, _) => builder,
         (Auth::Basic { user, password }, _) => {
             builder.basic_auth(user.expose_secret(), Some(password.expose_secret()))
         }
@@ -297,6 +304,6 @@ fn authorized(
         (Auth::Token(_), Some(token)) => {
             builder.header(AUTHORIZATION, sensitive(&format!("Bearer {}", token.expose_secret()))?)
         }
-        (Auth::Token(_), None) => builder,
+        (Auth::None, _) | (Auth::Token(_), None) => builder,
     })
 }

@@ -81,6 +81,12 @@ impl Failure {
         }
     }
 
+    /// Whether the cause lies in the platform request that made the call, so that it says nothing to others
+    /// who wait for the same call.
+    pub(super) fn is_the_requests(&self) -> bool {
+        matches!(self, Self::Deadline(_) | Self::Stopped(_))
+    }
+
     /// The error for the user where a relay has nothing special to say. `provider` is the provider's name,
     /// `words` what it says itself about a rejection.
     pub fn to_error(&self, provider: &str, words: Option<&str>) -> Error {

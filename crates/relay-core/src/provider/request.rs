@@ -110,7 +110,7 @@ impl<'c> Request<'c> {
         match serde_json::to_vec(body) {
             Ok(body) => self.body = body.into(),
             Err(error) => {
-                self.broken = Some(Failure::Unreadable(format!("the call cannot be written: {error}")))
+                self.broken = Some(Failure::Unreadable(format!("the call cannot be written: {error}")));
             }
         }
         self.headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));

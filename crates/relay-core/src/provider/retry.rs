@@ -41,7 +41,7 @@ pub(super) fn fraction() -> f64 {
     // A random UUID is at hand already; this needs spread, not secrecy.
     let (high, _) = uuid::Uuid::now_v7().as_u64_pair();
     let (_, low) = uuid::Uuid::now_v7().as_u64_pair();
-    ((high ^ low) & 0xffff) as f64 / 65_535.0
+    f64::from(u16::try_from((high ^ low) & 0xffff).unwrap_or(0)) / f64::from(u16::MAX)
 }
 
 /// How long the provider asks to wait: `Retry-After` in seconds, as an HTTP date, or with a unit (`3172s`), as

@@ -178,13 +178,11 @@ async fn openapi_json(site: web::Data<Site>) -> HttpResponse {
 
 /// Echoes the key of the platform's own probe.
 async fn watchdog(request: HttpRequest) -> HttpResponse {
-    match request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok()) {
-        Some(key) => json_of("watchdog", json!({"data": key}).to_string()),
-        None => {
-            let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing.");
-            respond("watchdog", Reply::failed(error))
-        }
+    if let Some(key) = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok()) {
+        return json_of("watchdog", json!({"data": key}).to_string());
     }
+    let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing.");
+    respond("watchdog", Reply::failed(error))
 }
 
 /// A page for browsers, the same facts as JSON for others.

@@ -72,9 +72,9 @@ pub(crate) fn document(relay: &Relay) -> Value {
 }
 
 fn claims(relay: &Relay) -> String {
-    let named = relay.module().claims.iter().map(|claim| match claim.required {
-        true => format!("{} (required)", claim.name),
-        false => claim.name.to_owned(),
+    let named = relay.module().claims.iter().map(|claim| {
+        let required = if claim.required { " (required)" } else { "" };
+        format!("{}{required}", claim.name)
     });
     named.collect::<Vec<_>>().join(", ")
 }

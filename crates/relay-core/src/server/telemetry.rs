@@ -11,7 +11,7 @@ use actix_web::{HttpMessage, web};
 use super::app::Site;
 use crate::envelope::Stats;
 use crate::error::shortened;
-use crate::telemetry::{Metrics, RequestId, with_request_id};
+use crate::telemetry::{Metrics, RequestId, milliseconds, with_request_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -52,20 +52,17 @@ pub(super) async fn observe(
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        let report = response
-            .response()
-            .extensions()
-            .get::<Report>()
-            .map(|report| (report.endpoint, report.stats.clone()));
         let status = response.status().as_u16();
-        let (endpoint, stats) = report.unwrap_or(("other", Stats::default()));
+        let report = response.response_mut().extensions_mut().remove::<Report>();
+        let Report { endpoint, stats } =
+            report.unwrap_or(Report { endpoint: "other", stats: Stats::default() });
         in_flight.endpoint = endpoint;
         in_flight.outcome = if status == 200 { stats.outcome.name() } else { "refused" };
         log::info!(
             method = response.request().method().as_str(),
             path = shortened(response.request().path(), 200).as_str(),
             status = status,
-            ms = in_flight.started.elapsed().as_millis() as u64,
+            ms = milliseconds(in_flight.started.elapsed()),
             observables = stats.observables,
             entities = stats.entities.iter().map(|(_, count)| count).sum::<usize>(),
             provider_calls = stats.provider_calls,

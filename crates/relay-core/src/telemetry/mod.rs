@@ -6,3 +6,10 @@ mod request_id;
 
 pub use metrics::Metrics;
 pub(crate) use request_id::{RequestId, current_request_id, with_request_id};
+
+use std::time::Duration;
+
+/// A duration for a log line.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -46,7 +46,7 @@ impl TestRelay {
         Self {
             url: url(running.address),
             admin_url: running.admin_address.map(url).unwrap_or_default(),
-            running: running,
+            running,
         }
     }
 

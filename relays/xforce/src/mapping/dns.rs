@@ -1,7 +1,6 @@
 //! Resolutions: one sighting whose relations say which name resolved to which address.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::HashSet;
 
 use relay_core::ctim::{
     Observable, ObservableType, ObservedTime, RelationType, Relations, Sighting, Timestamp,
@@ -42,9 +41,10 @@ impl Mapping<'_> {
     /// first; as many as the limit allows, in the order of their texts.
     fn other_ends(&self, resolve: &Resolve) -> Vec<Observable> {
         let names_wanted = self.about.kind() != ObservableType::Domain;
-        let live: Vec<&str> = match names_wanted {
-            true => resolve.rdns.iter().map(String::as_str).collect(),
-            false => resolve.a.iter().chain(&resolve.aaaa).map(String::as_str).collect(),
+        let live: Vec<&str> = if names_wanted {
+            resolve.rdns.iter().map(String::as_str).collect()
+        } else {
+            resolve.a.iter().chain(&resolve.aaaa).map(String::as_str).collect()
         };
         let mut past: Vec<&PassiveRecord> = resolve
             .passive
@@ -58,22 +58,18 @@ impl Mapping<'_> {
         });
         let past = past.into_iter().filter_map(|record| record.value.as_deref());
 
-        let mut known: BTreeMap<String, ()> = BTreeMap::new();
+        let mut known = HashSet::new();
         let mut ends = Vec::new();
         for value in live.into_iter().chain(past) {
             if ends.len() >= self.limit {
                 break;
             }
-            let end = match names_wanted {
-                true => Observable::new(ObservableType::Domain, value),
-                false => Observable::address(value),
+            let end = if names_wanted {
+                Observable::new(ObservableType::Domain, value)
+            } else {
+                Observable::address(value)
             };
-            if let Some(end) = end
-                && let Entry::Vacant(place) = known.entry(identity(&end))
-            {
-                place.insert(());
-                ends.push(end);
-            }
+            ends.extend(end.filter(|end| known.insert(identity(end))));
         }
         ends.sort_by(|a, b| a.value().cmp(b.value()));
         ends

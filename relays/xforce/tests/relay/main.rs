@@ -1,5 +1,13 @@
 //! The relay before the simulated X-Force Exchange, asked over HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+mod failures;
+mod health;
+mod hostile;
+mod links;
+mod lookups;
+
 use relay_testkit::Setup;
 use serde_json::json;
 

@@ -1,0 +1,161 @@
+//! What goes wrong costs its own part of the answer and is told once.
+
+use provider_sim::{Answer, Fault, What};
+use relay_testkit::{Stage, asked, docs, errors};
+use serde_json::{Value, json};
+
+use crate::setup;
+
+fn message(answer: &Value) -> &str {
+    answer["errors"][0]["message"].as_str().unwrap()
+}
+
+fn calls_of(stage: &Stage, path: &str) -> usize {
+    stage.sim.calls_to("xforce").iter().filter(|call| call.path.contains(path)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_resolution_costs_only_the_dns_sighting() {
+    let stage = setup().setting("RELAY_PROVIDER__RETRIES", "0").start().await;
+    stage.sim.faults().add(Fault::status(503).on("xforce").path("/resolve/"));
+    let answer = stage.observe(&[("domain", "login-verify.example")]).await;
+    assert_eq!(errors(&answer), [("fatal", "unavailable")]);
+    assert_eq!(docs(&answer, "verdicts").len(), 1);
+    assert_eq!(docs(&answer, "judgements").len(), 1);
+    assert_eq!(docs(&answer, "sightings").len(), 4, "two categories and two collections");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_observable_leaves_the_verdicts_of_the_others() {
+    let stage = setup().start().await;
+    stage
+        .sim
+        .faults()
+        .add(Fault::status(429).on("xforce").path("/url/busy.example").header("Retry-After", "0"));
+    let answer = stage.deliberate(&[("domain", "login-verify.example"), ("domain", "busy.example")]).await;
+    assert_eq!(docs(&answer, "verdicts").len(), 1);
+    assert_eq!(errors(&answer), [("fatal", "too many requests")]);
+    assert!(message(&answer).contains("(concerns domain busy.example)"), "{}", message(&answer));
+    assert_eq!(calls_of(&stage, "/url/busy.example"), 3, "two retries, as Retry-After allows");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_refusal_no_further_call_is_made_and_it_is_told_once() {
+    let table = [
+        (401, "authorization error", "Authorization failed: "),
+        (402, "too many requests", "monthly quota"),
+        (403, "permission denied", "not permit"),
+    ];
+    for (status, code, words) in table {
+        let stage = setup().setting("RELAY_PROVIDER__MAX_CONCURRENCY", "2").start().await;
+        stage.sim.faults().add(Fault::status(status).on("xforce").body(r#"{"error": "The reason."}"#));
+        let about: Vec<String> = (0..8).map(|n| format!("d{n}.example")).collect();
+        let about: Vec<(&str, &str)> = about.iter().map(|name| ("domain", name.as_str())).collect();
+        let answer = stage.observe(&about).await;
+        assert_eq!(errors(&answer), [("fatal", code)], "{status}");
+        assert!(answer.get("data").is_none());
+        let said = message(&answer);
+        assert!(said.contains(words) && said.contains("The reason.") && !said.contains("concerns"), "{said}");
+        let calls = stage.sim.calls_to("xforce").len();
+        assert!(calls <= 2, "{calls} calls after status {status} with two at a time");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_the_provider_is_retried_only_where_it_may_pass() {
+    for (status, code, tries) in
+        [(502, "unavailable", 3), (504, "unavailable", 3), (500, "unknown", 1), (418, "unknown", 1)]
+    {
+        let stage = setup().start().await;
+        let html = "<html><h1>Bad things</h1></html>";
+        stage.sim.faults().add(Fault::status(status).on("xforce").header("Retry-After", "0").body(html));
+        let answer = stage.deliberate(&[("ip", "192.0.2.1")]).await;
+        assert_eq!(errors(&answer), [("fatal", code)], "{status}");
+        assert!(message(&answer).contains(&status.to_string()) && !message(&answer).contains("<h1>"));
+        assert_eq!(stage.sim.calls_to("xforce").len(), tries, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observable_that_hangs_ends_in_time_and_keeps_the_others() {
+    let stage = setup().setting("RELAY_PROVIDER__READ_TIMEOUT", "150ms").start().await;
+    stage.sim.faults().add(Fault::new(What::Hang).on("xforce").path("/url/slow.example"));
+    let answer = stage.deliberate(&[("domain", "slow.example"), ("domain", "login-verify.example")]).await;
+    assert_eq!(errors(&answer), [("fatal", "timeout")]);
+    assert_eq!(docs(&answer, "verdicts").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_connection_and_broken_json_are_told_apart() {
+    let table = [
+        (What::Reset, "connection error"),
+        (What::Truncated, "key error"),
+        (What::Html, "key error"),
+        (What::WrongType, "key error"),
+    ];
+    for (what, code) in table {
+        let stage = setup().setting("RELAY_PROVIDER__RETRIES", "0").start().await;
+        stage.sim.faults().add(Fault::new(what.clone()).on("xforce").path("/ipr/"));
+        let answer = stage.observe(&[("ip", "203.0.113.9")]).await;
+        assert_eq!(errors(&answer), [("fatal", code)], "{what:?}");
+        assert_eq!(docs(&answer, "sightings").len(), 1, "the DNS sighting stays: {what:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulators_own_refusals_are_understood() {
+    for (key, code) in [
+        ("nobody", "authorization error"),
+        ("exhausted", "too many requests"),
+        ("unsubscribed", "too many requests"),
+        ("forbidden", "permission denied"),
+    ] {
+        let stage = setup().claim("key", key).start().await;
+        let answer = stage.deliberate(&[("domain", "login-verify.example")]).await;
+        assert_eq!(errors(&answer), [("fatal", code)], "{key}");
+        assert!(!message(&answer).contains("demo-password"), "{}", message(&answer));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_body_or_bad_claims_make_no_call() {
+    let stage = setup().start().await;
+    let good = stage.token();
+    for body in ["{}", r#"[{"type":"ip"}]"#, r#"[{"type":"","value":"x"}]"#, "ip=1", ""] {
+        let response = stage.raw("/observe/observables", Some(&good), body.to_owned()).await;
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(errors(&answer), [("fatal", "invalid argument")], "{body}");
+        assert!(message(&answer).starts_with("Invalid JSON payload received."), "{}", message(&answer));
+    }
+    let claims = [json!({"key": null}), json!({"password": ""}), json!({"key": 5}), json!({"key": "a:b"})];
+    for changes in claims {
+        let token = stage.token_with(&changes);
+        // The token's fault comes before the body's.
+        for body in [asked(&[("ip", "192.0.2.1")]), json!("nonsense")] {
+            let answer = stage.ask("/observe/observables", Some(&token), &body).await;
+            assert_eq!(errors(&answer), [("fatal", "authorization error")], "{changes}");
+        }
+    }
+    assert_eq!(stage.sim.calls_to("xforce").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_were_switched_off_are_not_made() {
+    let stage = setup()
+        .setting("RELAY_PROVIDER__RESOLVE_ENABLED", "false")
+        .setting("RELAY_PROVIDER__LINKAGE_ENABLED", "false")
+        .start()
+        .await;
+    stage.observe(&[("domain", "login-verify.example")]).await;
+    assert_eq!(stage.sim.calls_to("xforce").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn provider_words_are_bounded_and_on_one_line() {
+    let stage = setup().start().await;
+    let long = format!("first\nsecond {}", "x".repeat(5000));
+    stage.sim.answer("xforce", Answer::get("/ipr/192.0.2.1").status(403).json(json!({"error": long})));
+    let answer = stage.deliberate(&[("ip", "192.0.2.1")]).await;
+    let said = message(&answer);
+    assert!(said.contains("first second") && said.chars().count() < 700 && !said.contains('\n'), "{said}");
+}
