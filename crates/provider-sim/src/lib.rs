@@ -29,6 +29,7 @@
 //! | [`fixtures`], [`invent`] | answers from files, and made-up ones |
 //! | [`fault`] | latency, errors, resets, broken bodies |
 //! | [`keys`] | signing keys and tokens, good and bad |
+//! | [`kql`] | queries of advanced hunting, read strictly |
 //! | [`control`] | the same over HTTP |
 
 pub mod answer;
@@ -38,6 +39,7 @@ pub mod fixtures;
 pub mod invent;
 mod jwks;
 pub mod keys;
+pub mod kql;
 pub mod login;
 pub mod record;
 pub mod reply;
