@@ -65,6 +65,10 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    // Before anything is announced, since who reads it may send a signal at once.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+
     let mut faults = arguments.faults;
     faults.extend(arguments.latency.map(Fault::latency));
     let key =
@@ -78,11 +82,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     });
     let sim = sim.await.with_context(|| format!("cannot serve on {}", arguments.listen))?;
     log::info!("provider-sim {} on {}", env!("CARGO_PKG_VERSION"), sim.url());
-
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     tokio::select! {
         _ = terminate.recv() => {}
-        done = tokio::signal::ctrl_c() => done.context("cannot wait for signals")?,
+        _ = interrupt.recv() => {}
     }
     sim.stop().await;
     Ok(())

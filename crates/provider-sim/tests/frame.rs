@@ -8,6 +8,9 @@ use provider_sim::{Answer, Fault, Keys, Options, Sim, What};
 use reqwest::{Client, Response, redirect};
 use serde_json::{Value, json};
 
+/// Longer than anything here takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 async fn sim() -> Sim {
     Sim::start(Options::default()).await.unwrap()
 }
@@ -117,14 +120,9 @@ async fn calls_under_way_at_once_are_counted() {
     }
     assert_eq!(sim.peak_in_flight("xforce"), 1);
     sim.faults().add(Fault::new(What::Hang));
-    let arrived = async {
-        while sim.calls_to("xforce").len() < 5 {
-            tokio::task::yield_now().await;
-        }
-    };
     tokio::select! {
         _ = async { tokio::join!(ask(&sim), ask(&sim), ask(&sim)) } => panic!("they hang"),
-        () = arrived => assert_eq!(sim.peak_in_flight("xforce"), 3),
+        () = until(|| sim.calls_to("xforce").len() == 5) => assert_eq!(sim.peak_in_flight("xforce"), 3),
     }
     assert_eq!(sim.peak_in_flight("jwks"), 0);
 }
@@ -183,20 +181,36 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
-async fn a_hanging_call_ends_with_the_callers_patience_and_does_not_keep_the_simulator_from_stopping() {
+async fn a_hanging_call_ends_with_the_callers_patience() {
     let sim = pinned().await;
     sim.faults().add(Fault::new(What::Hang));
-    let waited = tokio::time::timeout(Duration::from_millis(100), ask(&sim)).await;
-    assert!(waited.is_err());
-    let given_up = async {
-        while sim.calls_to("xforce")[0].ended.is_none() {
-            tokio::task::yield_now().await;
+    tokio::select! {
+        answer = ask(&sim) => panic!("{answer:?}"),
+        () = until(|| sim.calls_to("xforce").len() == 1) => {}
+    }
+    until(|| sim.calls_to("xforce")[0].ended.is_some()).await;
+    assert_eq!(sim.calls_to("xforce")[0].status, None);
+}
+
+#[tokio::test]
+async fn a_hanging_call_does_not_keep_the_simulator_from_stopping() {
+    let sim = pinned().await;
+    sim.faults().add(Fault::new(What::Hang));
+    let url = format!("{}/xforce/ipr/192.0.2.200", sim.url());
+    let call = tokio::spawn(client().get(url).send());
+    until(|| sim.calls_to("xforce").len() == 1).await;
+    tokio::time::timeout(PATIENCE, sim.stop()).await.unwrap();
+    assert!(call.await.unwrap().is_err());
+}
+
+/// Waits for something to happen elsewhere.
+async fn until(happened: impl Fn() -> bool) {
+    let wait = async {
+        while !happened() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), given_up).await.unwrap();
-    sim.faults().add(Fault::new(What::Hang));
-    tokio::time::timeout(Duration::from_millis(100), ask(&sim)).await.unwrap_err();
-    tokio::time::timeout(Duration::from_secs(5), sim.stop()).await.unwrap();
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 #[tokio::test]
@@ -247,12 +261,7 @@ async fn it_stops_when_it_is_dropped() {
     let sim = sim().await;
     let host = sim.host();
     drop(sim);
-    let gone = async {
-        while tokio::net::TcpStream::connect(&host).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), gone).await.unwrap();
+    until(|| std::net::TcpStream::connect(&host).is_err()).await;
 }
 
 #[tokio::test]

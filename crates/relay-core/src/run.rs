@@ -71,6 +71,9 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
         .context("no runtime")?;
     runtime.block_on(async {
         let module = relay.module();
+        // Before the listeners, so that a stop right after the start is an orderly one too.
+        let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
         let running = server::start(relay, &settings)?;
         for warning in &running.warnings {
             log::warn!("{warning}");
@@ -84,8 +87,6 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
             running.admin_address.map_or_else(|| "no port".to_owned(), |address| address.to_string()),
             running.auth_modes,
         );
-        let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

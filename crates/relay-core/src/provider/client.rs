@@ -1,6 +1,7 @@
 //! Makes the calls that relays describe.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -93,12 +94,14 @@ impl Client {
         }
         self.0.metrics.cache(false);
         loop {
+            let ours = AtomicBool::new(false);
             // Boxed: the cache keeps a call in several places of its own state.
-            let outcome = self.0.cache.share(key.clone(), Box::pin(self.tries(request, scope))).await;
-            // The call may have been another request's, which ended for reasons that are not ours.
-            match outcome {
-                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
-                Err(Failure::Stopped(_)) if scope.stopped(request.kind).is_none() => {}
+            let call = Box::pin(async {
+                ours.store(true, Ordering::Relaxed);
+                self.tries(request, scope).await
+            });
+            match self.0.cache.share(key.clone(), call).await {
+                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
                 outcome => return outcome,
             }
         }
@@ -109,13 +112,19 @@ impl Client {
         let mut tried = 0;
         let mut token_renewed = false;
         loop {
-            let failure = match self.attempt(request, scope).await {
+            stopped(request, scope)?;
+            // Not one of the tries: a login has its own.
+            let token = match &request.auth {
+                Auth::Token(source) => Some((source, self.token(source, scope).await?)),
+                _ => None,
+            };
+            let secret = token.as_ref().map(|(_, token)| &token.secret);
+            let failure = match self.attempt(request, secret, scope).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            if let (Auth::Token(source), Some(401), false) = (&request.auth, failure.status(), token_renewed)
-            {
-                self.0.tokens.0.invalidate(&TokenKey::new(scope.credential(), source)).await;
+            if let (Some((source, token)), Some(401), false) = (&token, failure.status(), token_renewed) {
+                self.0.tokens.forget(&TokenKey::new(scope.credential(), source), token).await;
                 token_renewed = true;
                 continue;
             }
@@ -130,12 +139,12 @@ impl Client {
     }
 
     /// One try.
-    async fn attempt(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
-        stopped(request, scope)?;
-        let token = match &request.auth {
-            Auth::Token(source) => Some(self.token(source, scope).await?.secret),
-            _ => None,
-        };
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        token: Option<&SecretString>,
+        scope: &Scope,
+    ) -> Result<Answer, Failure> {
         let _place = scope.permits().acquire().await;
         let bucket = request.rate.map(|rate| self.0.limits.bucket(scope.credential(), rate));
         if let Some(bucket) = &bucket {
@@ -160,7 +169,7 @@ impl Client {
     async fn exchange(
         &self,
         request: &Request<'_>,
-        token: Option<SecretString>,
+        token: Option<&SecretString>,
         bucket: Option<&Bucket>,
     ) -> Result<Answer, Failure> {
         let mut builder = self.0.http.request(request.method.clone(), request.url.clone());
@@ -178,19 +187,27 @@ impl Client {
             hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
-        timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
+        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
             .await
-            .unwrap_or(Err(Failure::Timeout(limit)))
+            .unwrap_or(Err(Failure::Timeout(limit)));
+        match secret(&request.auth, token) {
+            Some(secret) => outcome.map_err(|failure| failure.without(secret)),
+            None => outcome,
+        }
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
     async fn token(&self, source: &TokenSource, scope: &Scope) -> Result<Token, Failure> {
         let key = TokenKey::new(scope.credential(), source);
         loop {
-            let outcome = self.0.tokens.0.try_get_with(key.clone(), self.login(source, scope)).await;
-            match outcome.map_err(|failure| (*failure).clone()) {
-                Err(Failure::Deadline(_)) if !scope.time_left().is_zero() => {}
-                outcome => return outcome,
+            let ours = AtomicBool::new(false);
+            let login = Box::pin(async {
+                ours.store(true, Ordering::Relaxed);
+                self.login(source, scope).await
+            });
+            match self.0.tokens.0.try_get_with(key.clone(), login).await {
+                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
+                outcome => return outcome.map_err(|failure| (*failure).clone()),
             }
         }
     }
@@ -275,11 +292,21 @@ fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
     scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
 
+/// What a call proves its identity with.
+fn secret<'a>(auth: &'a Auth, token: Option<&'a SecretString>) -> Option<&'a SecretString> {
+    match auth {
+        Auth::None => None,
+        Auth::Basic { password, .. } => Some(password),
+        Auth::Header { value, .. } => Some(value),
+        Auth::Token(_) => token,
+    }
+}
+
 /// Adds the credentials, marked so that nothing prints them.
 fn authorized(
     builder: RequestBuilder,
     auth: &Auth,
-    token: Option<SecretString>,
+    token: Option<&SecretString>,
 ) -> Result<RequestBuilder, Failure> {
     let sensitive = |text: &str| {
         let mut value = HeaderValue::from_str(text)

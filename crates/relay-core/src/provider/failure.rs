@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use bytes::Bytes;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::oauth::LoginRejection;
 use super::tls;
@@ -78,6 +79,26 @@ impl Failure {
         match self {
             Self::Rejected(rejection) => Some(rejection.status),
             _ => None,
+        }
+    }
+
+    /// Whether the cause lies in the platform request that made the call, so that it says nothing to others
+    /// who wait for the same call.
+    pub(super) fn is_the_requests(&self) -> bool {
+        matches!(self, Self::Deadline(_) | Self::Stopped(_))
+    }
+
+    /// The same failure, its words without a secret of the call that the provider repeats.
+    pub(super) fn without(self, secret: &SecretString) -> Self {
+        match self {
+            Self::Rejected(mut rejection) if !secret.expose_secret().is_empty() => {
+                let body = String::from_utf8_lossy(&rejection.body);
+                if body.contains(secret.expose_secret()) {
+                    rejection.body = body.replace(secret.expose_secret(), "[secret]").into();
+                }
+                Self::Rejected(rejection)
+            }
+            other => other,
         }
     }
 

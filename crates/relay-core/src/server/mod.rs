@@ -81,6 +81,8 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     })
     .workers(settings.workers)
     .shutdown_timeout(DRAIN.as_secs())
+    // A client that goes away ends its request, and with it the provider calls made for it.
+    .h1_allow_half_closed(false)
     .disable_signals()
     .bind(settings.listen)
     .map_err(listen("RELAY_LISTEN", settings.listen))?;

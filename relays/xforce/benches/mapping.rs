@@ -1,0 +1,54 @@
+//! CPU time of reading and mapping the answers about one domain, and of verifying a token: `cargo bench`.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark panics where it cannot go on")]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use provider_sim::{Keys, fixtures};
+use relay_core::observable::{Observable, ObservableType};
+use relay_xforce::links::Links;
+use relay_xforce::mapping::Mapping;
+use relay_xforce::model::{Linkage, Report, Resolve, UrlReport};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+fn mapping(criterion: &mut Criterion) {
+    let cases = fixtures::cases("xforce").unwrap();
+    let case = cases.iter().find(|case| case.name == "domain-worked-example").unwrap();
+    let answer = |part: &str| {
+        let answer = case.answers.iter().find(|answer| answer.path.contains(part)).unwrap();
+        answer.json.clone().unwrap().to_string()
+    };
+    let (report, resolve, linkage) = (answer("/url/login"), answer("/resolve/"), answer("/linkage/"));
+    let links = Links::new(
+        Url::parse("https://api.xforce.ibmcloud.com").unwrap(),
+        Url::parse("https://exchange.xforce.ibmcloud.com").unwrap(),
+    );
+    let about = Observable::new(ObservableType::Domain, "login-verify.example").unwrap();
+    let now = "2026-03-02T09:00:00Z".parse().unwrap();
+    criterion.bench_function("xforce/read and map a domain", |bench| {
+        bench.iter(|| {
+            let report = Report::Url(serde_json::from_str::<UrlReport>(&report).unwrap());
+            let resolve: Resolve = serde_json::from_str(&resolve).unwrap();
+            let linkage: Linkage = serde_json::from_str(&linkage).unwrap();
+            let mapping = Mapping::new(&about, &links, now, 100, true);
+            let bundle = mapping.observe(Some(&report), Some(&resolve), Some(&linkage));
+            serde_json::to_vec(&bundle).unwrap()
+        });
+    });
+}
+
+fn token(criterion: &mut Criterion) {
+    let keys = Keys::generate().unwrap();
+    let token = keys.sign(&json!({"key": "k", "password": "p", "aud": "http://relay.example"}));
+    let key = DecodingKey::from_rsa_pem(keys.public_pem().as_bytes()).unwrap();
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.required_spec_claims.clear();
+    validation.validate_aud = false;
+    criterion.bench_function("core/verify an RS256 token", |bench| {
+        bench.iter(|| jsonwebtoken::decode::<Map<String, Value>>(&token, &key, &validation).unwrap());
+    });
+}
+
+criterion_group!(benches, mapping, token);
+criterion_main!(benches);
