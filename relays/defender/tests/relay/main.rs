@@ -1,0 +1,1 @@
+//! The relay before the simulated Defender for Endpoint, asked over HTTP.
