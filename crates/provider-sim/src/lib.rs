@@ -41,6 +41,7 @@ mod jwks;
 pub mod keys;
 pub mod kql;
 pub mod login;
+pub mod odata;
 pub mod record;
 pub mod reply;
 pub mod request;
