@@ -95,7 +95,7 @@ async fn a_short_wait_for_the_hunting_quota_is_waited_and_a_long_one_told() {
     drop(stage);
     let stage = setup().start().await;
     alerts(&stage, PATH, &json!([]));
-    rows(&stage, &json!([{"Timestamp": "2026-11-01T00:00:00Z", "DeviceId": "d"}]));
+    rows(&stage, &json!([{"Timestamp": "2026-11-01T00:00:00Z", "DeviceName": "d"}]));
     let fault = || Fault::status(429).on("defender").path("/advancedqueries/");
     stage.sim.faults().add(fault().header("Retry-After", "0").next(1));
     let answer = stage.observe(&[("sha1", SHA1)]).await;

@@ -11,7 +11,7 @@ use crate::{SHA1, alerts, calls, setup};
 /// A stand-in for Microsoft Graph that finds one event, or refuses.
 async fn graph(status: u16) -> MockServer {
     let server = MockServer::start().await;
-    let found = json!({"schema": [], "results": [{"timestamp": "2026-11-01T00:00:00Z", "deviceId": "d", "reportId": 1}]});
+    let found = json!({"schema": [], "results": [{"timestamp": "2026-11-01T00:00:00Z", "deviceName": "d", "reportId": 1}]});
     let answer = ResponseTemplate::new(status).set_body_json(found);
     let call = Mock::given(method("POST")).and(path("/v1.0/security/runHuntingQuery"));
     call.and(body_partial_json(json!({"Timespan": "P30D"}))).respond_with(answer).mount(&server).await;
@@ -21,7 +21,7 @@ async fn graph(status: u16) -> MockServer {
 async fn stage(setup: Setup, graph: &MockServer, defender: u16) -> Stage {
     let stage = setup.setting("RELAY_PROVIDER__GRAPH_URL", &format!("{}/v1.0/", graph.uri())).start().await;
     alerts(&stage, &format!("/files/{SHA1}/alerts"), &json!([]));
-    let found = json!({"Results": [{"Timestamp": "2026-11-02T00:00:00Z", "DeviceId": "d", "ReportId": 2}]});
+    let found = json!({"Results": [{"Timestamp": "2026-11-02T00:00:00Z", "DeviceName": "d", "ReportId": 2}]});
     stage.sim.answer("defender", Answer::post("/advancedqueries/run").status(defender).json(found));
     stage
 }
