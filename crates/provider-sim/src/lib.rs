@@ -37,6 +37,7 @@ pub mod control;
 pub mod defender;
 pub mod fault;
 pub mod fixtures;
+pub mod gigamon;
 pub mod invent;
 mod jwks;
 pub mod keys;

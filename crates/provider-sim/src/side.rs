@@ -3,6 +3,7 @@
 //! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
 use crate::defender::Defender;
+use crate::gigamon::Gigamon;
 use crate::jwks::Jwks;
 use crate::keys::Keys;
 use crate::login::Login;
@@ -50,6 +51,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
         Box::new(Jwks::new(keys.clone())),
         Box::new(Login),
         Box::new(Defender::default()),
+        Box::new(Gigamon::default()),
         Box::new(XForce::default()),
     ]
 }
