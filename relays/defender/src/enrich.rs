@@ -13,7 +13,6 @@ use crate::client::calls::Detail;
 use crate::kql;
 use crate::mapping::{Details, Device, Event};
 use crate::model::{Alert, Evidence, Hashes, Machine};
-use crate::settings::Hunting;
 use crate::subject::MachineId;
 
 /// What was looked up for one platform request.
@@ -150,14 +149,15 @@ impl<'a> Enrichment<'a> {
         }
     }
 
-    /// Everything that is known now, and what the user should know of what is not.
-    pub async fn finish(self) -> (Details, Vec<Error>) {
+    /// Everything that is known now, and what the user should know of what is not. `hunt` allows one more query,
+    /// for network adapters.
+    pub async fn finish(self, hunt: bool) -> (Details, Vec<Error>) {
         let Self { ask, machines, files, evidence, warnings } = self;
         let mut warnings = warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
         let machines: HashMap<MachineId, Machine> = machines.into_answers().collect();
         let mut devices: HashMap<String, Device> =
             machines.iter().map(|(id, machine)| (id.as_str().to_owned(), Device::from(machine))).collect();
-        if let Err(error) = adapters(ask, &machines, &mut devices).await {
+        if hunt && let Err(error) = adapters(ask, &machines, &mut devices).await {
             let message = format!("Addresses of devices may be missing. {}", error.message());
             warnings.entry(error.code().as_str()).or_insert_with(|| Error::warning(error.code(), message));
         }
@@ -179,9 +179,6 @@ async fn adapters(
     let mut bare: Vec<&MachineId> =
         machines.iter().filter(|(_, machine)| machine.ip_addresses.is_empty()).map(|(id, _)| id).collect();
     bare.sort();
-    if ask.relay.settings.hunting == Hunting::Off {
-        return Ok(());
-    }
     let Some(query) = kql::adapters(bare.iter().copied()) else { return Ok(()) };
     let bare: HashSet<&str> = bare.into_iter().map(MachineId::as_str).collect();
     for row in ask.hunt(&query).await?.rows {

@@ -22,6 +22,8 @@ struct Findings {
     alerts: Vec<(Alert, AlertTimes)>,
     events: Vec<Event>,
     errors: Errors,
+    /// Hunting failed: it would again.
+    hunt_failed: bool,
     /// Hunting is not permitted; how bad that is depends on whether anything else is.
     denied: Option<Error>,
     /// There were alerts or events that cannot be read.
@@ -46,7 +48,7 @@ pub(crate) async fn all(ask: &Ask<'_>, about: &[Observable]) -> Found {
 
     let mut found = Found::nothing();
     let mut kept = Vec::new();
-    let mut some_unreadable = false;
+    let (mut some_unreadable, mut hunt_failed) = (false, false);
     for (observable, outcome) in asked.iter().zip(outcomes) {
         let Some(mut outcome) = outcome else {
             found.errors.add(ask.call.out_of_time().about(observable));
@@ -60,6 +62,7 @@ pub(crate) async fn all(ask: &Ask<'_>, about: &[Observable]) -> Found {
             found.errors.add(if error.observables().is_empty() { error.about(observable) } else { error });
         }
         some_unreadable |= outcome.some_unreadable;
+        hunt_failed |= outcome.hunt_failed;
         kept.push((observable, outcome));
     }
     if some_unreadable {
@@ -73,7 +76,7 @@ pub(crate) async fn all(ask: &Ask<'_>, about: &[Observable]) -> Found {
         events.extend(&one.events);
     }
     enrichment.fetch(&alerts, &events, usize::MAX).await;
-    let (details, warnings) = enrichment.finish().await;
+    let (details, warnings) = enrichment.finish(!hunt_failed).await;
     found.errors.extend(warnings);
     for (about, one) in &kept {
         let mapping = Mapping { about, details: &details, portal: &ask.relay.settings.portal };
@@ -145,12 +148,13 @@ impl Findings {
         let Some(query) = kql::events(subject, sha1, room) else { return };
         let rows = match ask.hunt(&query).await {
             Ok(rows) => rows,
-            Err(error) if error.code() == Code::PERMISSION_DENIED => {
-                self.denied = Some(error);
-                return;
-            }
             Err(error) => {
-                self.errors.add(error);
+                self.hunt_failed = true;
+                if error.code() == Code::PERMISSION_DENIED {
+                    self.denied = Some(error);
+                } else {
+                    self.errors.add(error);
+                }
                 return;
             }
         };

@@ -66,10 +66,12 @@ impl Alerts {
         let mut alerts = invented(&about, 3);
         self.remember(&alerts);
         if !expanded {
-            alerts.iter_mut().for_each(|alert| alert["evidence"] = json!([]));
+            for alert in &mut alerts {
+                alert["evidence"] = json!([]);
+            }
         }
         alerts.truncate(top);
-        Ok(collection(alerts))
+        Ok(collection(&alerts))
     }
 
     pub(super) fn one(&self, id: &str) -> Result<Reply, Fault> {
@@ -105,11 +107,11 @@ impl Alerts {
                 alert["evidence"] = json!([]);
             }
         }
-        collection(alerts)
+        collection(&alerts)
     }
 }
 
-fn collection(alerts: Vec<Value>) -> Reply {
+fn collection(alerts: &[Value]) -> Reply {
     let context = "https://api.security.microsoft.com/api/v1.0/$metadata#Alerts";
     Reply::json(200, &json!({"@odata.context": context, "value": alerts}))
 }

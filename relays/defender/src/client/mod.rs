@@ -106,7 +106,8 @@ impl<'r> Ask<'r> {
 
     /// Makes a call.
     async fn send(&self, kind: &'static Kind, request: Request<'_>) -> Result<Answer, Failure> {
-        let outcome = request.kind(kind.name).rate(&kind.rate).send(self.call).await;
+        // Boxed, so that what is built from several calls stays small.
+        let outcome = Box::pin(request.kind(kind.name).rate(&kind.rate).send(self.call)).await;
         match &outcome {
             Ok(_) => self.succeeded.store(true, Ordering::Relaxed),
             Err(failure) => self.note(kind, failure),
@@ -127,8 +128,9 @@ impl<'r> Ask<'r> {
     fn note(&self, kind: &'static Kind, failure: &Failure) {
         let error = error(kind, failure);
         match failure {
-            Failure::Login(_) => self.call.stop(ALL_CALLS, &error),
-            Failure::Rejected(Rejection { status: 401, .. }) => self.call.stop(ALL_CALLS, &error),
+            Failure::Login(_) | Failure::Rejected(Rejection { status: 401, .. }) => {
+                self.call.stop(ALL_CALLS, &error);
+            }
             Failure::Rejected(Rejection { status: 429, .. }) => self.call.stop(kind.name, &error),
             _ => {}
         }

@@ -18,7 +18,7 @@ async fn of_evidence(techniques: Value, evidence: Value) -> Vec<String> {
     relations(&docs(&answer, "sightings")[0])
 }
 
-fn process(hash: char, id: Value, started: &str, parent: Value, parent_started: &str) -> Value {
+fn process(hash: char, id: Option<u32>, started: &str, parent: Option<u32>, parent_started: &str) -> Value {
     json!({
         "entityType": "Process", "sha1": hash.to_string().repeat(40), "processId": id, "processCreationTime": started,
         "parentProcessId": parent, "parentProcessCreationTime": parent_started,
@@ -88,25 +88,22 @@ async fn parents_are_told_by_id_and_time_and_injection_by_technique() {
     let injected = format!("{a} Injected_Into {b}");
     let table = [
         // Technique, id of the parent, when it started by its own word and by the child's; what follows.
-        (json!(["T1055.012"]), json!(7), early, later, vec![parent.clone(), injected.clone()]),
-        (json!(["T1055"]), json!(7), early, "", vec![parent.clone(), injected]),
-        (json!(["T1059"]), json!(7), early, early, vec![parent.clone()]),
-        (json!(["T10555"]), json!(7), early, early, vec![parent.clone()]),
-        (json!(null), json!(7), early, early, vec![parent]),
+        (json!(["T1055.012"]), Some(7), early, later, vec![parent.clone(), injected.clone()]),
+        (json!(["T1055"]), Some(7), early, "", vec![parent.clone(), injected]),
+        (json!(["T1059"]), Some(7), early, early, vec![parent.clone()]),
+        (json!(["T10555"]), Some(7), early, early, vec![parent.clone()]),
+        (json!(null), Some(7), early, early, vec![parent]),
         // The id of a process that ended is used again.
-        (json!(["T1055"]), json!(7), early, much_later, vec![]),
-        (json!(["T1055"]), json!(null), early, early, vec![]),
-        (json!(["T1055"]), json!(8), early, early, vec![]),
+        (json!(["T1055"]), Some(7), early, much_later, vec![]),
+        (json!(["T1055"]), None, early, early, vec![]),
+        (json!(["T1055"]), Some(8), early, early, vec![]),
     ];
     for (techniques, id, own, claimed, expected) in table {
         let evidence =
-            json!([process('a', id, own, json!(1), early), process('b', json!(9), later, json!(7), claimed)]);
+            json!([process('a', id, own, Some(1), early), process('b', Some(9), later, Some(7), claimed)]);
         assert_eq!(of_evidence(techniques.clone(), evidence).await, expected, "{techniques} {own} {claimed}");
     }
-    let nobody = json!([
-        process('a', json!(null), early, json!(null), early),
-        process('b', json!(null), early, json!(null), early)
-    ]);
+    let nobody = json!([process('a', None, early, None, early), process('b', None, early, None, early)]);
     assert_eq!(of_evidence(json!(["T1055"]), nobody).await, [""; 0], "unknown ids are not equal");
 }
 

@@ -132,6 +132,26 @@ async fn each_device_and_file_is_asked_for_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_alerts_on_ten_devices_are_one_call_for_each_device() {
+    let stage = setup().start().await;
+    let all: Vec<Value> = (0..100)
+        .map(|n| alert(&format!("a{n}"), &json!({"machineId": format!("{:040x}", n % 10)})))
+        .collect();
+    alerts(&stage, ALERTS, &json!(all));
+    let answer = stage.observe(&[("sha1", SHA1)]).await;
+    assert_eq!(docs(&answer, "sightings").len(), 100);
+    let mut calls = calls(&stage);
+    calls.retain(|call| call.starts_with("GET /machines/"));
+    calls.sort();
+    calls.dedup();
+    assert_eq!(calls.len(), 10);
+    assert_eq!(
+        stage.sim.calls_to("defender").iter().filter(|call| call.path.contains("/machines/")).count(),
+        10
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn at_most_thirty_devices_are_looked_up() {
     let all: Vec<Value> =
         (0..60).map(|n| alert(&format!("a{n}"), &json!({"machineId": format!("{n:040x}")}))).collect();
