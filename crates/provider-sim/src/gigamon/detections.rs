@@ -45,7 +45,9 @@ impl Detections {
         });
         let by = request.param("sort_by").unwrap_or("last_seen");
         all.sort_by_key(|detection| match by {
-            "indicator_count" => format!("{:04}", detection.fields["indicators"].as_array().map_or(0, Vec::len)),
+            "indicator_count" => {
+                format!("{:04}", detection.fields["indicators"].as_array().map_or(0, Vec::len))
+            }
             by => detection.fields[by].as_str().unwrap_or_default().to_owned(),
         });
         let ascending = request.param("sort_order") == Some("asc");
