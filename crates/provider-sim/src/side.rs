@@ -2,11 +2,14 @@
 //!
 //! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
+use crate::defender::Defender;
 use crate::gigamon::Gigamon;
 use crate::jwks::Jwks;
 use crate::keys::Keys;
+use crate::login::Login;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::securitytrails::SecurityTrails;
 use crate::xforce::XForce;
 
 /// One service that the simulator stands in for.
@@ -47,7 +50,10 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
     vec![
         // One line each.
         Box::new(Jwks::new(keys.clone())),
+        Box::new(Login),
+        Box::new(Defender::default()),
         Box::new(Gigamon::default()),
+        Box::new(SecurityTrails::default()),
         Box::new(XForce::default()),
     ]
 }

@@ -13,7 +13,7 @@ use url::Url;
 use super::answer::{Answer, ReadError, read_capped};
 use super::cache::{AnswerCache, CacheKey};
 use super::failure::{Failure, REJECTION_BYTES, Rejection};
-use super::limit::{Bucket, Limits};
+use super::limit::{Bucket, Limits, Turn};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::request::{Auth, Request};
 use super::retry::{self, Retry};
@@ -120,13 +120,19 @@ impl Client {
         let mut tried = 0;
         let mut token_renewed = false;
         loop {
-            let failure = match self.attempt(request, scope).await {
+            stopped(request, scope)?;
+            // Not one of the tries: a login has its own.
+            let token = match &request.auth {
+                Auth::Token(source) => Some((source, self.token(source, scope).await?)),
+                _ => None,
+            };
+            let secret = token.as_ref().map(|(_, token)| &token.secret);
+            let failure = match self.attempt(request, secret, scope).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            if let (Auth::Token(source), Some(401), false) = (&request.auth, failure.status(), token_renewed)
-            {
-                self.0.tokens.0.invalidate(&TokenKey::new(scope.credential(), source)).await;
+            if let (Some((source, token)), Some(401), false) = (&token, failure.status(), token_renewed) {
+                self.0.tokens.forget(&TokenKey::new(scope.credential(), source), token).await;
                 token_renewed = true;
                 continue;
             }
@@ -141,20 +147,18 @@ impl Client {
     }
 
     /// One try.
-    async fn attempt(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
-        stopped(request, scope)?;
-        let token = match &request.auth {
-            Auth::Token(source) => Some(self.token(source, scope).await?.secret),
-            _ => None,
-        };
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        token: Option<&SecretString>,
+        scope: &Scope,
+    ) -> Result<Answer, Failure> {
         let _place = scope.permits().acquire().await;
         let bucket = request.rate.map(|rate| self.0.limits.bucket(scope.credential(), rate));
         if let Some(bucket) = &bucket {
-            let wait =
-                bucket.reserve(scope.time_left()).ok_or_else(|| Failure::Deadline(scope.out_of_time()))?;
-            if !wait.is_zero() {
+            let turn = bucket.turn(scope.deadline()).await;
+            if turn.ok_or_else(|| Failure::Deadline(scope.out_of_time()))? == Turn::Waited {
                 self.0.metrics.rate_wait(request.name);
-                sleep(wait).await;
             }
         }
         stopped(request, scope)?;
@@ -171,7 +175,7 @@ impl Client {
     async fn exchange(
         &self,
         request: &Request<'_>,
-        token: Option<SecretString>,
+        token: Option<&SecretString>,
         bucket: Option<&Bucket>,
     ) -> Result<Answer, Failure> {
         let mut builder = self.0.http.request(request.method.clone(), request.url.clone());
@@ -189,9 +193,13 @@ impl Client {
             hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
-        timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
+        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
             .await
-            .unwrap_or(Err(Failure::Timeout(limit)))
+            .unwrap_or(Err(Failure::Timeout(limit)));
+        match secret(&request.auth, token) {
+            Some(secret) => outcome.map_err(|failure| failure.without(secret)),
+            None => outcome,
+        }
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
@@ -278,7 +286,9 @@ fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> O
             match rule {
                 Retry::No => None,
                 Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
-                Retry::After(pause) => Some(rejection.retry_after.unwrap_or(pause)),
+                Retry::After(pause) => {
+                    Some(rejection.retry_after.unwrap_or_else(|| retry::spread(pause, retry::fraction())))
+                }
             }
         }
         Failure::Connection(_) if request.repeatable => Some(usual()),
@@ -290,11 +300,21 @@ fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
     scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
 
+/// What a call proves its identity with.
+fn secret<'a>(auth: &'a Auth, token: Option<&'a SecretString>) -> Option<&'a SecretString> {
+    match auth {
+        Auth::None => None,
+        Auth::Basic { password, .. } => Some(password),
+        Auth::Header { value, .. } => Some(value),
+        Auth::Token(_) => token,
+    }
+}
+
 /// Adds the credentials, marked so that nothing prints them.
 fn authorized(
     builder: RequestBuilder,
     auth: &Auth,
-    token: Option<SecretString>,
+    token: Option<&SecretString>,
 ) -> Result<RequestBuilder, Failure> {
     let sensitive = |text: &str| {
         let mut value = HeaderValue::from_str(text)
