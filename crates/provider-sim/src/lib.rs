@@ -36,6 +36,7 @@ pub mod answer;
 pub mod control;
 pub mod fault;
 pub mod fixtures;
+pub mod graph;
 pub mod invent;
 mod jwks;
 pub mod keys;

@@ -2,6 +2,7 @@
 //!
 //! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
+use crate::graph::Graph;
 use crate::jwks::Jwks;
 use crate::keys::Keys;
 use crate::login::Login;
@@ -48,6 +49,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
         // One line each.
         Box::new(Jwks::new(keys.clone())),
         Box::new(Login),
+        Box::new(Graph::default()),
         Box::new(XForce::default()),
     ]
 }
