@@ -2,12 +2,14 @@
 //!
 //! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
+use crate::gigamon::Gigamon;
 use crate::graph::Graph;
 use crate::jwks::Jwks;
 use crate::keys::Keys;
 use crate::login::Login;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::securitytrails::SecurityTrails;
 use crate::xforce::XForce;
 
 /// One service that the simulator stands in for.
@@ -48,8 +50,10 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
     vec![
         // One line each.
         Box::new(Jwks::new(keys.clone())),
+        Box::new(Gigamon::default()),
         Box::new(Login),
         Box::new(Graph::default()),
+        Box::new(SecurityTrails::default()),
         Box::new(XForce::default()),
     ]
 }

@@ -13,7 +13,7 @@ use url::Url;
 use super::answer::{Answer, ReadError, read_capped};
 use super::cache::{AnswerCache, CacheKey};
 use super::failure::{Failure, REJECTION_BYTES, Rejection};
-use super::limit::{Bucket, Limits};
+use super::limit::{Bucket, Limits, Turn};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::request::{Auth, Request};
 use super::retry::{self, Retry};
@@ -63,6 +63,14 @@ impl Client {
     /// A call that deletes something.
     pub fn delete(&self, name: &'static str, url: Url) -> Request<'_> {
         Request::new(self, name, Method::DELETE, url)
+    }
+
+    /// Counts items of an answer to the call `name` that could not be read and were left out.
+    pub fn dropped(&self, name: &'static str, items: usize) {
+        if items > 0 {
+            self.0.metrics.dropped(name, items);
+            log::debug!(call = name, items = items; "unreadable items of an answer left out");
+        }
     }
 
     pub(super) async fn send(&self, mut request: Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
@@ -148,11 +156,9 @@ impl Client {
         let _place = scope.permits().acquire().await;
         let bucket = request.rate.map(|rate| self.0.limits.bucket(scope.credential(), rate));
         if let Some(bucket) = &bucket {
-            let wait =
-                bucket.reserve(scope.time_left()).ok_or_else(|| Failure::Deadline(scope.out_of_time()))?;
-            if !wait.is_zero() {
+            let turn = bucket.turn(scope.deadline()).await;
+            if turn.ok_or_else(|| Failure::Deadline(scope.out_of_time()))? == Turn::Waited {
                 self.0.metrics.rate_wait(request.name);
-                sleep(wait).await;
             }
         }
         stopped(request, scope)?;
@@ -259,7 +265,7 @@ impl Inner {
                 ReadError::Broken(error) => Failure::of_transport(&error),
                 too_large @ ReadError::TooLarge(_) => Failure::Unreadable(too_large.to_string()),
             })?;
-            return Ok(Answer { status, headers, body });
+            return Ok(Answer::new(status, headers, body));
         }
         let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
         // The body only adds words to the message: what cannot be read of it is left out.
@@ -280,7 +286,9 @@ fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> O
             match rule {
                 Retry::No => None,
                 Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
-                Retry::After(pause) => Some(rejection.retry_after.unwrap_or(pause)),
+                Retry::After(pause) => {
+                    Some(rejection.retry_after.unwrap_or_else(|| retry::spread(pause, retry::fraction())))
+                }
             }
         }
         Failure::Connection(_) if request.repeatable => Some(usual()),
