@@ -173,3 +173,17 @@ pub fn legacy() -> Vec<Value> {
     });
     vec![firewall, endpoint]
 }
+
+/// Whether one of these alerts names a value.
+pub(super) fn name(value: &str) -> bool {
+    fn holds(json: &Value, value: &str) -> bool {
+        match json {
+            Value::String(text) => text.to_lowercase().contains(value),
+            Value::Array(items) => items.iter().any(|item| holds(item, value)),
+            Value::Object(fields) => fields.values().any(|field| holds(field, value)),
+            _ => false,
+        }
+    }
+    let value = value.to_lowercase();
+    v2("").iter().chain(&legacy()).any(|alert| holds(alert, &value))
+}

@@ -1,11 +1,11 @@
-//! Made-up alerts about any value: most values have one or two, the same each time. What an alert is about stands
-//! in its id, so it can be fetched by that alone.
+//! Made-up alerts about any value that the fixed ones do not name: most values have one or two, the same each time.
+//! What an alert is about stands in its id, so it can be fetched by that alone.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::alerts::{ago, device, v2_alert};
+use super::alerts::{self, ago, device, v2_alert};
 use super::topic::{Kind, Topic};
 use crate::invent::Dice;
 
@@ -23,7 +23,8 @@ const TITLES: [&str; 4] = [
 
 fn count(topic: &Topic) -> u64 {
     let plain = !topic.value.trim().is_empty() && !topic.value.chars().any(char::is_control);
-    if !plain || topic.value.len() > LONGEST || QUIET.contains(&topic.value.as_str()) {
+    let quiet = QUIET.contains(&topic.value.as_str());
+    if !plain || quiet || topic.value.len() > LONGEST || alerts::name(&topic.value) {
         return 0;
     }
     let mut dice = dice(topic, "count");

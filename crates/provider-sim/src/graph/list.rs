@@ -141,7 +141,7 @@ impl Question {
 
     /// The page that was asked for, of the retired API.
     pub(super) fn answer_legacy(&self, request: &Request, state: &State) -> Reply {
-        let topics = self.filter.iter().flat_map(Topic::of_filter);
+        let topics = self.filter.iter().filter_map(Topic::of_filter);
         let mut all = alerts::legacy();
         all.extend(topics.flat_map(|topic| invented::legacy(&topic)));
         if state.legacy == Legacy::Empty {
@@ -152,7 +152,7 @@ impl Question {
 
     /// The page that was asked for, of its successor.
     pub(super) fn answer_v2(&self, request: &Request, tenant: &str) -> Reply {
-        let topics = self.filter.iter().flat_map(Topic::of_filter);
+        let topics = self.filter.iter().filter_map(Topic::of_filter);
         let mut all = alerts::v2(tenant);
         all.extend(topics.flat_map(|topic| invented::v2(&topic, tenant)));
         let page = self.page(request, all, Case::Folded, None);

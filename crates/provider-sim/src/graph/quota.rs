@@ -30,9 +30,9 @@ impl Quotas {
             calls.pop_front();
         }
         match calls.front() {
-            Some(oldest) if calls.len() >= most => {
-                Err(Refusal::TooMany { wait: (MINUTE - now.duration_since(*oldest)).as_secs() + 1 })
-            }
+            Some(oldest) if calls.len() >= most => Err(Refusal::TooMany {
+                wait: MINUTE.saturating_sub(now.duration_since(*oldest)).as_secs() + 1,
+            }),
             _ => {
                 calls.push_back(now);
                 Ok(())

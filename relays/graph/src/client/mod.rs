@@ -68,7 +68,8 @@ pub(crate) fn list_url(relay: &Graph, api: Api, filter: Option<&str>, top: usize
 
 /// Asks for the least that an API gives: proves address, credentials and permission.
 pub(crate) async fn probe(relay: &Graph, call: &Call<Graph>, api: Api) -> Result<(), Failure> {
-    let top = if api == Api::Legacy { 0 } else { 1 };
+    // The older one gives nothing at all where nothing is wanted; the newer one takes no 0.
+    let top = usize::from(api != Api::Legacy);
     let Some(url) = list_url(relay, api, None, top) else { return Err(no_address()) };
     list(relay, call, api, url).send(call).await?.json::<serde_json::Value>().map(drop)
 }

@@ -140,13 +140,11 @@ fn references<'a>(
         let page = given.or_else(|| page(alert, "incidents", incident, ui));
         ExternalReference::new(product).external_id(incident).url(page)
     });
-    let techniques = alert.mitre_techniques.iter().filter_map(|technique| {
-        is_technique(technique).then(|| {
-            let page = format!("https://attack.mitre.org/techniques/{}/", technique.replace('.', "/"));
-            ExternalReference::new(Text::constant("mitre-attack"))
-                .external_id(technique)
-                .url(HttpUrl::parse(&page))
-        })
+    let techniques = alert.mitre_techniques.iter().filter(|text| is_technique(text)).map(|technique| {
+        let page = format!("https://attack.mitre.org/techniques/{}/", technique.replace('.', "/"));
+        ExternalReference::new(Text::constant("mitre-attack"))
+            .external_id(technique)
+            .url(HttpUrl::parse(&page))
     });
     std::iter::once(own).chain(incident).chain(techniques)
 }

@@ -42,7 +42,9 @@ pub(super) async fn search(relay: &Graph, call: &Call<Graph>, about: &[Observabl
                 }
             }
             Some(Err(refused)) => {
-                observables.iter_mut().for_each(|(_, looked)| looked.end(refused.clone()));
+                for (_, looked) in &mut observables {
+                    looked.end(refused.clone());
+                }
             }
             None => break,
         }

@@ -104,7 +104,8 @@ proptest! {
         let about = Observable::new(ObservableType::FileName, value.as_str());
         if let Some(condition) = about.as_ref().and_then(query::hunting::condition) {
             let text = query::hunting::query(&[condition], 30);
-            prop_assert_eq!(Query::parse(&text).unwrap().literals(), vec![value.as_str()]);
+            let parsed = Query::parse(&text).unwrap();
+            prop_assert_eq!(parsed.literals(), vec![value.as_str()]);
         }
     }
 }
