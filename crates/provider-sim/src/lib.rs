@@ -38,6 +38,7 @@ pub mod defender;
 pub mod fault;
 pub mod fixtures;
 pub mod gigamon;
+pub mod graph;
 pub mod invent;
 mod jwks;
 pub mod keys;

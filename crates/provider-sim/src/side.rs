@@ -4,6 +4,7 @@
 
 use crate::defender::Defender;
 use crate::gigamon::Gigamon;
+use crate::graph::Graph;
 use crate::jwks::Jwks;
 use crate::keys::Keys;
 use crate::login::Login;
@@ -52,6 +53,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
         Box::new(Jwks::new(keys.clone())),
         Box::new(Login),
         Box::new(Defender::default()),
+        Box::new(Graph::default()),
         Box::new(Gigamon::default()),
         Box::new(SecurityTrails::default()),
         Box::new(XForce::default()),
