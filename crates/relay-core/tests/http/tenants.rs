@@ -45,7 +45,10 @@ async fn a_thousand_requests_of_two_tenants_never_mix() {
         async move {
             // Both ask for the same things, so that a shared answer would show.
             let name = format!("{}.example", number / 2 % 50);
-            let answer = observe_as(stage, token, &name).await;
+            // Without the check against CTIM, which takes longer than the request.
+            let body = asked(&[("domain", &name)]).to_string();
+            let answer: Value =
+                stage.raw("/observe/observables", Some(token), body).await.json().await.expect("JSON");
             let expected: Vec<String> = (0..*limit).map(|id| format!("{name} of {key} {id}")).collect();
             assert_eq!(seen(&answer), expected, "request {number} of {key}");
             assert_eq!(errors(&answer), []);
