@@ -47,6 +47,7 @@ pub mod odata;
 pub mod record;
 pub mod reply;
 pub mod request;
+pub mod securitytrails;
 mod server;
 pub mod side;
 mod sim;

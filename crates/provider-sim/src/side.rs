@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use crate::login::Login;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::securitytrails::SecurityTrails;
 use crate::xforce::XForce;
 
 /// One service that the simulator stands in for.
@@ -52,6 +53,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
         Box::new(Login),
         Box::new(Defender::default()),
         Box::new(Gigamon::default()),
+        Box::new(SecurityTrails::default()),
         Box::new(XForce::default()),
     ]
 }
