@@ -1,5 +1,5 @@
-//! Response actions: which can be taken now ([`offer`]), and taking them ([`trigger`]). Both read one table
-//! ([`table`]), so that nothing is offered that cannot be triggered, and nothing else can be triggered.
+//! Response actions: which can be taken now (`offer`), and taking them (`trigger`). Both read one `table`, so
+//! that nothing is offered that cannot be triggered, and nothing else can be triggered.
 
 mod audit;
 pub(crate) mod offer;

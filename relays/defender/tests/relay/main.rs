@@ -4,6 +4,7 @@
 
 mod audit;
 mod defects;
+mod demo;
 mod examples;
 mod failures;
 mod health;
