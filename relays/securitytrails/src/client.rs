@@ -19,7 +19,7 @@ const FASTEST: u64 = 50;
 /// Proves address and key.
 pub(crate) async fn ping(relay: &SecurityTrails, call: &Call<SecurityTrails>) -> Result<(), Error> {
     const KIND: &str = "the check of the API key (ping)";
-    let fault = |failure| refusal::error(&failure, KIND, &call.credentials);
+    let fault = |failure| refusal::error(&failure, KIND);
     let url = relay.links.ping();
     let url = url.ok_or_else(|| Error::fatal(Code::UNKNOWN, "the API's URL cannot be used"))?;
     let answer = authorized(relay.client.get("ping", url), call).send(call).await.map_err(fault)?;
@@ -48,7 +48,7 @@ where
 {
     let Some(request) = request(relay, lookup, number) else { return Ok(None) };
     let outcome = authorized(request, call).kind(lookup.feature()).cached().send(call).await;
-    let fault = |failure: &Failure| refusal::error(failure, lookup.feature(), &call.credentials);
+    let fault = |failure: &Failure| refusal::error(failure, lookup.feature());
     match outcome {
         Ok(answer) => read(&answer).map_err(|failure| fault(&failure)),
         Err(failure) => {

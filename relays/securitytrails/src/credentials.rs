@@ -20,14 +20,6 @@ impl ApiKey {
     pub fn pages(&self) -> u64 {
         self.pages
     }
-
-    /// A text of the provider's with the key struck out, should it be repeated there.
-    pub(crate) fn struck_from(&self, text: &str) -> String {
-        /// A shorter text is no key of the provider's, and would be struck out of ordinary words.
-        const SHORTEST: usize = 8;
-        let key = self.key.expose_secret();
-        if key.len() < SHORTEST { text.to_owned() } else { text.replace(key, "[key]") }
-    }
 }
 
 impl Credentials for ApiKey {
@@ -141,12 +133,5 @@ mod tests {
         ] {
             assert_eq!(pages(no.clone()), 2, "{no}");
         }
-    }
-
-    #[test]
-    fn a_key_that_the_provider_repeats_is_struck_out() {
-        let read = |key| read(json!({ "key": key })).expect("a key");
-        assert_eq!(read("s3cr3t-k3y").struck_from("no such key: s3cr3t-k3y!"), "no such key: [key]!");
-        assert_eq!(read("k").struck_from("check the key"), "check the key");
     }
 }

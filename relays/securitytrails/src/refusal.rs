@@ -7,7 +7,6 @@ use relay_core::call::ALL_CALLS;
 use relay_core::error::{Code, Error, shortened};
 use relay_core::provider::{Failure, Rejection, Retry};
 
-use crate::credentials::ApiKey;
 use crate::module::TITLE;
 
 /// An account that was too fast may call again after this time.
@@ -76,9 +75,9 @@ fn words(rejection: &Rejection) -> Option<String> {
 }
 
 /// The error of a failed call of this kind.
-pub(crate) fn error(failure: &Failure, kind: &'static str, credentials: &ApiKey) -> Error {
+pub(crate) fn error(failure: &Failure, kind: &'static str) -> Error {
     let Failure::Rejected(rejection) = failure else { return failure.to_error(TITLE, None) };
-    let said = words(rejection).map(|said| shortened(&credentials.struck_from(&said), WORDS));
+    let said = words(rejection).map(|said| shortened(&said, WORDS));
     let reason = || said.clone().unwrap_or_else(|| rejection.reason());
     match Refusal::of(rejection) {
         Refusal::Key => Error::authorization(said.clone().unwrap_or_else(|| {

@@ -47,6 +47,8 @@ pub struct Rejection {
 pub(super) const REJECTION_BYTES: usize = 64 * 1024;
 /// How the standard library begins the message of a name that does not resolve, on every platform.
 const UNKNOWN_HOST: &str = "failed to lookup address information";
+/// A shorter text is no provider's secret, and would be struck out of ordinary words.
+const SHORTEST_SECRET: usize = 8;
 /// How much of a provider's own words an error repeats, in characters.
 const WORDS: usize = 500;
 
@@ -100,7 +102,7 @@ impl Failure {
     /// The same failure, its words without a secret of the call that the provider repeats.
     pub(super) fn without(self, secret: &SecretString) -> Self {
         match self {
-            Self::Rejected(mut rejection) if !secret.expose_secret().is_empty() => {
+            Self::Rejected(mut rejection) if secret.expose_secret().len() >= SHORTEST_SECRET => {
                 let body = String::from_utf8_lossy(&rejection.body);
                 if body.contains(secret.expose_secret()) {
                     rejection.body = body.replace(secret.expose_secret(), "[secret]").into();

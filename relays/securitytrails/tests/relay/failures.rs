@@ -130,7 +130,7 @@ async fn the_providers_words_are_short_plain_and_without_the_key() {
     stage.sim.answer(SIDE, bad().status(500).json(json!({"message": words})));
     let answer = stage.observe(&[BAD]).await;
     let message = message(&answer);
-    assert!(message.contains("[key] is no key: blah"), "{message}");
+    assert!(message.contains("[secret] is no key: blah"), "{message}");
     assert!(!message.contains("demo-key") && !message.contains(char::is_control), "{message}");
     assert!(message.chars().count() < 260, "{message}");
 }
