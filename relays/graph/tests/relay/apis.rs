@@ -58,7 +58,10 @@ async fn a_legacy_api_that_is_gone_for_good_is_asked_once() {
         let stage = setup().claim("tenant_id", tenant).start().await;
         for (round, address) in ["203.0.113.9", "198.51.100.7"].into_iter().enumerate() {
             let answer = stage.observe(&[("ip", address)]).await;
-            assert!(!docs(&answer, "sightings").is_empty() && errors(&answer).is_empty(), "{tenant} {answer}");
+            assert!(
+                !docs(&answer, "sightings").is_empty() && errors(&answer).is_empty(),
+                "{tenant} {answer}"
+            );
             let expected = if asked_again { round + 1 } else { 1 };
             assert_eq!(calls_to(&stage, "alerts").len(), expected, "{tenant}");
             assert_eq!(calls_to(&stage, "alerts_v2").len(), round + 1, "{tenant}");
