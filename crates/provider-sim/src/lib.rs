@@ -34,6 +34,7 @@
 
 pub mod answer;
 pub mod control;
+pub mod defender;
 pub mod fault;
 pub mod fixtures;
 pub mod gigamon;

@@ -2,6 +2,7 @@
 //!
 //! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
+use crate::defender::Defender;
 use crate::gigamon::Gigamon;
 use crate::graph::Graph;
 use crate::jwks::Jwks;
@@ -50,9 +51,10 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
     vec![
         // One line each.
         Box::new(Jwks::new(keys.clone())),
-        Box::new(Gigamon::default()),
         Box::new(Login),
+        Box::new(Defender::default()),
         Box::new(Graph::default()),
+        Box::new(Gigamon::default()),
         Box::new(SecurityTrails::default()),
         Box::new(XForce::default()),
     ]

@@ -33,14 +33,14 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A listener cannot be opened.
-    #[error("{setting}: cannot listen on {address}: {source}")]
+    #[error("{setting}: cannot listen on {address}: {problem}")]
     Listen {
         /// Environment variable of the listener.
         setting: &'static str,
         /// The address that it names.
         address: SocketAddr,
-        /// Why not.
-        source: io::Error,
+        /// Why not; part of the message, so it is no source that would be told again.
+        problem: io::Error,
     },
 }
 
@@ -70,7 +70,8 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     let ready = Arc::new(AtomicBool::new(true));
     let site = Arc::new(app::Site::new(relay, settings, Arc::clone(&engine)));
 
-    let listen = |setting, address: SocketAddr| move |source| StartError::Listen { setting, address, source };
+    let listen =
+        |setting, address: SocketAddr| move |problem| StartError::Listen { setting, address, problem };
     let server = HttpServer::new(move || {
         let site = Arc::clone(&site);
         App::new()
@@ -80,10 +81,10 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
             .configure(|config| app::routes(config, &site))
     })
     .workers(settings.workers)
-    // A client that closes its side is gone: its lookups end, which a half-open connection would keep running.
-    .h1_allow_half_closed(false)
+    // A compressed answer is sent in parts; else the later ones wait 40 ms for the client to confirm the first.
+    .tcp_nodelay(true)
     .shutdown_timeout(DRAIN.as_secs())
-    // A client that goes away ends its request, and with it the provider calls made for it.
+    // A client that closes its side is gone: its lookups end, which a half-open connection would keep running.
     .h1_allow_half_closed(false)
     .disable_signals()
     .bind(settings.listen)

@@ -16,7 +16,7 @@ use relay_core::ctim::{Disposition, ObservedTime, Origin, Sighting, Timestamp, V
 use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
 use relay_core::found::Found;
-use relay_core::observable::{Observable, ObservableType, Trigger, TypeCase};
+use relay_core::observable::{Invalid, Observable, ObservableType, Trigger, TypeCase};
 use relay_core::provider::{Answer, Auth, Client, Failure, Quota, Rate};
 use relay_core::relay::{
     Action, CheckOrder, Claim, Credentials, Deliberate, ENTITIES_LIMIT, Link, Module, Observe, Offered,
@@ -43,6 +43,11 @@ pub(crate) fn relay() -> Relay {
 /// One that can only observe and tells faults of the body first.
 pub(crate) fn observing_relay() -> Relay {
     Relay::of::<Acme<true>>().observe().build()
+}
+
+/// One whose provider judges nothing.
+pub(crate) fn unjudging_relay() -> Relay {
+    Relay::of::<Acme<false>>().deliberate_nothing().build()
 }
 
 /// The relay before a provider, asked with the key `key-one`.
@@ -188,6 +193,15 @@ impl<const BODY_FIRST: bool> Refer for Acme<BODY_FIRST> {
 }
 
 impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
+    fn check(trigger: &Trigger) -> Result<(), Invalid> {
+        match trigger.params.get("count") {
+            Some(count) if count.parse::<u32>().is_err() => {
+                Err(Invalid::at("count", "must be a whole number"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn actions(&self, call: &Call<Self>, about: &Observable) -> Offered {
         let url =
             UrlBuilder::new(&self.api).path("actions").segment(about.kind().as_str()).segment(about.value());

@@ -1,9 +1,9 @@
 //! `/health`, `/refer`, `/respond`: the answers of the smaller endpoints.
 
-use relay_testkit::errors;
+use relay_testkit::{Setup, errors};
 use serde_json::{Value, json};
 
-use crate::acme::{setup, thing};
+use crate::acme::{setup, thing, unjudging_relay};
 use crate::mock::{Mock, Reply};
 use crate::only_error;
 
@@ -91,6 +91,10 @@ async fn a_trigger_without_its_fields_is_not_carried_out() {
             json!({"action-id": "x", "observable_type": "ip", "observable_value": ""}),
             "observable_value: must not be blank.",
         ),
+        (
+            json!({"action-id": "x", "observable_type": "ip", "observable_value": "1.1.1.1", "count": "many"}),
+            "count: must be a whole number.",
+        ),
     ] {
         let answer: Value = stage
             .raw("/respond/trigger", Some(&stage.token()), body.to_string())
@@ -113,4 +117,15 @@ async fn an_empty_list_has_an_empty_answer_and_asks_nobody() {
     assert_eq!(stage.respond(&[]).await, json!({"data": []}));
     assert_eq!(stage.observe(&[("sha1", "x"), ("DOMAIN", "a.example")]).await, json!({"data": {}}));
     assert_eq!(provider.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_without_verdicts_checks_the_token_and_reads_no_body() {
+    let stage = Setup::new(unjudging_relay, json!({"key": "key-one"}), &[]).start().await;
+    for body in [json!([{"type": "domain", "value": "a.example"}]), json!([]), json!("nonsense")] {
+        let answer = stage.ask("/deliberate/observables", Some(&stage.token()), &body).await;
+        assert_eq!(answer, json!({"data": {}}), "{body}");
+    }
+    let answer = stage.ask("/deliberate/observables", None, &json!([])).await;
+    assert_eq!(errors(&answer), [("fatal", "authorization error")]);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::table::by_urgency;
 use super::{Dossier, Finding};
 use crate::answer::Disposition;
-use crate::ui::{BOLD, DIM, count, cut, disposition_style, harmless, styled, wrapped};
+use crate::ui::{BOLD, DIM, WIDTH, count, cut, disposition_style, harmless, styled, wrapped};
 
 /// Titles told of one relay's finding; more are counted.
 const TITLES: usize = 6;
@@ -31,13 +31,15 @@ pub(super) fn render(dossiers: &[Dossier], took: Duration) -> String {
             styled(disposition_style(disposition), disposition.map_or("", Disposition::name)),
             harmless(&dossier.about.value)
         );
-        let names = dossier.findings.iter().map(|finding| finding.relay.len()).max().unwrap_or_default();
-        for finding in &dossier.findings {
-            let reasons = reasons(finding);
-            if !reasons.is_empty() {
-                let _ =
-                    writeln!(out, "{}", wrapped(&format!("  {:<names$}  ", finding.relay), &reasons, "; "));
-            }
+        let told: Vec<(&str, Vec<String>)> = dossier
+            .findings
+            .iter()
+            .map(|finding| (finding.relay, reasons(finding)))
+            .filter(|(_, reasons)| !reasons.is_empty())
+            .collect();
+        let width = told.iter().map(|(relay, _)| relay.len()).max().unwrap_or_default();
+        for (relay, reasons) in told {
+            let _ = writeln!(out, "{}", wrapped(&format!("  {relay:<width$}  "), &reasons, "; "));
         }
     }
     let connections = connections(dossiers);
@@ -69,29 +71,31 @@ fn reasons(finding: &Finding) -> Vec<String> {
     told
 }
 
-/// The relations between two observables of the list, each once.
+/// The relations between two observables of the list, each once, with the relays that tell of it; these on a
+/// line of their own where the first is full.
 fn connections(dossiers: &[Dossier]) -> Vec<String> {
     let asked = |value: &str| dossiers.iter().any(|dossier| dossier.about.value == value);
-    let mut told = BTreeSet::new();
-    let mut lines = Vec::new();
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
     for finding in dossiers.iter().flat_map(|dossier| &dossier.findings) {
         for relation in finding.entities.relations() {
             let (source, related) = (relation.source.value.as_str(), relation.related.value.as_str());
-            if asked(source)
-                && asked(related)
-                && told.insert((finding.relay, source, relation.kind.as_str(), related))
-            {
-                lines.push(format!(
-                    "{}  {}  {}  {}\n",
-                    harmless(source),
-                    styled(DIM, harmless(&relation.kind).replace('_', " ")),
-                    harmless(related),
-                    styled(DIM, format_args!("({})", finding.relay)),
-                ));
+            if !asked(source) || !asked(related) {
+                continue;
+            }
+            let text = harmless(&format!("{source}  {}  {related}", relation.kind.replace('_', " ")));
+            match told.iter_mut().find(|(known, _)| *known == text) {
+                None => told.push((text, vec![finding.relay])),
+                Some((_, relays)) if relays.contains(&finding.relay) => {}
+                Some((_, relays)) => relays.push(finding.relay),
             }
         }
     }
-    lines
+    let line = |(text, relays): (String, Vec<&str>)| {
+        let relays = format!("({})", relays.join(", "));
+        let fits = text.chars().count() + 2 + relays.len() <= WIDTH;
+        format!("{text}{}  {}\n", if fits { "" } else { "\n" }, styled(DIM, relays))
+    };
+    told.into_iter().map(line).collect()
 }
 
 fn totals(dossiers: &[Dossier], took: Duration) -> String {

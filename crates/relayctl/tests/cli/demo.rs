@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::{program, ran, relayctl};
 
@@ -63,14 +63,28 @@ fn a_taken_port_is_named_and_replaced() {
     assert!(ran.err.contains("--port-base chooses others"), "{}", ran.err);
 }
 
+/// A program that does not outlive its test, however that ends.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
 #[test]
 fn served_relays_answer_the_lines_that_are_printed_until_they_are_stopped() {
-    let mut child = program(&["demo", "--port-base", "0", "--serve"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let printed: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("Calls that")).collect();
-    let token = printed.iter().find_map(|line| line.strip_prefix("TOKEN=")).unwrap();
-    let curl = printed.iter().find(|line| line.starts_with("curl -s http://127.0.0.1:")).unwrap();
+    let mut child =
+        Serving(program(&["demo", "--port-base", "0", "--serve"]).stdout(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let printed: Vec<String> = lines
+        .skip_while(|line| !line.starts_with("xforce  http://127.0.0.1:"))
+        .take_while(|line| !line.starts_with("Calls that"))
+        .collect();
+    let token = printed[1].strip_prefix("TOKEN=").unwrap();
+    let curl = printed[2].as_str();
     let words: Vec<&str> = curl.split_whitespace().collect();
+    assert_eq!(words[..2], ["curl", "-s"], "{curl}");
     assert_eq!(words[3..6], ["-H", "\"Authorization:", "Bearer"], "{curl}");
     assert!(curl.contains(r#" -d '[{"type":""#) && curl.ends_with('\''), "{curl}");
 
@@ -80,7 +94,7 @@ fn served_relays_answer_the_lines_that_are_printed_until_they_are_stopped() {
     assert_eq!(asked.code, Some(0), "{}", asked.err);
     assert!(asked.out.contains("Malicious  login-verify.example"), "{}", asked.out);
 
-    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let stopped = Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap();
     assert!(stopped.success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
 }

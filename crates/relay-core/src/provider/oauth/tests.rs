@@ -80,6 +80,7 @@ impl World {
         Scope::new(ScopeParts {
             now: jiff::Timestamp::UNIX_EPOCH,
             limit: 100,
+            arrived: tokio::time::Instant::now(),
             time_allowed: Duration::from_secs(30),
             concurrency: 16,
             credential: self.hasher.key([tenant]),
