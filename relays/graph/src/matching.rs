@@ -107,9 +107,13 @@ fn same_text(value: &str, other: Option<&str>) -> bool {
     other.is_some_and(|other| value.eq_ignore_ascii_case(other))
 }
 
+/// The dot at the end of a name says nothing.
 fn same_name(value: &str, other: Option<&str>) -> bool {
-    let bare = |name: &str| name.strip_suffix('.').unwrap_or(name).to_owned();
-    other.is_some_and(|other| bare(value).eq_ignore_ascii_case(&bare(other)))
+    same_text(bare(value), other.map(bare))
+}
+
+fn bare(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 /// Scheme and host of URLs know no case; what follows does. A lone `/` after the host says nothing.

@@ -7,17 +7,6 @@ use relay_core::settings::Setting;
 /// The provider's name in every entity.
 pub(crate) const TITLE: &str = "Microsoft Graph Security";
 
-/// The types that are looked up whatever the settings.
-pub(crate) const ALWAYS: [ObservableType; 7] = [
-    ObservableType::Ip,
-    ObservableType::Domain,
-    ObservableType::Hostname,
-    ObservableType::Url,
-    ObservableType::FileName,
-    ObservableType::FilePath,
-    ObservableType::Sha256,
-];
-
 pub(crate) const MODULE: Module = Module {
     name: "graph",
     package: env!("CARGO_PKG_NAME"),
@@ -30,14 +19,14 @@ pub(crate) const MODULE: Module = Module {
         env!("CARGO_PKG_VERSION")
     )),
     observables: &[
-        ALWAYS[0],
-        ALWAYS[1],
-        ALWAYS[2],
-        ALWAYS[3],
-        ALWAYS[4],
-        ALWAYS[5],
-        ALWAYS[6],
-        // With `provider.extended_types` only.
+        ObservableType::Ip,
+        ObservableType::Domain,
+        ObservableType::Hostname,
+        ObservableType::Url,
+        ObservableType::FileName,
+        ObservableType::FilePath,
+        ObservableType::Sha256,
+        // The rest with `provider.extended_types` only, see `Options::admits`.
         ObservableType::Ipv6,
         ObservableType::Sha1,
         ObservableType::Md5,

@@ -1,9 +1,7 @@
 //! The settings that only this relay has, as types.
 
-use relay_core::observable::Observable;
+use relay_core::observable::{Observable, ObservableType};
 use relay_core::settings::{ProviderSettings, SettingsError};
-
-use crate::module::ALWAYS;
 
 /// Which of the two alert APIs are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +64,10 @@ impl Options {
         })
     }
 
-    /// Whether an observable is looked up at all.
+    /// Whether an observable of a type that the module lists is looked up at all.
     pub fn admits(&self, about: &Observable) -> bool {
-        ALWAYS.contains(&about.kind()) || (self.extended_types && self.apis != Apis::Legacy)
+        use ObservableType::{Email, Ipv6, Md5, MsMachineId, Sha1, User};
+        let is_extended = matches!(about.kind(), Ipv6 | Sha1 | Md5 | Email | User | MsMachineId);
+        !is_extended || (self.extended_types && self.apis != Apis::Legacy)
     }
 }

@@ -132,6 +132,27 @@ mod tests {
     }
 
     #[test]
+    fn only_the_firewalls_of_one_vendor_are_no_endpoints() {
+        let sensor_of = |provider: Option<&str>, sub_provider: Option<&str>| {
+            let word = |text: Option<&str>| text.map(str::to_owned);
+            sensor(Some(&Vendor { provider: word(provider), sub_provider: word(sub_provider) }))
+        };
+        let palo_alto = Some("Palo Alto Networks");
+        assert_eq!(sensor_of(palo_alto, Some("NGFW")), Sensor::NETWORK_FIREWALL);
+        assert_eq!(sensor_of(palo_alto, Some("NG Firewall")), Sensor::NETWORK_FIREWALL);
+        for (provider, sub_provider) in [
+            (palo_alto, Some("Traps")),
+            (palo_alto, None),
+            (Some("Azure Security Center"), None),
+            (Some("Windows Defender ATP"), Some("NGFW")),
+            (None, None),
+        ] {
+            assert_eq!(sensor_of(provider, sub_provider), Sensor::ENDPOINT, "{provider:?} {sub_provider:?}");
+        }
+        assert_eq!(sensor(None), Sensor::ENDPOINT);
+    }
+
+    #[test]
     fn a_hash_has_the_type_that_it_says_or_its_length_tells() {
         let kind = |stated: Option<&str>, value: &str| {
             let hash = FileHash { hash_type: stated.map(str::to_owned), hash_value: Some(value.to_owned()) };

@@ -23,3 +23,25 @@ fn severity(word: Option<&str>) -> Option<Severity> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_known_severity_says_nothing() {
+        let table = [
+            ("unknown", Some(Severity::Unknown)),
+            ("informational", Some(Severity::Info)),
+            ("low", Some(Severity::Low)),
+            ("medium", Some(Severity::Medium)),
+            ("high", Some(Severity::High)),
+            ("unknownFutureValue", None),
+            ("", None),
+        ];
+        for (word, expected) in table {
+            assert_eq!(severity(Some(word)), expected, "{word}");
+        }
+        assert_eq!(severity(None), None);
+    }
+}

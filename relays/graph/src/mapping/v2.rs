@@ -185,6 +185,42 @@ fn identifies(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn evidence(verdict: &str, status: &str) -> Evidence {
+        Evidence {
+            verdict: Some(verdict.to_owned()),
+            remediation_status: Some(status.to_owned()),
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn the_strongest_verdict_wins() {
+        for (verdicts, expected) in [
+            (&["unknown", "suspicious", "malicious", "noThreatsFound"][..], Confidence::High),
+            (&["noThreatsFound", "suspicious"], Confidence::Medium),
+            (&["unknownFutureValue", "noThreatsFound"], Confidence::Low),
+            (&["unknown", "", "unknownFutureValue"], Confidence::Unknown),
+            (&[], Confidence::Unknown),
+        ] {
+            let all: Vec<Evidence> = verdicts.iter().map(|verdict| evidence(verdict, "none")).collect();
+            assert_eq!(confidence(all.iter()), expected, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_stopped_counts_more_than_what_was_cleaned() {
+        for (deeds, expected) in [
+            (&["none", "remediated", "prevented"][..], Resolution::BLOCKED),
+            (&["blocked"], Resolution::BLOCKED),
+            (&["active", "partiallyRemediated"], Resolution::CONTAINED),
+            (&["none", "unknownFutureValue", "notFound"], Resolution::DETECTED),
+            (&[], Resolution::DETECTED),
+        ] {
+            let all: Vec<Evidence> = deeds.iter().map(|deed| evidence("unknown", deed)).collect();
+            assert_eq!(resolution(all.iter()), expected, "{deeds:?}");
+        }
+    }
+
     #[test]
     fn techniques_are_numbers_with_a_letter() {
         for good in ["T1071", "T1071.001"] {
