@@ -115,7 +115,7 @@ impl Wanted<'_> for Kind {
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
     #[serde(rename = "@odata.type", deserialize_with = "lenient::field")]
-    kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     /// Any kind: whether it is harmful.
     #[serde(deserialize_with = "lenient::field")]
     pub verdict: Option<String>,
