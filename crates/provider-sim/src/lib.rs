@@ -35,6 +35,7 @@ pub mod answer;
 pub mod control;
 pub mod fault;
 pub mod fixtures;
+pub mod gigamon;
 pub mod invent;
 mod jwks;
 pub mod keys;

@@ -2,6 +2,7 @@
 //!
 //! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
+use crate::gigamon::Gigamon;
 use crate::jwks::Jwks;
 use crate::keys::Keys;
 use crate::reply::Reply;
@@ -46,6 +47,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
     vec![
         // One line each.
         Box::new(Jwks::new(keys.clone())),
+        Box::new(Gigamon::default()),
         Box::new(XForce::default()),
     ]
 }

@@ -60,6 +60,7 @@ pub struct Scope {
 pub(crate) struct ScopeParts {
     pub(crate) now: jiff::Timestamp,
     pub(crate) limit: usize,
+    pub(crate) arrived: Instant,
     pub(crate) time_allowed: Duration,
     pub(crate) concurrency: usize,
     pub(crate) credential: CredentialKey,
@@ -75,7 +76,7 @@ impl Scope {
         Self {
             now: parts.now,
             limit: parts.limit,
-            deadline: Instant::now() + parts.time_allowed,
+            deadline: parts.arrived + parts.time_allowed,
             time_allowed: parts.time_allowed,
             concurrency: parts.concurrency,
             credential: parts.credential,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::auth::{Authenticator, Claims};
 use crate::call::{Scope, ScopeParts};
@@ -27,6 +28,8 @@ pub(crate) struct Asked {
     pub(crate) endpoint: Endpoint,
     /// The `Authorization` header as it came.
     pub(crate) authorization: Option<Vec<u8>>,
+    /// When it came: its deadline counts from here.
+    pub(crate) arrived: Instant,
     /// Scheme and host of the request.
     pub(crate) origin: String,
     pub(crate) body: bytes::Bytes,
@@ -69,7 +72,7 @@ impl Engine {
             service: relay.start(&settings.provider, client)?,
             hasher: CredentialHasher::new()?,
             permits: Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(600)).build(),
-            concurrency: settings.provider.max_concurrency,
+            concurrency: settings.provider.max_concurrency.min(relay.max_concurrency()),
             entities_limit: settings.entities_limit,
             deadline: settings.deadline,
             clock: settings.clock,
@@ -119,16 +122,23 @@ impl Engine {
         }
         let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
         self.service
-            .open(&claims, &self.hasher, &mut |credential| self.scope(&claims, credential, calls))
+            .open(&claims, &self.hasher, &mut |credential| self.scope(asked, &claims, credential, calls))
             .map(Some)
             .map_err(Error::authorization)
     }
 
-    fn scope(&self, claims: &Claims, credential: CredentialKey, calls: &Arc<AtomicU32>) -> Scope {
+    fn scope(
+        &self,
+        asked: &Asked,
+        claims: &Claims,
+        credential: CredentialKey,
+        calls: &Arc<AtomicU32>,
+    ) -> Scope {
         let permits = self.permits.get_with(credential, || Arc::new(Semaphore::new(self.concurrency)));
         Scope::new(ScopeParts {
             now: self.clock.now(),
             limit: claims.entities_limit(self.entities_limit),
+            arrived: asked.arrived,
             time_allowed: self.deadline,
             concurrency: self.concurrency,
             credential,

@@ -286,3 +286,6 @@ impl Serialize for Errors {
         self.0.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,10 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// Names, kinds, claims, settings.
     const MODULE: Module;
 
+    /// The most calls that one credential may have in flight at this provider; the setting
+    /// `provider.max_concurrency` can only lower it.
+    const MAX_CONCURRENCY: usize = usize::MAX;
+
     /// What the token carries.
     type Credentials: Credentials;
 
@@ -202,6 +206,8 @@ pub struct Offered {
 pub struct Relay {
     module: &'static Module,
     endpoints: Vec<Endpoint>,
+    max_concurrency: usize,
+    check_claims: fn(&Claims) -> Result<(), ClaimError>,
     start: StartFn,
 }
 
@@ -222,6 +228,19 @@ impl Relay {
     /// The platform endpoints that it serves.
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    /// See [`Provider::MAX_CONCURRENCY`].
+    pub(crate) fn max_concurrency(&self) -> usize {
+        self.max_concurrency
+    }
+
+    /// Checks whether credentials can be made of these claims. No I/O; the provider is not asked.
+    ///
+    /// # Errors
+    /// As [`Credentials::from_claims`].
+    pub fn check_claims(&self, claims: &Claims) -> Result<(), ClaimError> {
+        (self.check_claims)(claims)
     }
 
     pub(crate) fn start(
@@ -339,11 +358,71 @@ impl<P: Provider> RelayBuilder<P> {
         ];
         Relay {
             module: const { &P::MODULE },
+            max_concurrency: P::MAX_CONCURRENCY,
             endpoints: served.into_iter().filter_map(|(there, endpoint)| there.then_some(endpoint)).collect(),
+            check_claims: |claims| P::Credentials::from_claims(claims).map(drop),
             start: Box::new(move |settings, client| {
                 let provider = Arc::new(P::start(settings, client)?);
                 Ok(Arc::new(Served { provider, capabilities }) as Arc<dyn Service>)
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    struct Acme;
+
+    struct Key(SecretString);
+
+    impl Credentials for Key {
+        fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
+            claims.secret("key").map(Self)
+        }
+
+        fn parts(&self) -> Vec<&str> {
+            vec![secrecy::ExposeSecret::expose_secret(&self.0)]
+        }
+    }
+
+    impl Provider for Acme {
+        const MODULE: Module = Module {
+            name: "acme",
+            package: "relay-acme",
+            version: "0.0.0",
+            title: "Acme",
+            summary: "",
+            user_agent: None,
+            observables: &[],
+            type_case: TypeCase::Exact,
+            order: CheckOrder::TokenFirst,
+            claims: &[],
+            settings: &[],
+        };
+        type Credentials = Key;
+
+        fn start(_: &ProviderSettings, _: Client) -> Result<Self, SettingsError> {
+            Ok(Self)
+        }
+
+        async fn health(&self, _: &Call<Self>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn claims_are_checked_without_a_call() {
+        let check = |claims: Value| {
+            let Value::Object(claims) = claims else { panic!("an object") };
+            Relay::of::<Acme>().build().check_claims(&Claims::from(claims))
+        };
+        assert_eq!(check(json!({"key": "k"})), Ok(()));
+        let error = check(json!({"key": " "})).unwrap_err();
+        assert_eq!(error.to_string(), "the claim `key` of the token is empty");
     }
 }

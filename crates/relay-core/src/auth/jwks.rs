@@ -34,7 +34,7 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The allowed hosts with their keys.
 pub(super) struct Jwks {
     /// By the text that a token's `jwks_host` must have.
-    hosts: HashMap<String, Host>,
+    hosts: HashMap<String, Arc<Host>>,
     http: reqwest::Client,
     metrics: Arc<Metrics>,
 }
@@ -65,7 +65,8 @@ impl Jwks {
         http: reqwest::Client,
         metrics: Arc<Metrics>,
     ) -> Result<Option<Self>, SettingsError> {
-        let hosts = allowed.iter().map(|entry| Host::new(entry)).collect::<Result<HashMap<_, _>, _>>()?;
+        let host = |entry: &String| Host::new(entry).map(|(name, host)| (name, Arc::new(host)));
+        let hosts = allowed.iter().map(host).collect::<Result<HashMap<_, _>, _>>()?;
         Ok((!hosts.is_empty()).then_some(Self { hosts, http, metrics }))
     }
 
@@ -83,59 +84,60 @@ impl Jwks {
         {
             return Ok(Arc::clone(key));
         }
-        self.refresh(known_host, host, kid).await
-    }
-
-    /// Fetches the keys unless that was done or tried a moment ago; on failure the old keys serve on.
-    async fn refresh(&self, host: &Host, name: &str, kid: &str) -> Result<Arc<DecodingKey>, Error> {
-        let mut attempted = host.fetching.lock().await;
-        let mut failure = None;
-        let pause = if host.known().is_some() { PAUSE } else { FIRST_PAUSE };
-        if attempted.is_none_or(|at| at.elapsed() >= pause) {
-            let outcome = self.fetch(&host.url).await;
-            *attempted = Some(Instant::now());
-            self.metrics.jwks_fetch(outcome.is_ok());
-            match outcome {
-                Ok(keys) => host.learn(keys),
-                Err(problem) => {
-                    log::warn!(host = name; "keys of the platform cannot be fetched: {problem}");
-                    failure = Some(problem);
-                }
-            }
+        let failure = self.refresh(known_host).await;
+        if let Some(problem) = &failure {
+            log::warn!(host = host; "keys of the platform cannot be fetched: {problem}");
         }
-        match host.known() {
+        match known_host.known() {
             Some(known) => known.keys.get(kid).cloned().ok_or_else(|| {
-                Error::authorization(format!("no key with the token's `kid` at {}", shortened(name, 100)))
+                Error::authorization(format!("no key with the token's `kid` at {}", shortened(host, 100)))
             }),
             None => Err(Error::authorization(format!(
                 "the keys of {} cannot be read: {}",
-                shortened(name, 100),
+                shortened(host, 100),
                 failure.as_deref().unwrap_or("the last attempt, moments ago, failed")
             ))),
         }
     }
 
-    async fn fetch(&self, url: &Url) -> Result<HashMap<String, Arc<DecodingKey>>, String> {
-        let body = async {
-            let response = self
-                .http
-                .get(url.clone())
-                .header("accept", "application/json")
-                .send()
-                .await
-                .map_err(|error| crate::provider::describe(&error))?;
-            if response.status() != reqwest::StatusCode::OK {
-                return Err(format!("it answers with status {}", response.status().as_u16()));
+    /// Fetches the keys unless that was done or tried a moment ago, and says why that failed; then the old keys
+    /// serve on. It goes on when the request that began it ends: others wait for the same keys, and clients that
+    /// go away early must not make the relay fetch more often.
+    async fn refresh(&self, host: &Arc<Host>) -> Option<String> {
+        let (host, http, metrics) = (Arc::clone(host), self.http.clone(), Arc::clone(&self.metrics));
+        let refreshed = tokio::spawn(async move {
+            let mut attempted = host.fetching.lock().await;
+            let pause = if host.known().is_some() { PAUSE } else { FIRST_PAUSE };
+            if attempted.is_some_and(|at| at.elapsed() < pause) {
+                return None;
             }
-            read_capped(response, MAX_BYTES).await.map_err(|error| error.to_string())
-        };
-        let body = tokio::time::timeout(TIMEOUT, body)
-            .await
-            .map_err(|_| format!("it gives no answer within {} s", TIMEOUT.as_secs()))??;
-        let set: KeySet =
-            serde_json::from_slice(&body).map_err(|_| "its answer is not a key set".to_owned())?;
-        Ok(set.keys.into_iter().filter_map(usable).collect())
+            let outcome = fetch(&http, &host.url).await;
+            *attempted = Some(Instant::now());
+            metrics.jwks_fetch(outcome.is_ok());
+            outcome.map(|keys| host.learn(keys)).err()
+        });
+        refreshed.await.unwrap_or_else(|_| Some("the attempt was broken off".to_owned()))
     }
+}
+
+async fn fetch(http: &reqwest::Client, url: &Url) -> Result<HashMap<String, Arc<DecodingKey>>, String> {
+    let body = async {
+        let response = http
+            .get(url.clone())
+            .header("accept", "application/json")
+            .send()
+            .await
+            .map_err(|error| crate::provider::describe(&error))?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(format!("it answers with status {}", response.status().as_u16()));
+        }
+        read_capped(response, MAX_BYTES).await.map_err(|error| error.to_string())
+    };
+    let body = tokio::time::timeout(TIMEOUT, body)
+        .await
+        .map_err(|_| format!("it gives no answer within {} s", TIMEOUT.as_secs()))??;
+    let set: KeySet = serde_json::from_slice(&body).map_err(|_| "its answer is not a key set".to_owned())?;
+    Ok(set.keys.into_iter().filter_map(usable).collect())
 }
 
 impl Host {
@@ -176,3 +178,6 @@ fn usable(entry: Value) -> Option<(String, Arc<DecodingKey>)> {
     let decoding = DecodingKey::from_jwk(&key).ok()?;
     Some((key.common.key_id?, Arc::new(decoding)))
 }
+
+#[cfg(test)]
+mod tests;

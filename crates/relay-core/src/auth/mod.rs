@@ -22,7 +22,7 @@ use crate::settings::{AuthSettings, SettingsError};
 use crate::telemetry::Metrics;
 
 /// Clock difference that is forgiven in `exp` and `nbf`, in seconds.
-const LEEWAY: u64 = 30;
+pub const LEEWAY: u64 = 30;
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
@@ -94,7 +94,9 @@ impl Authenticator {
         let token = bearer(header)?;
         let head = jsonwebtoken::decode_header(token).map_err(|error| match error.kind() {
             // The library knows no `none`, nor other names of algorithms that do not exist.
-            ErrorKind::Json(_) if alg_of(token).is_some() => wrong_algorithm(),
+            ErrorKind::Json(_) if alg_of(token).is_some_and(|alg| alg.parse::<Algorithm>().is_err()) => {
+                wrong_algorithm()
+            }
             _ => Error::authorization("the token is not a JWT"),
         })?;
         let claims = match head.alg {

@@ -1,5 +1,8 @@
 //! What a provider answered, read within bounds.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -15,9 +18,24 @@ pub struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Set, in all clones, by whoever could not read it: it must not serve again.
+    unreadable: Arc<AtomicBool>,
 }
 
 impl Answer {
+    pub(super) fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
+        Self { status, headers, body, unreadable: Arc::default() }
+    }
+
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+
+    fn unreadable(&self, problem: String) -> Failure {
+        self.unreadable.store(true, Ordering::Relaxed);
+        Failure::Unreadable(problem)
+    }
+
     /// The HTTP status, 200 to 299.
     pub fn status(&self) -> u16 {
         self.status.as_u16()
@@ -43,11 +61,9 @@ impl Answer {
     /// # Errors
     /// [`Failure::Unreadable`] where it is not JSON or not of that type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body).map_err(|error| not_json(&error))
+        serde_json::from_slice(&self.body).map_err(|error| self.unreadable(not_json(&error)))
     }
-}
 
-impl Answer {
     /// The body read leniently as a JSON object ([`crate::lenient`]).
     ///
     /// # Errors
@@ -56,8 +72,8 @@ impl Answer {
         let mut json = serde_json::Deserializer::from_slice(&self.body);
         lenient::field(&mut json)
             .and_then(|object| json.end().map(|()| object))
-            .map_err(|error| not_json(&error))?
-            .ok_or_else(|| Failure::Unreadable("its answer is not a JSON object".to_owned()))
+            .map_err(|error| self.unreadable(not_json(&error)))?
+            .ok_or_else(|| self.unreadable("its answer is not a JSON object".to_owned()))
     }
 
     /// Whether the body is `{}`, by which some providers say that they know nothing.
@@ -66,12 +82,12 @@ impl Answer {
     }
 }
 
-fn not_json(error: &serde_json::Error) -> Failure {
-    Failure::Unreadable(if error.is_data() {
+fn not_json(error: &serde_json::Error) -> String {
+    if error.is_data() {
         format!("its answer is not of the expected form: {}", shortened(&error.to_string(), 200))
     } else {
         format!("its answer is not JSON (line {}, column {})", error.line(), error.column())
-    })
+    }
 }
 
 /// Why a body could not be read.

@@ -41,9 +41,14 @@ impl AnswerCache {
         )
     }
 
-    /// A kept answer.
+    /// A kept answer. One that nobody can read is forgotten: the provider may have recovered.
     pub(super) async fn get(&self, key: &CacheKey) -> Option<Answer> {
-        self.0.get(key).await
+        let answer = self.0.get(key).await?;
+        if answer.is_unreadable() {
+            self.0.invalidate(key).await;
+            return None;
+        }
+        Some(answer)
     }
 
     /// The answer to a call, from whoever asks first.

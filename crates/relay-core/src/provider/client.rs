@@ -65,6 +65,14 @@ impl Client {
         Request::new(self, name, Method::DELETE, url)
     }
 
+    /// Counts items of an answer to the call `name` that could not be read and were left out.
+    pub fn dropped(&self, name: &'static str, items: usize) {
+        if items > 0 {
+            self.0.metrics.dropped(name, items);
+            log::debug!(call = name, items = items; "unreadable items of an answer left out");
+        }
+    }
+
     pub(super) async fn send(&self, mut request: Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
         if let Some(failure) = request.broken.take() {
             return Err(failure);
@@ -249,7 +257,7 @@ impl Inner {
                 ReadError::Broken(error) => Failure::of_transport(&error),
                 too_large @ ReadError::TooLarge(_) => Failure::Unreadable(too_large.to_string()),
             })?;
-            return Ok(Answer { status, headers, body });
+            return Ok(Answer::new(status, headers, body));
         }
         let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
         // The body only adds words to the message: what cannot be read of it is left out.

@@ -1,6 +1,7 @@
 //! Why a provider call gave no answer, and what the user is told by default.
 
 use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +44,8 @@ pub struct Rejection {
 
 /// How much of a rejection's body is kept.
 pub(super) const REJECTION_BYTES: usize = 64 * 1024;
+/// How the standard library begins the message of a name that does not resolve, on every platform.
+const UNKNOWN_HOST: &str = "failed to lookup address information";
 /// How much of a provider's own words an error repeats, in characters.
 const WORDS: usize = 500;
 
@@ -79,6 +82,12 @@ impl Failure {
             Self::Rejected(rejection) => Some(rejection.status),
             _ => None,
         }
+    }
+
+    /// Whether no connection could be made because the host's name does not resolve: more likely a host that
+    /// is no more than a fault that passes.
+    pub fn is_unknown_host(&self) -> bool {
+        matches!(self, Self::Connection(problem) if problem.contains(UNKNOWN_HOST))
     }
 
     /// Whether the cause lies in the platform request that made the call, so that it says nothing to others
@@ -156,25 +165,33 @@ impl Failure {
         if let Some(reason) = tls::certificate_problem(error) {
             return Self::Certificate(reason);
         }
-        if error.is_decode() {
+        // Beneath a complaint of the decoder itself is an I/O error; a connection that broke in the middle of a
+        // body reaches the decoder too, as an error of the transport.
+        if error.is_decode() && error.source().is_some_and(<dyn StdError>::is::<io::Error>) {
             return Self::Unreadable("its answer is not encoded as it says".to_owned());
         }
         Self::Connection(describe(error))
     }
 }
 
-/// A transport error in short words: the innermost causes, without the URL, which may hold an observable.
+/// A transport error in short words: the innermost cause, without the URL, which may hold an observable.
 pub(crate) fn describe(error: &reqwest::Error) -> String {
     let host = error.url().and_then(|url| url.host_str()).unwrap_or("the host").to_owned();
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    let mut innermost = None;
-    while let Some(current) = cause {
-        innermost = Some(current.to_string());
-        cause = current.source();
-    }
     let kind = if error.is_connect() { "cannot be reached" } else { "broke the connection" };
-    match innermost {
-        Some(innermost) => format!("{host} {kind} ({})", shortened(&innermost, 200)),
+    match causes(error).skip(1).last() {
+        Some(innermost) => format!("{host} {kind} ({})", shortened(&innermost.to_string(), 200)),
         None => format!("{host} {kind}"),
     }
+}
+
+/// An error and its causes, innermost last; also those that an I/O error hides from `source`.
+pub(super) fn causes<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&current| {
+        match current.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(hidden) => Some(hidden),
+            None => current.source(),
+        }
+    })
 }

@@ -1,24 +1,15 @@
 //! Certificate failures, told apart from other connection failures and put in words.
 
-use std::error::Error as StdError;
-use std::io;
-
 use rustls::{CertificateError, Error as TlsError};
+
+use super::failure::causes;
 
 /// The reason where a certificate was not accepted.
 pub(super) fn certificate_problem(error: &reqwest::Error) -> Option<String> {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(TlsError::InvalidCertificate(problem)) = current.downcast_ref::<TlsError>() {
-            return Some(words(problem));
-        }
-        // An I/O error hides what it wraps from `source`.
-        cause = match current.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => current.source(),
-        };
-    }
-    None
+    causes(error).find_map(|cause| match cause.downcast_ref::<TlsError>() {
+        Some(TlsError::InvalidCertificate(problem)) => Some(words(problem)),
+        _ => None,
+    })
 }
 
 fn words(problem: &CertificateError) -> String {

@@ -10,6 +10,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::telemetry::Report;
 use super::{openapi, page};
@@ -85,6 +86,7 @@ async fn ask(
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
+    let arrived = Instant::now();
     let body = match tokio::time::timeout(site.patience, payload.to_bytes_limited(site.max_body)).await {
         Ok(Ok(Ok(body))) => body,
         Ok(Err(BodyLimitExceeded { .. })) => {
@@ -107,6 +109,7 @@ async fn ask(
     };
     let asked = Asked {
         endpoint,
+        arrived,
         authorization: request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()),
         origin: origin(&request, site.trust_proxy),
         body,

@@ -80,6 +80,8 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
             .configure(|config| app::routes(config, &site))
     })
     .workers(settings.workers)
+    // A client that closes its side is gone: its lookups end, which a half-open connection would keep running.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(DRAIN.as_secs())
     // A client that goes away ends its request, and with it the provider calls made for it.
     .h1_allow_half_closed(false)

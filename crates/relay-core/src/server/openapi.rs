@@ -6,7 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::ctim::{Indicator, Judgement, ObservableType, Relationship, Sighting, Verdict};
+use crate::ctim::{Bundle, ObservableType};
 use crate::endpoint::Endpoint;
 use crate::relay::{Action, Link, Relay};
 
@@ -116,20 +116,6 @@ fn body(endpoint: Endpoint) -> Option<Value> {
 }
 
 fn data(endpoint: Endpoint) -> Value {
-    let entities = |names: &[(&str, &str)]| {
-        let lists = names.iter().map(|(list, entity)| {
-            let list_schema = json!({
-                "type": "object",
-                "required": ["count", "docs"],
-                "properties": {
-                    "count": {"type": "integer", "minimum": 1},
-                    "docs": {"type": "array", "items": {"$ref": format!("#/components/schemas/{entity}")}},
-                },
-            });
-            ((*list).to_owned(), list_schema)
-        });
-        json!({"type": "object", "properties": lists.collect::<Map<_, _>>()})
-    };
     let status = |values: &[&str]| json!({"type": "object", "required": ["status"], "properties": {"status": {"enum": values}}});
     let list_of =
         |name: &str| json!({"type": "array", "items": {"$ref": format!("#/components/schemas/{name}")}});
@@ -138,14 +124,11 @@ fn data(endpoint: Endpoint) -> Value {
         Endpoint::Trigger => status(&["success", "failure"]),
         Endpoint::Refer => list_of("Link"),
         Endpoint::Respond => list_of("Action"),
-        Endpoint::Deliberate => entities(&[("verdicts", "Verdict")]),
-        Endpoint::Observe => entities(&[
-            ("verdicts", "Verdict"),
-            ("judgements", "Judgement"),
-            ("sightings", "Sighting"),
-            ("indicators", "Indicator"),
-            ("relationships", "Relationship"),
-        ]),
+        Endpoint::Observe => json!({"$ref": "#/components/schemas/ObserveData"}),
+        Endpoint::Deliberate => json!({
+            "type": "object",
+            "properties": {"verdicts": {"$ref": "#/components/schemas/VerdictCollection"}},
+        }),
     }
 }
 
@@ -171,14 +154,7 @@ fn schemas(relay: &Relay) -> Map<String, Value> {
             Endpoint::Health | Endpoint::Trigger => {}
             Endpoint::Refer => with_parts::<Link>(&mut all),
             Endpoint::Respond => with_parts::<Action>(&mut all),
-            Endpoint::Deliberate => with_parts::<Verdict>(&mut all),
-            Endpoint::Observe => {
-                with_parts::<Verdict>(&mut all);
-                with_parts::<Judgement>(&mut all);
-                with_parts::<Sighting>(&mut all);
-                with_parts::<Indicator>(&mut all);
-                with_parts::<Relationship>(&mut all);
-            }
+            Endpoint::Deliberate | Endpoint::Observe => with_parts::<Bundle>(&mut all),
         }
     }
     let mut schemas: Map<String, Value> = all

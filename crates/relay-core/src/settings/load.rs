@@ -1,13 +1,13 @@
 //! Where values come from, and what kinds of values there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Config, File, FileFormat, Value, ValueKind};
+use config::{Config, ConfigError, File, FileFormat, Value, ValueKind};
 
 use super::{SETTINGS, Setting, Settings, SettingsError, variable};
 use crate::relay::Module;
@@ -31,6 +31,7 @@ impl Environment {
         Self(variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
     }
 
+    /// A variable's value; a blank one, as templates leave it, is as good as none.
     fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
@@ -60,44 +61,44 @@ impl fmt::Debug for Values {
 }
 
 impl Values {
-    pub(super) fn load(module: &'static Module, environment: Environment) -> Result<Self, SettingsError> {
+    pub(super) fn load(module: &'static Module, environment: &Environment) -> Result<Self, SettingsError> {
+        let file = environment.get("RELAY_CONFIG");
+        let problem = |error: ConfigError| SettingsError::File {
+            path: file.unwrap_or_default().to_owned(),
+            problem: file_problem(&error),
+        };
         let mut builder = Config::builder();
-        if let Some(path) = environment.get("RELAY_CONFIG") {
+        if let Some(path) = file {
             builder = builder.add_source(File::new(path, FileFormat::Toml));
         }
-        let fallbacks = [("SECRET_KEY", "auth.secret_key"), ("CTR_ENTITIES_LIMIT", "entities_limit")]
-            .map(|(name, key)| (key, environment.get(name).map(str::to_owned)));
-        let variables = config::Environment::with_prefix("RELAY")
-            .prefix_separator("_")
-            .separator("__")
-            .ignore_empty(true)
-            .source(Some(environment.0));
-        let collected = builder.add_source(variables).build()?.cache;
+        // Variable by variable: names that other programs choose must not be read as paths of keys.
+        for row in rows(module) {
+            if let Some(value) = environment.get(&row.variable()) {
+                builder = builder.set_override(row.key, value).map_err(problem)?;
+            }
+        }
         let mut given = BTreeMap::new();
-        flatten("", collected, &mut given);
-        given.remove("config");
-        for (key, value) in fallbacks {
-            // The names of the original relays count only where ours are not set.
-            if let Some(value) = value {
-                given.entry(key.to_owned()).or_insert(value);
+        flatten("", builder.build().map_err(problem)?.cache, &mut given);
+        // The names of the original relays count only where ours are not set.
+        for (name, key) in [("SECRET_KEY", "auth.secret_key"), ("CTR_ENTITIES_LIMIT", "entities_limit")] {
+            if let Some(value) = environment.get(name) {
+                given.entry(key.to_owned()).or_insert_with(|| value.to_owned());
             }
         }
         Ok(Self { module, given: Arc::new(given) })
     }
 
-    fn rows(&self) -> impl Iterator<Item = &'static Setting> {
-        SETTINGS.iter().chain(self.module.settings)
-    }
-
-    /// One line for each given name that no row has.
-    pub(super) fn unknown(&self) -> Vec<String> {
-        self.given
-            .keys()
-            .filter(|key| !self.rows().any(|row| row.key == *key))
-            .map(|key| {
-                format!("{} is not a setting of {} and is ignored", variable(key), self.module.package)
-            })
-            .collect()
+    /// One line for each name, in the file or the environment, that no row has.
+    pub(super) fn unknown(&self, environment: &Environment) -> Vec<String> {
+        let in_file = self.given.keys().map(|key| variable(key));
+        let in_environment = environment.0.keys().filter(|name| name.starts_with("RELAY_")).cloned();
+        let mut names: BTreeSet<String> = in_file.chain(in_environment).collect();
+        names.remove("RELAY_CONFIG");
+        for row in rows(self.module) {
+            names.remove(&row.variable());
+        }
+        let package = self.module.package;
+        names.iter().map(|name| format!("{name} is not a setting of {package} and is ignored")).collect()
     }
 
     /// Whether the user set it.
@@ -107,7 +108,7 @@ impl Values {
 
     /// The value given, else the row's default; nothing where that is empty.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        let default = || self.rows().find(|row| row.key == key).map(|row| row.default);
+        let default = || rows(self.module).find(|row| row.key == key).map(|row| row.default);
         self.given
             .get(key)
             .map(String::as_str)
@@ -171,6 +172,19 @@ impl Values {
         let parse = |text: &str| choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
         self.parsed(key, parse, &format!("one of {names}"))
     }
+}
+
+fn rows(module: &'static Module) -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(module.settings)
+}
+
+/// The first line only: the others repeat lines of the file, which may hold a secret.
+fn file_problem(error: &ConfigError) -> String {
+    let text = match error {
+        ConfigError::FileParse { cause, .. } => cause.to_string(),
+        other => other.to_string(),
+    };
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Turns nested tables into dotted keys, and lists into comma-separated texts.

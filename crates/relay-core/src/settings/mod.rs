@@ -60,7 +60,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "auth.jwks_hosts",
         "visibility.amp.cisco.com,visibility.eu.amp.cisco.com,visibility.apjc.amp.cisco.com",
-        "hosts (https) or full origins whose keys may sign RS256 tokens; empty or `off` refuses RS256",
+        "hosts (https) or full origins whose keys may sign RS256 tokens; `off` refuses RS256",
     ),
     Setting::new("auth.audience", "", "accepted audiences; default: scheme and host of the request"),
     Setting::new("provider.connect_timeout", "5s", "time to open a connection to the provider"),
@@ -160,8 +160,13 @@ pub enum SettingsError {
         problem: String,
     },
     /// The file of settings cannot be read.
-    #[error("settings cannot be read: {0}")]
-    Source(#[from] config::ConfigError),
+    #[error("RELAY_CONFIG: {path} cannot be used: {problem}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it, without its text.
+        problem: String,
+    },
 }
 
 impl SettingsError {
@@ -175,8 +180,12 @@ impl Settings {
     ///
     /// # Errors
     /// The file cannot be read, or a value is not of its setting's kind.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "nobody needs the variables, secrets among them, afterwards"
+    )]
     pub fn load(module: &'static Module, environment: Environment) -> Result<Loaded, SettingsError> {
-        let values = Values::load(module, environment)?;
+        let values = Values::load(module, &environment)?;
         let settings = Self {
             listen: values.address("listen")?,
             admin_listen: match values.text("admin_listen") {
@@ -212,7 +221,7 @@ impl Settings {
             clock: Clock::System,
             provider: ProviderSettings::new(values.clone())?,
         };
-        Ok(Loaded { settings, warnings: values.unknown() })
+        Ok(Loaded { settings, warnings: values.unknown(&environment) })
     }
 }
 
@@ -230,3 +239,6 @@ fn secret_key(values: &Values) -> Result<Option<SecretString>, SettingsError> {
     }
     Ok(values.text("auth.secret_key").map(SecretString::from))
 }
+
+#[cfg(test)]
+mod tests;

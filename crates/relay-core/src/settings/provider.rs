@@ -57,12 +57,13 @@ impl ProviderSettings {
     pub fn url(&self, name: &str) -> Result<Url, SettingsError> {
         let text = self.text(name).unwrap_or_default();
         let problem = |what: &str| SettingsError::value(&key(name), format!("`{text}` {what}"));
+        // Before anything is said of the text, which may hold a password.
+        if text.contains('@') {
+            return Err(SettingsError::value(&key(name), "a URL with credentials in it is not accepted"));
+        }
         let mut url = Url::parse(text).map_err(|error| problem(&format!("is not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(problem("is not an http or https URL"));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(SettingsError::value(&key(name), "a URL with credentials in it is not accepted"));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(problem("must have neither query nor fragment"));

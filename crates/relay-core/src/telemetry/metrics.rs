@@ -19,6 +19,7 @@ pub struct Metrics {
     provider_calls: IntCounterVec,
     provider_seconds: HistogramVec,
     retries: IntCounterVec,
+    dropped: IntCounterVec,
     rate_waits: IntCounterVec,
     cache: IntCounterVec,
     token_fetches: IntCounterVec,
@@ -61,6 +62,11 @@ impl Metrics {
             )?,
             provider_seconds: seconds("relay_provider_call_seconds", "Time of a provider call", "call")?,
             retries: counter("relay_provider_retries_total", "Repeated provider calls", &["call"])?,
+            dropped: counter(
+                "relay_provider_items_dropped_total",
+                "Items of provider answers that could not be read",
+                &["call"],
+            )?,
             rate_waits: counter(
                 "relay_rate_limit_waits_total",
                 "Calls that waited for a rate limit",
@@ -107,6 +113,10 @@ impl Metrics {
 
     pub(crate) fn retry(&self, call: &'static str) {
         self.retries.with_label_values(&[call]).inc();
+    }
+
+    pub(crate) fn dropped(&self, call: &'static str, items: usize) {
+        self.dropped.with_label_values(&[call]).inc_by(items as u64);
     }
 
     pub(crate) fn rate_wait(&self, call: &'static str) {

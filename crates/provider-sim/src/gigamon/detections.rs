@@ -1,0 +1,198 @@
+//! Detections, their rules and their events. A detection is known by its uuid once it was listed.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::network::{self, Entity, RULES, Rule, Standing};
+use super::tenant::{Account, Tenant};
+use super::{not_found, params, traffic};
+use crate::invent::Dice;
+use crate::locked;
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// The detections that were listed.
+#[derive(Debug, Default)]
+pub(super) struct Detections(Mutex<HashMap<String, Vec<Value>>>);
+
+/// A detection with its events.
+struct Detection {
+    fields: Value,
+    rule: &'static Rule,
+    events: Vec<Value>,
+}
+
+impl Detections {
+    /// `GET /v1/detections`.
+    pub(super) fn list(&self, tenant: &Tenant, request: &Request) -> Reply {
+        let mut all = found(tenant, request);
+        let chosen = |parameter: &str, field: &str, fields: &Value| {
+            let wanted = request.params(parameter);
+            wanted.is_empty() || wanted.iter().any(|wanted| fields[field] == **wanted)
+        };
+        all.retain(|detection| {
+            [
+                ("status", "status"),
+                ("account_uuid", "account_uuid"),
+                ("rule_uuid", "rule_uuid"),
+                ("sensor_id", "sensor_id"),
+            ]
+            .iter()
+            .all(|(parameter, field)| chosen(parameter, field, &detection.fields))
+        });
+        let by = request.param("sort_by").unwrap_or("last_seen");
+        all.sort_by_key(|detection| match by {
+            "indicator_count" => format!("{:04}", detection.fields["indicators"].as_array().map_or(0, Vec::len)),
+            by => detection.fields[by].as_str().unwrap_or_default().to_owned(),
+        });
+        let ascending = request.param("sort_order") == Some("asc");
+        if !ascending {
+            all.reverse();
+        }
+        let total = all.len();
+        let (offset, limit) = params::page(request);
+        let page: Vec<Detection> = all.into_iter().skip(offset).take(limit).collect();
+        let included = request.params("include");
+        let rules: Vec<Value> = RULES
+            .iter()
+            .filter(|rule| page.iter().any(|detection| detection.rule.uuid == rule.uuid))
+            .map(Rule::json)
+            .collect();
+        let mut listed = Vec::new();
+        let mut known = locked(&self.0);
+        for mut detection in page {
+            let uuid = detection.fields["uuid"].as_str().unwrap_or_default().to_owned();
+            known.insert(uuid, detection.events);
+            if !included.contains(&"indicators")
+                && let Some(fields) = detection.fields.as_object_mut()
+            {
+                fields.remove("indicators");
+            }
+            listed.push(detection.fields);
+        }
+        let mut answer = json!({
+            "result_count": listed.len(), "detections": listed, "total_count": total, "offset": offset,
+            "limit": limit, "sort_by": by, "sort_order": if ascending { "asc" } else { "desc" },
+        });
+        if included.contains(&"rules") {
+            answer["rules"] = json!(rules);
+        }
+        Reply::json(200, &answer)
+    }
+
+    /// `GET /v1/events`.
+    pub(super) fn events(&self, request: &Request) -> Result<Reply, Reply> {
+        let known = locked(&self.0);
+        let uuid = request.param("detection_uuid").unwrap_or_default();
+        let all = known.get(uuid).ok_or_else(not_found)?;
+        let (offset, limit) = params::page(request);
+        let page: Vec<&Value> = all.iter().skip(offset).take(limit).collect();
+        Ok(Reply::json(200, &json!({"result_count": page.len(), "events": page, "total_count": all.len()})))
+    }
+
+    pub(super) fn reset(&self) {
+        locked(&self.0).clear();
+    }
+}
+
+/// `GET /v1/rules/{uuid}`.
+pub(super) fn rule(uuid: &str) -> Result<Reply, Reply> {
+    let rule = RULES.iter().find(|rule| rule.uuid == uuid).ok_or_else(not_found)?;
+    Ok(Reply::json(200, &json!({"rule": rule.json()})))
+}
+
+/// Detections about the value or on the device that a call asks for; a few of the network where it names neither.
+fn found(tenant: &Tenant, request: &Request) -> Vec<Detection> {
+    match (request.param("indicator_value"), request.param("device_ip")) {
+        (Some(value), None) => {
+            Entity::of(value).map(|entity| about(tenant, &entity, None)).unwrap_or_default()
+        }
+        (None, Some(device)) => on_device(tenant, device),
+        (None, None) => {
+            Entity::of("login-verify.example").map(|entity| about(tenant, &entity, None)).unwrap_or_default()
+        }
+        // Detections about a value, of which those on the device are wanted.
+        (Some(value), Some(device)) => Entity::of(value)
+            .map(|entity| about(tenant, &entity, None))
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|detection| detection.fields["device_ip"] == device)
+            .collect(),
+    }
+}
+
+/// An internal device is now and then infected, by something of its own.
+fn on_device(tenant: &Tenant, device: &str) -> Vec<Detection> {
+    let Some(entity) = Entity::of(device).filter(Entity::is_internal) else { return Vec::new() };
+    if entity.standing() != Standing::Detected {
+        return Vec::new();
+    }
+    let cause = entity.dice("cause").domain();
+    Entity::of(&cause).map(|cause| about(tenant, &cause, Some(device))).unwrap_or_default()
+}
+
+/// Detections about a value: on some devices, or on the one given.
+fn about(tenant: &Tenant, entity: &Entity, device: Option<&str>) -> Vec<Detection> {
+    if device.is_none() && (entity.standing() != Standing::Detected || entity.is_internal()) {
+        return Vec::new();
+    }
+    let mut dice = entity.dice(&format!("detections {}", device.unwrap_or_default()));
+    let [own, demo, _] = tenant.accounts();
+    let mut all = Vec::new();
+    for rule in RULES.iter().filter(|rule| rule.suits(entity)) {
+        for _ in 0..=dice.below(2) {
+            let device = device.map_or_else(|| network::device(&mut dice), str::to_owned);
+            all.push(detection(&mut dice, entity, rule, own, &device));
+        }
+    }
+    if let Some(rule) = RULES.iter().find(|rule| rule.suits(entity)) {
+        all.push(detection(&mut dice, entity, rule, demo, "10.99.1.5"));
+    }
+    all
+}
+
+fn detection(
+    dice: &mut Dice,
+    entity: &Entity,
+    rule: &'static Rule,
+    account: &Account,
+    device: &str,
+) -> Detection {
+    let first = dice.time();
+    let events: Vec<Value> = (0..i64::try_from(dice.below(4)).unwrap_or_default())
+        .map(|number| {
+            let at = first + SignedDuration::from_mins(7 * number);
+            let event = traffic::event(dice, entity, at, account, device);
+            json!({"rule_uuid": rule.uuid, "event": event})
+        })
+        .collect();
+    let last = events
+        .last()
+        .and_then(|wrapped| wrapped["event"]["timestamp"].as_str()?.parse::<Timestamp>().ok())
+        .unwrap_or(first + SignedDuration::from_mins(4));
+    let micros = |time: Timestamp| format!("{time:.6}");
+    let opened = micros(first + SignedDuration::from_mins(5));
+    let paths: &[&str] = match entity.field() {
+        "ip" => &["dst.ip"],
+        "domain" => &["dns:query.domain", "http:host.domain"],
+        "md5" => &["http:files.md5"],
+        "sha1" => &["http:files.sha1"],
+        _ => &["http:files.sha256"],
+    };
+    let mut indicators: Vec<Value> =
+        paths.iter().map(|path| json!({"field": path, "values": [entity.value()]})).collect();
+    indicators.push(json!({"field": "src.ip", "values": [device]}));
+    let fields = json!({
+        "uuid": dice.uuid(), "rule_uuid": rule.uuid, "account_uuid": account.uuid,
+        "sensor_id": format!("{}1", account.code), "device_ip": device, "hostname": null, "username": null,
+        "status": "active", "muted": false, "muted_rule": false, "muted_device_uuid": null, "muted_comment": null,
+        "muted_timestamp": null, "muted_user_uuid": null, "first_seen": micros(first), "last_seen": micros(last),
+        "created": opened, "updated": opened, "event_count": events.len(), "resolution": null,
+        "resolution_comment": null, "resolution_timestamp": null, "resolution_user_uuid": null,
+        "indicators": indicators,
+    });
+    Detection { fields, rule, events }
+}

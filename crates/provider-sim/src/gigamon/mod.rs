@@ -1,0 +1,163 @@
+//! Gigamon ThreatINSIGHT, today Fortinet FortiNDR Cloud
+//! ([list of APIs](https://docs.fortinet.com/document/fortindr-cloud/latest/user-guide/733194)).
+//!
+//! Three APIs, each on a host of its own at the provider; their paths do not collide, so they share a prefix here.
+//! Each call carries `Authorization: IBToken <token>`, one of [`tenant::TENANTS`].
+//!
+//! | call | |
+//! |---|---|
+//! | `GET /v1/detections` | detections, by indicator, device, rule, account; pages of at most 1000 |
+//! | `GET /v1/rules/{uuid}` | one rule |
+//! | `GET /v1/events?detection_uuid=` | events of a detection |
+//! | `POST /v2/query` | events by query language and time, at most 10,000 |
+//! | `POST /v2/entity/tracking/bulk/get/ip` | who had an address |
+//! | `GET /v1/entity/{value}/summary`, `/file` | when a value was seen |
+//!
+//! The network behind it is made up: what was seen of a value follows from the value and the day. As at the
+//! provider, a token sees the Demo and Training accounts besides its own.
+
+mod detections;
+mod entity;
+mod iql;
+mod network;
+mod params;
+mod query;
+pub mod tenant;
+mod traffic;
+
+use serde_json::json;
+
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::side::Side;
+use detections::Detections;
+
+/// The side.
+#[derive(Debug, Default)]
+pub struct Gigamon {
+    detections: Detections,
+}
+
+/// One of the APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// Detections, rules and events of detections.
+    Detections,
+    /// The search in all events.
+    Events,
+    /// What is known of addresses, names and files.
+    Entity,
+}
+
+/// A call, by its path and method.
+enum Call<'a> {
+    Detections,
+    Rule(&'a str),
+    Events,
+    Query,
+    Tracking,
+    Summary(&'a str),
+    File(&'a str),
+}
+
+impl<'a> Call<'a> {
+    fn of(request: &'a Request) -> Result<Self, Reply> {
+        let segments: Vec<&str> = request.parts();
+        let (method, call) = match *segments.as_slice() {
+            ["v1", "detections"] => ("GET", Self::Detections),
+            ["v1", "rules", uuid] => ("GET", Self::Rule(uuid)),
+            ["v1", "events"] => ("GET", Self::Events),
+            ["v2", "query"] => ("POST", Self::Query),
+            ["v2", "entity", "tracking", "bulk", "get", "ip"] => ("POST", Self::Tracking),
+            ["v1", "entity", value, "summary"] => ("GET", Self::Summary(value)),
+            ["v1", "entity", value, "file"] => ("GET", Self::File(value)),
+            _ => return Err(not_found()),
+        };
+        if request.method == method {
+            Ok(call)
+        } else {
+            Err(error(405, "client.method_not_allowed", "Method not allowed.").header("Allow", method))
+        }
+    }
+
+    fn api(&self) -> Api {
+        match self {
+            Self::Detections | Self::Rule(_) | Self::Events => Api::Detections,
+            Self::Query => Api::Events,
+            Self::Tracking | Self::Summary(_) | Self::File(_) => Api::Entity,
+        }
+    }
+}
+
+impl Side for Gigamon {
+    fn name(&self) -> &'static str {
+        "gigamon"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "/gigamon"
+    }
+
+    fn calls(&self) -> &'static [&'static str] {
+        &[
+            "GET /v1/detections",
+            "GET /v1/rules/{uuid}",
+            "GET /v1/events?detection_uuid={uuid}",
+            "POST /v2/query",
+            "POST /v2/entity/tracking/bulk/get/ip",
+            "GET /v1/entity/{value}/summary",
+            "GET /v1/entity/{hash}/file",
+        ]
+    }
+
+    fn admit(&self, request: &Request) -> Result<(), Reply> {
+        let tenant = tenant::of(request)?;
+        let call = Call::of(request)?;
+        tenant.may(call.api())?;
+        tenant.may_see(request.param("account_uuid"))?;
+        match call {
+            Call::Detections => params::check(request, params::DETECTIONS),
+            Call::Events => params::check(request, params::EVENTS),
+            Call::Query => query::Query::of(request).map(drop),
+            Call::Tracking => entity::Tracked::of(request).map(drop),
+            Call::Rule(_) | Call::Summary(_) | Call::File(_) => Ok(()),
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Reply {
+        let answer = || -> Result<Reply, Reply> {
+            let tenant = tenant::of(request)?;
+            match Call::of(request)? {
+                Call::Detections => Ok(self.detections.list(tenant, request)),
+                Call::Rule(uuid) => detections::rule(uuid),
+                Call::Events => self.detections.events(request),
+                Call::Query => Ok(query::answer(tenant, &query::Query::of(request)?)),
+                Call::Tracking => Ok(entity::tracking(tenant, &entity::Tracked::of(request)?)),
+                Call::Summary(value) => entity::summary(value, request.param("entity_type")),
+                Call::File(value) => entity::file(value),
+            }
+        };
+        answer().unwrap_or_else(|refusal| refusal)
+    }
+
+    fn reset(&self) {
+        self.detections.reset();
+    }
+}
+
+/// The provider's error body. It has more fields than anybody reads.
+fn error(status: u16, code: &str, message: &str) -> Reply {
+    Reply::json(
+        status,
+        &json!({"error": {"code": code, "message": message, "status": status, "details": null}}),
+    )
+}
+
+fn not_found() -> Reply {
+    error(404, "client.not_found", "The requested resource was not found.")
+}
+
+/// A call that is not well formed.
+fn invalid(message: &str) -> Reply {
+    error(400, "client.invalid_request", message)
+}

@@ -1,0 +1,241 @@
+//! The Gigamon side over real HTTP: who may call, what is refused, paging, the event search, and the fixtures.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use provider_sim::{Options, Sim, fixtures};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+/// A simulator and a client to ask it with.
+struct Gigamon {
+    sim: Sim,
+    client: Client,
+}
+
+impl Gigamon {
+    async fn start() -> Self {
+        let sim = Sim::start(Options::default()).await.unwrap();
+        Self { sim, client: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    fn call(&self, method: Method, target: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}/gigamon{target}", self.sim.url()))
+    }
+
+    async fn get_as(&self, token: &str, target: &str) -> (u16, Value) {
+        answer(self.call(Method::GET, target).header("Authorization", format!("IBToken {token}"))).await
+    }
+
+    async fn get(&self, target: &str) -> (u16, Value) {
+        self.get_as("demo-token", target).await
+    }
+
+    async fn post(&self, target: &str, body: &Value) -> (u16, Value) {
+        let call = self.call(Method::POST, target).header("Authorization", "IBToken demo-token");
+        answer(call.json(body)).await
+    }
+
+    async fn search(&self, query: &str) -> (u16, Value) {
+        self.post("/v2/query", &json!({"query": query, "start_date": START, "end_date": END})).await
+    }
+}
+
+const START: &str = "2026-02-20T00:00:00.000Z";
+const END: &str = "2026-02-27T00:00:00.000Z";
+
+async fn answer(call: RequestBuilder) -> (u16, Value) {
+    let answer = call.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+fn code((status, body): &(u16, Value)) -> (u16, &str) {
+    (*status, body["error"]["code"].as_str().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn tokens_are_checked() {
+    let gigamon = Gigamon::start().await;
+    let target = "/v1/detections?indicator_value=login-verify.example";
+    let invalid = (401, "client.invalid_authentication");
+    assert_eq!(code(&answer(gigamon.call(Method::GET, target)).await), invalid);
+    let bearer = gigamon.call(Method::GET, target).bearer_auth("demo-token");
+    assert_eq!(code(&answer(bearer).await), invalid);
+    for (token, expected) in [
+        ("demo-token", (200, "")),
+        ("revoked", invalid),
+        ("forbidden-token", (403, "client.forbidden")),
+        ("limited-token", (429, "client.too_many_requests")),
+        ("detections-token", (200, "")),
+    ] {
+        assert_eq!(code(&gigamon.get_as(token, target).await), expected, "{token}");
+    }
+    let summary = "/v1/entity/203.0.113.9/summary";
+    assert_eq!(code(&gigamon.get_as("detections-token", summary).await), (403, "client.forbidden"));
+    assert_eq!(gigamon.get(summary).await.0, 200);
+}
+
+#[tokio::test]
+async fn only_documented_parameters_and_values_are_taken() {
+    let gigamon = Gigamon::start().await;
+    for good in
+        ["", "?limit=1000&offset=5&status=active&status=resolved", "?include=rules&include=indicators"]
+    {
+        assert_eq!(gigamon.get(&format!("/v1/detections{good}")).await.0, 200, "{good}");
+    }
+    for bad in [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "offset=-1",
+        "status=open",
+        "include=rules,indicators",
+        "sort_by=uuid",
+        "sort_order=down",
+        "indicator=x",
+    ] {
+        let refused = gigamon.get(&format!("/v1/detections?{bad}")).await;
+        assert_eq!(code(&refused), (400, "client.invalid_request"), "{bad}");
+    }
+    assert_eq!(gigamon.get("/v1/events?limit=1").await.0, 400, "which detection?");
+    let other = "/v1/detections?account_uuid=c0d9c1a4-5a83-4d0b-9a59-6b5f6f0f7e02";
+    assert_eq!(code(&gigamon.get(other).await), (403, "client.forbidden"));
+}
+
+#[tokio::test]
+async fn paths_and_methods_are_matched_strictly() {
+    let gigamon = Gigamon::start().await;
+    for path in [
+        "/v2/detections",
+        "/v1/detections/x",
+        "/v1/rules/",
+        "/v1/rules/a/b",
+        "/v1/entity/a",
+        "/v2/entity/tracking/ip/a",
+    ] {
+        assert_eq!(gigamon.get(path).await.0, 404, "{path}");
+    }
+    assert_eq!(gigamon.get("/v2/query").await.0, 405);
+    assert_eq!(gigamon.post("/v1/detections", &json!({})).await.0, 405);
+    assert_eq!(gigamon.get("/v1/rules/unknown").await.0, 404);
+    assert_eq!(gigamon.get("/v1/events?detection_uuid=unknown").await.0, 404);
+}
+
+#[tokio::test]
+async fn detections_page_and_lead_to_their_rules_and_events() {
+    let gigamon = Gigamon::start().await;
+    let all = "/v1/detections?indicator_value=login-verify.example&include=rules&include=indicators";
+    let (_, whole) = gigamon.get(all).await;
+    let detections = whole["detections"].as_array().unwrap();
+    assert!(detections.len() > 2 && whole["total_count"] == detections.len(), "{whole}");
+    let last_seen: Vec<_> = detections.iter().map(|one| one["last_seen"].as_str().unwrap()).collect();
+    assert!(last_seen.is_sorted_by(|one, next| one >= next), "newest first: {last_seen:?}");
+    let (_, second) = gigamon.get(&format!("{all}&limit=1&offset=1")).await;
+    assert_eq!(second["detections"], json!([detections[1]]));
+    for detection in detections {
+        let rule = detection["rule_uuid"].as_str().unwrap();
+        assert!(whole["rules"].as_array().unwrap().iter().any(|known| known["uuid"] == rule));
+        assert_eq!(gigamon.get(&format!("/v1/rules/{rule}")).await.1["rule"]["uuid"], rule);
+        let uuid = detection["uuid"].as_str().unwrap();
+        let (status, events) = gigamon.get(&format!("/v1/events?detection_uuid={uuid}")).await;
+        assert_eq!((status, &events["total_count"]), (200, &detection["event_count"]));
+    }
+    let (_, bare) = gigamon.get("/v1/detections?indicator_value=login-verify.example").await;
+    assert!(bare.get("rules").is_none() && bare["detections"][0].get("indicators").is_none());
+    assert_eq!(gigamon.get("/v1/detections?indicator_value=quiet-garden.example").await.1["total_count"], 0);
+}
+
+#[tokio::test]
+async fn the_search_answers_the_query_and_the_time_that_are_asked() {
+    let gigamon = Gigamon::start().await;
+    let (status, whole) = gigamon.search("domain = 'login-verify.example'").await;
+    let events = whole["events"].as_array().unwrap();
+    assert_eq!(status, 200);
+    assert!(!events.is_empty() && whole["total"] == events.len());
+    let times: Vec<_> = events.iter().map(|event| event["timestamp"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|one, next| one >= next), "newest first: {times:?}");
+    assert!(times.iter().all(|time| (START..END).contains(time)));
+    // The end is not part of the time, the start is.
+    let between = |start: &str, end: &str| json!({"query": "login-verify.example", "start_date": start, "end_date": end});
+    let (_, without) = gigamon.post("/v2/query", &between(START, times[0])).await;
+    assert_eq!(without["total"], events.len() - 1);
+    let (_, with) = gigamon.post("/v2/query", &between(times[0], END)).await;
+    assert_eq!(with["events"], json!([events[0]]));
+    assert_eq!(gigamon.search("domain = 'quiet-garden.example'").await.1["total"], 0);
+}
+
+#[tokio::test]
+async fn a_malformed_search_is_refused() {
+    let gigamon = Gigamon::start().await;
+    for query in ["", "domain = 'a", "domain = 'it's'", "domain LIKE 'a%'", "domain = a.example or 1"] {
+        assert_eq!(code(&gigamon.search(query).await), (400, "client.invalid_request"), "{query}");
+    }
+    let good = json!({"query": "8.8.8.8", "start_date": START, "end_date": END});
+    for (field, value) in [
+        ("limit", json!(0)),
+        ("limit", json!(10_001)),
+        ("limit", json!("100")),
+        ("start_date", json!("2026-02-20T00:00Z")),
+        ("start_date", json!(END)),
+        ("end_date", json!("2026-02-27")),
+        ("offset", json!(5)),
+        ("order", json!("newest")),
+    ] {
+        let mut body = good.clone();
+        body[field] = value.clone();
+        assert_eq!(gigamon.post("/v2/query", &body).await.0, 400, "{field}: {value}");
+    }
+    assert_eq!(gigamon.post("/v2/query", &good).await.0, 200);
+}
+
+#[tokio::test]
+async fn tracking_wants_at_least_one_address_with_a_time() {
+    let gigamon = Gigamon::start().await;
+    let path = "/v2/entity/tracking/bulk/get/ip";
+    for body in [
+        json!({}),
+        json!({"entities": []}),
+        json!({"entities": [{"ip": "10.20.30.40"}]}),
+        json!({"entities": [{"ip": "10.20.30.40", "event_time": "now"}]}),
+        json!({"entities": [{"ip": "x", "event_time": START}]}),
+    ] {
+        assert_eq!(code(&gigamon.post(path, &body).await), (400, "client.invalid_request"), "{body}");
+    }
+    let many: Vec<Value> =
+        (20..60).map(|n| json!({"ip": format!("10.20.30.{n}"), "event_time": START})).collect();
+    let (status, answer) = gigamon.post(path, &json!({"entities": many})).await;
+    let records = answer["entity_tracking_bulk_response"]["dhcp"].as_array().unwrap();
+    assert_eq!(status, 200);
+    let of = |code: &str| records.iter().filter(|record| record["account_code"] == code).count();
+    assert!(of("acm") > 20 && of("dmo") > 20, "private addresses occur in several networks");
+}
+
+#[tokio::test]
+async fn an_entity_has_a_summary_where_it_was_seen() {
+    let gigamon = Gigamon::start().await;
+    let hash = "474b9ccf5ab9d72ca8a333889bbb34f0";
+    let (_, file) = gigamon.get(&format!("/v1/entity/{hash}/file")).await;
+    assert_eq!((&file["hash_type"], &file["file"]["entity"]), (&json!("md5"), &json!(hash)));
+    let (_, domain) = gigamon.get("/v1/entity/login-verify.example/summary?entity_type=domain").await;
+    assert!(domain["summary"]["first_seen"].is_string());
+    assert_eq!(gigamon.get("/v1/entity/login-verify.example/summary?entity_type=ip").await.0, 400);
+    assert_eq!(gigamon.get("/v1/entity/quiet-garden.example/summary").await.0, 404);
+    assert_eq!(gigamon.get(&format!("/v1/entity/{hash}/summary")).await.0, 400);
+}
+
+#[tokio::test]
+async fn every_fixture_is_a_call_that_the_side_admits() {
+    let gigamon = Gigamon::start().await;
+    for case in fixtures::cases("gigamon").unwrap() {
+        for fixed in &case.answers {
+            let method = fixed.method.parse().unwrap();
+            let mut body = fixed.body.clone().or_else(|| fixed.body_includes.clone()).unwrap_or_default();
+            if fixed.path == "/v2/query" && body.get("start_date").is_none() {
+                body["start_date"] = json!(START);
+                body["end_date"] = json!(END);
+            }
+            let call = gigamon.call(method, &fixed.path).header("Authorization", "IBToken demo-token");
+            let answer = call.query(&fixed.query).json(&body).send().await.unwrap();
+            assert_eq!(answer.status(), fixed.status, "{}: {} {:?}", case.name, fixed.path, fixed.query);
+        }
+    }
+}

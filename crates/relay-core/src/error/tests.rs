@@ -1,0 +1,128 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::found::Found;
+use crate::observable::ObservableType;
+
+fn domain(number: usize) -> Observable {
+    Observable::new(ObservableType::Domain, format!("{number}.example").as_str()).expect("an observable")
+}
+
+/// The errors of lookups for the first observables, settled as those of a request for `asked`.
+fn settled(error: &Error, lookups: usize, asked: usize) -> Vec<String> {
+    let mut errors = Errors::default();
+    for number in 0..lookups {
+        errors.add_lookup(error.clone().into(), &domain(number));
+    }
+    errors.settle(asked);
+    errors.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_error_that_concerns_all_observables_names_none() {
+    let error = Error::fatal(Code::UNAVAILABLE, "Acme is down.");
+    assert_eq!(settled(&error, 3, 3), ["Acme is down."]);
+    assert_eq!(settled(&error, 1, 1), ["Acme is down."]);
+    assert_eq!(settled(&error, 1, 2), ["Acme is down. (concerns domain 0.example)"]);
+    assert_eq!(settled(&error, 2, 3), ["Acme is down. (concerns domain 0.example, domain 1.example)"]);
+}
+
+#[test]
+fn at_most_five_observables_are_named() {
+    let error = Error::fatal(Code::UNAVAILABLE, "Acme is down.");
+    let five = "domain 0.example, domain 1.example, domain 2.example, domain 3.example, domain 4.example";
+    assert_eq!(settled(&error, 5, 100), [format!("Acme is down. (concerns {five})")]);
+    assert_eq!(settled(&error, 6, 100), [format!("Acme is down. (concerns {five} and 1 more)")]);
+    assert_eq!(settled(&error, 99, 100), [format!("Acme is down. (concerns {five} and 94 more)")]);
+}
+
+#[test]
+fn lookups_that_the_deadline_cut_off_are_counted() {
+    let error = Error::out_of_time("The request ran out of its 25s");
+    assert_eq!(settled(&error, 2, 2), ["The request ran out of its 25s; 2 of 2 lookups did not finish"]);
+    assert_eq!(
+        settled(&error, 1, 2),
+        ["The request ran out of its 25s; 1 of 2 lookups did not finish (concerns domain 0.example)"]
+    );
+    // Where no lookup is concerned, as in `/health`, there is nothing to count.
+    let mut errors = Errors::from(error);
+    errors.settle(0);
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["The request ran out of its 25s"]
+    );
+}
+
+#[test]
+fn errors_are_equal_by_code_type_and_words() {
+    let error = Error::fatal(Code::UNAVAILABLE, "Acme is down.");
+    let mut errors = Errors::default();
+    errors.add(error.clone().about(&domain(1)));
+    errors.add(error.clone().about(&domain(1)));
+    errors.add(error.clone().with_severity(Severity::Error));
+    errors.add(error.clone().with_code(Code::TIMEOUT));
+    errors.add(Error::fatal(Code::UNAVAILABLE, "Acme is gone."));
+    errors.add(error.about(&domain(2)));
+    let told: Vec<String> = errors.iter().map(|error| format!("{} {error}", error.code())).collect();
+    assert_eq!(
+        told,
+        [
+            "unavailable Acme is down. (concerns domain 1.example, domain 2.example)",
+            "unavailable Acme is down.",
+            "timeout Acme is down.",
+            "unavailable Acme is gone.",
+        ]
+    );
+}
+
+#[test]
+fn an_error_that_names_its_observable_keeps_it() {
+    let mut errors = Errors::default();
+    let derived = Error::warning(Code::UNKNOWN, "cut").about(&domain(7));
+    errors.add_lookup(derived.into(), &domain(1));
+    assert_eq!(errors.iter().map(Error::observables).collect::<Vec<_>>(), [&[domain(7)]]);
+}
+
+#[test]
+fn what_parts_of_a_lookup_met_is_folded_before_the_observable_is_added() {
+    let mut lookup = Found::from(Error::fatal(Code::UNAVAILABLE, "Acme is down."));
+    lookup.merge(Error::fatal(Code::UNAVAILABLE, "Acme is down.").into());
+    assert_eq!(lookup.errors.len(), 1);
+    let mut all = Found::nothing();
+    all.merge_lookup(lookup, &domain(0));
+    assert_eq!(all.errors.into_iter().map(|error| error.observables().len()).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn an_error_is_written_as_the_platform_reads_it() {
+    let error = Error::warning(Code::new("made up"), "cut").about(&domain(1));
+    assert_eq!(
+        serde_json::to_value(&error).expect("JSON"),
+        json!({"type": "warning", "code": "made up", "message": "cut (concerns domain 1.example)"})
+    );
+    assert_eq!(
+        serde_json::to_value(Error::authorization("no")).expect("JSON"),
+        json!({"type": "fatal", "code": "authorization error", "message": "Authorization failed: no"})
+    );
+}
+
+#[test]
+fn a_long_or_odd_value_does_not_spoil_a_message() {
+    let long = Observable::new(ObservableType::Url, "x\r\ny".repeat(100).as_str()).expect("an observable");
+    let told = Error::fatal(Code::UNKNOWN, "no.").about(&long).to_string();
+    assert!(told.starts_with("no. (concerns url x  yx  y") && told.ends_with("…)"), "{told}");
+    assert!(told.chars().count() < 130 && !told.contains('\n'), "{told}");
+}
+
+proptest! {
+    #[test]
+    fn a_shortened_text_is_a_beginning_on_one_line(text in ".*", length in 0_usize..40) {
+        let short = shortened(&text, length);
+        prop_assert!(!short.chars().any(char::is_control));
+        prop_assert!(short.chars().count() <= length + 1);
+        let kept = short.strip_suffix('…').filter(|_| text.chars().count() > length).unwrap_or(&short);
+        prop_assert!(text.chars().zip(kept.chars()).all(|(was, is)| was == is || (was.is_control() && is == ' ')));
+        prop_assert_eq!(kept.chars().count(), text.chars().count().min(length));
+    }
+}

@@ -1,0 +1,239 @@
+//! A made-up provider with every capability, as small as a relay can be.
+//!
+//! | call | what |
+//! |---|---|
+//! | `GET /me` | health |
+//! | `GET /things/{type}/{value}` | `{"malicious": bool, "seen": [id, ...]}`; kept and shared; 404: nothing known |
+//! | `GET /actions/{type}/{value}` | `[id, ...]` |
+//! | `POST /actions/{id}` | carries it out |
+//!
+//! The key goes into the header `X-Acme-Key`. Status 402 stops all further calls of `thing` of the request. Things
+//! of the type `user` are asked for at most twice an hour. A thing called `panic` is more than it can bear.
+
+use relay_core::auth::{ClaimError, Claims};
+use relay_core::call::Call;
+use relay_core::ctim::{Disposition, ObservedTime, Origin, Sighting, Timestamp, ValidTime, Verdict};
+use relay_core::error::{Code, Error};
+use relay_core::escape::UrlBuilder;
+use relay_core::found::Found;
+use relay_core::observable::{Observable, ObservableType, Trigger, TypeCase};
+use relay_core::provider::{Answer, Auth, Client, Failure, Quota, Rate};
+use relay_core::relay::{
+    Action, CheckOrder, Claim, Credentials, Deliberate, ENTITIES_LIMIT, Link, Module, Observe, Offered,
+    Provider, Refer, Relay, Respond,
+};
+use relay_core::settings::{ProviderSettings, Setting, SettingsError};
+use relay_testkit::Setup;
+use reqwest::header::HeaderName;
+use secrecy::SecretString;
+use serde_json::json;
+use url::Url;
+
+use crate::mock::Mock;
+
+const TITLE: &str = "Acme Intelligence";
+const ORIGIN: Origin = Origin::new("acme", TITLE);
+const TWICE_AN_HOUR: Rate = Rate { name: "users", quotas: &[Quota::per_hour(2)] };
+
+/// The relay with all capabilities; it tells faults of the token first.
+pub(crate) fn relay() -> Relay {
+    Relay::of::<Acme<false>>().observe().deliberate().refer().respond().build()
+}
+
+/// One that can only observe and tells faults of the body first.
+pub(crate) fn observing_relay() -> Relay {
+    Relay::of::<Acme<true>>().observe().build()
+}
+
+/// The relay before a provider, asked with the key `key-one`.
+pub(crate) fn setup(provider: &Mock) -> Setup {
+    setup_at(&provider.url)
+}
+
+/// The same with the provider at a given address.
+pub(crate) fn setup_at(url: &str) -> Setup {
+    Setup::new(relay, json!({"key": "key-one"}), &[]).setting("RELAY_PROVIDER__API_URL", url)
+}
+
+/// What the provider answers about a thing.
+pub(crate) fn thing(malicious: bool, seen: &[&str]) -> crate::mock::Reply {
+    crate::mock::Reply::json(&json!({"malicious": malicious, "seen": seen}))
+}
+
+pub(crate) struct Acme<const BODY_FIRST: bool> {
+    client: Client,
+    api: Url,
+}
+
+pub(crate) struct Key(SecretString);
+
+impl Credentials for Key {
+    fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
+        claims.secret("key").map(Self)
+    }
+
+    fn parts(&self) -> Vec<&str> {
+        use secrecy::ExposeSecret;
+        vec![self.0.expose_secret()]
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Thing {
+    malicious: bool,
+    seen: Vec<String>,
+}
+
+impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
+    const MODULE: Module = Module {
+        name: "acme",
+        package: "relay-acme",
+        version: "1.2.3",
+        title: TITLE,
+        summary: "What Acme knows of things",
+        user_agent: None,
+        observables: &[ObservableType::Domain, ObservableType::Ip, ObservableType::User],
+        type_case: TypeCase::Exact,
+        order: if BODY_FIRST { CheckOrder::BodyFirst } else { CheckOrder::TokenFirst },
+        claims: &[
+            Claim { name: "key", label: "Acme Key", required: true, secret: true, help: "key of the API" },
+            ENTITIES_LIMIT,
+        ],
+        settings: &[Setting::new("provider.api_url", "https://api.acme.example", "base URL of the API")],
+    };
+
+    type Credentials = Key;
+
+    fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
+        Ok(Self { client, api: settings.url("api_url")? })
+    }
+
+    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+        let url = UrlBuilder::new(&self.api).path("me").build().ok_or_else(no_address)?;
+        match self.client.get("me", url).auth(auth(call)).send(call).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(told(&failure)),
+        }
+    }
+}
+
+impl<const BODY_FIRST: bool> Acme<BODY_FIRST> {
+    async fn thing(&self, call: &Call<Self>, about: &Observable) -> Result<Option<Thing>, Error> {
+        assert_ne!(about.value(), "panic", "{} at {}", "secret-inside", self.api);
+        let url =
+            UrlBuilder::new(&self.api).path("things").segment(about.kind().as_str()).segment(about.value());
+        let Some(url) = url.build() else { return Ok(None) };
+        let mut request = self.client.get("thing", url).auth(auth(call)).cached();
+        if about.kind() == ObservableType::User {
+            request = request.rate(&TWICE_AN_HOUR);
+        }
+        match request.send(call).await.and_then(|answer| answer.json()) {
+            Ok(thing) => Ok(Some(thing)),
+            Err(failure) if failure.status() == Some(404) => Ok(None),
+            Err(failure) if failure.status() == Some(402) => {
+                let error = Error::fatal(Code::TOO_MANY_REQUESTS, "Acme's quota is used up.");
+                call.stop("thing", &error);
+                Err(error)
+            }
+            Err(failure) => Err(told(&failure)),
+        }
+    }
+}
+
+impl<const BODY_FIRST: bool> Observe for Acme<BODY_FIRST> {
+    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
+        let mut found = Found::nothing();
+        match self.thing(call, about).await {
+            Ok(Some(thing)) => {
+                found.bundle.push(verdict(&thing, about));
+                for id in thing.seen.iter().take(call.limit()) {
+                    let seen = ObservedTime::at(Timestamp::from_clock(call.now()));
+                    found.bundle.push(Sighting::new(ORIGIN, id, about, seen).external_id(id.as_str()));
+                }
+            }
+            Ok(None) => {}
+            Err(error) => found.errors.add(error),
+        }
+        found
+    }
+}
+
+impl<const BODY_FIRST: bool> Deliberate for Acme<BODY_FIRST> {
+    async fn deliberate(&self, call: &Call<Self>, about: &Observable) -> Found {
+        match self.thing(call, about).await {
+            Ok(Some(thing)) => {
+                let mut found = Found::nothing();
+                found.bundle.push(verdict(&thing, about));
+                found
+            }
+            Ok(None) => Found::nothing(),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl<const BODY_FIRST: bool> Refer for Acme<BODY_FIRST> {
+    fn refer(&self, about: &Observable) -> Vec<Link> {
+        let url = UrlBuilder::new(&self.api).path("search").param("q", about.value()).build();
+        url.into_iter()
+            .map(|url| Link {
+                id: format!("acme-search-{}", about.kind()),
+                title: format!("Search for this {}", about.kind()),
+                description: "What Acme knows of it".to_owned(),
+                url: url.into(),
+                categories: vec![TITLE.into(), "Search".into()],
+            })
+            .collect()
+    }
+}
+
+impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
+    async fn actions(&self, call: &Call<Self>, about: &Observable) -> Offered {
+        let url =
+            UrlBuilder::new(&self.api).path("actions").segment(about.kind().as_str()).segment(about.value());
+        let Some(url) = url.build() else { return Offered::default() };
+        let outcome = self.client.get("actions", url).auth(auth(call)).send(call).await;
+        match outcome.and_then(|answer: Answer| answer.json::<Vec<String>>()) {
+            Ok(ids) => {
+                let actions = ids.into_iter().map(|id| Action {
+                    title: format!("Do {id}"),
+                    description: format!("Does {id} to it"),
+                    categories: vec![TITLE.into()],
+                    query_params: [
+                        ("observable_type".to_owned(), about.kind().to_string()),
+                        ("observable_value".to_owned(), about.value().to_owned()),
+                    ]
+                    .into(),
+                    id,
+                });
+                Offered { actions: actions.collect(), ..Offered::default() }
+            }
+            Err(failure) => Offered { errors: told(&failure).into(), ..Offered::default() },
+        }
+    }
+
+    async fn trigger(&self, call: &Call<Self>, trigger: &Trigger) -> Result<(), Error> {
+        let url = UrlBuilder::new(&self.api).path("actions").segment(&trigger.action_id).build();
+        let request = self.client.post("trigger", url.ok_or_else(no_address)?).auth(auth(call));
+        let body = json!({"value": trigger.observable.value});
+        request.json(&body).send(call).await.map(drop).map_err(|failure| told(&failure))
+    }
+}
+
+fn verdict(thing: &Thing, about: &Observable) -> Verdict {
+    let disposition = if thing.malicious { Disposition::Malicious } else { Disposition::Clean };
+    Verdict::new(about, disposition, ValidTime::none())
+}
+
+fn auth<const BODY_FIRST: bool>(call: &Call<Acme<BODY_FIRST>>) -> Auth {
+    let Key(key) = &call.credentials;
+    Auth::Header { name: HeaderName::from_static("x-acme-key"), prefix: "", value: key.clone() }
+}
+
+fn told(failure: &Failure) -> Error {
+    failure.to_error(TITLE, None)
+}
+
+fn no_address() -> Error {
+    Error::fatal(Code::INVALID_ARGUMENT, "nothing can be asked about this")
+}

@@ -1,0 +1,189 @@
+//! What relays answer, as far as it is shown. Read leniently: the answer may come from anywhere.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The envelope of every answer.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Answer {
+    /// What was found; its form depends on the endpoint.
+    pub(crate) data: Option<Value>,
+    /// What went wrong.
+    #[serde(default)]
+    pub(crate) errors: Vec<Problem>,
+}
+
+/// One entry of `errors`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Problem {
+    /// `fatal`, `error` or `warning`.
+    #[serde(rename = "type")]
+    pub(crate) severity: String,
+    /// What kind of failure.
+    pub(crate) code: String,
+    /// What the user is told.
+    pub(crate) message: String,
+}
+
+impl Problem {
+    /// Whether it is more than the note that an answer is incomplete.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.severity != "warning"
+    }
+}
+
+/// The entities of `/observe/observables` and `/deliberate/observables`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Entities {
+    pub(crate) verdicts: Docs<Opinion>,
+    pub(crate) judgements: Docs<Opinion>,
+    pub(crate) sightings: Docs<Sighting>,
+    pub(crate) indicators: Docs<Indicator>,
+}
+
+/// A list of entities with its count.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Docs<T> {
+    pub(crate) docs: Vec<T>,
+}
+
+impl<T> Default for Docs<T> {
+    fn default() -> Self {
+        Self { docs: Vec::new() }
+    }
+}
+
+/// A verdict or a judgement.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Opinion {
+    pub(crate) observable: Observable,
+    pub(crate) disposition_name: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) valid_time: ValidTime,
+}
+
+/// Until when something holds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ValidTime {
+    pub(crate) end_time: Option<String>,
+}
+
+/// An observable as it is sent and returned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
+#[serde(default)]
+pub(crate) struct Observable {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) value: String,
+}
+
+/// A sighting.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sighting {
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) severity: Option<String>,
+    #[serde(rename = "observed_time")]
+    pub(crate) observed: Observed,
+    pub(crate) relations: Vec<Relation>,
+}
+
+/// When something was seen.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Observed {
+    #[serde(rename = "start_time")]
+    pub(crate) start: String,
+}
+
+/// How two observables belong together.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Relation {
+    pub(crate) source: Observable,
+    #[serde(rename = "relation")]
+    pub(crate) kind: String,
+    pub(crate) related: Observable,
+}
+
+/// An indicator.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Indicator {
+    pub(crate) title: Option<String>,
+    pub(crate) producer: Option<String>,
+}
+
+/// A link of `/refer/observables` or an action of `/respond/observables`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Offer {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) url: Option<String>,
+}
+
+/// The dispositions of CTIM, the worst first. What is not in this list was not said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Disposition {
+    Malicious,
+    Suspicious,
+    Unknown,
+    Common,
+    Clean,
+}
+
+impl Disposition {
+    /// By its name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Malicious, Self::Suspicious, Self::Unknown, Self::Common, Self::Clean]
+            .into_iter()
+            .find(|one| one.name() == name)
+    }
+
+    /// As CTIM spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Malicious => "Malicious",
+            Self::Suspicious => "Suspicious",
+            Self::Unknown => "Unknown",
+            Self::Common => "Common",
+            Self::Clean => "Clean",
+        }
+    }
+
+    /// Whether somebody should look at the observable.
+    pub(crate) fn is_alarming(self) -> bool {
+        matches!(self, Self::Malicious | Self::Suspicious)
+    }
+}
+
+impl Entities {
+    /// The verdict; where the relay gives none, the worst judgement.
+    pub(crate) fn disposition(&self) -> Option<Disposition> {
+        let worst = |opinions: &Docs<Opinion>| {
+            opinions.docs.iter().filter_map(|one| Disposition::named(&one.disposition_name)).min()
+        };
+        worst(&self.verdicts).or_else(|| worst(&self.judgements))
+    }
+
+    /// The relations that all sightings tell.
+    pub(crate) fn relations(&self) -> impl Iterator<Item = &Relation> {
+        self.sightings.docs.iter().flat_map(|sighting| &sighting.relations)
+    }
+
+    /// Whether nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.verdicts.docs.is_empty()
+            && self.judgements.docs.is_empty()
+            && self.sightings.docs.is_empty()
+            && self.indicators.docs.is_empty()
+    }
+}

@@ -1,0 +1,193 @@
+//! `relayctl ask`: one call to a relay, its answer as a table or as it came.
+
+mod show;
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use relay_core::endpoint::Endpoint;
+use url::Url;
+
+use crate::answer::{Answer, Observable, Problem};
+use crate::client;
+use crate::token::read;
+use crate::ui::{BAD, DOUBTFUL, harmless, styled};
+
+/// Asks a relay once and shows what it answers
+///
+/// For instance: `relayctl ask https://relay.example observe domain=bad.example --token-file token.txt`
+///
+/// Exit code 0: answered; 1: the answer tells of an error; 2: there is no answer, or the question is not right.
+#[derive(Args)]
+pub(crate) struct Ask {
+    /// The relay's URL, such as `https://relay.example`
+    #[arg(value_parser = client::relay_url)]
+    url: Url,
+
+    /// What to call
+    #[arg(value_parser = PossibleValuesParser::new(CALLS.map(Endpoint::name)).map(|name| called(&name)))]
+    call: Endpoint,
+
+    /// What to ask about, such as ip=192.0.2.1 or domain=login-verify.example
+    #[arg(value_name = "TYPE=VALUE", value_parser = observable)]
+    observables: Vec<Observable>,
+
+    /// The token, as `relayctl token` prints it. Others on this machine see it here; prefer the variable or a file
+    #[arg(long, env = "RELAY_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+
+    /// File that holds the token; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// Print the answer's JSON instead of a table
+    #[arg(long)]
+    json: bool,
+
+    /// Seconds to wait for the answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+/// What can be asked. Actions are triggered by the platform alone.
+const CALLS: [Endpoint; 5] =
+    [Endpoint::Observe, Endpoint::Deliberate, Endpoint::Refer, Endpoint::Respond, Endpoint::Health];
+
+fn called(name: &str) -> Endpoint {
+    CALLS.into_iter().find(|call| call.name() == name).unwrap_or(Endpoint::Observe)
+}
+
+/// Reads `TYPE=VALUE`; a value may hold further `=`.
+fn observable(text: &str) -> Result<Observable, String> {
+    match text.split_once('=') {
+        Some((kind, value)) if !kind.trim().is_empty() && !value.trim().is_empty() => {
+            Ok(Observable { kind: kind.to_owned(), value: value.to_owned() })
+        }
+        _ => Err("write it like ip=192.0.2.1".to_owned()),
+    }
+}
+
+impl Ask {
+    /// Does it.
+    ///
+    /// # Errors
+    /// The question is not right, or there is no answer that can be read.
+    pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let token = self.token()?;
+        let body = match (self.call, self.observables.is_empty()) {
+            (Endpoint::Health, true) => String::new(),
+            (Endpoint::Health, false) => bail!("health is asked about no observable"),
+            (_, true) => bail!("name what to ask about, such as ip=192.0.2.1"),
+            (_, false) => serde_json::to_string(&self.observables)?,
+        };
+        let http = client::http(&self.url, Duration::from_secs(self.timeout))?;
+        let url = client::endpoint_url(&self.url, self.call);
+        let place = url.to_string();
+        let call = client::post(&http, url, token.as_deref(), body);
+        let (status, body) = awaited(call, &place, err, io::stderr().is_terminal()).await??;
+        let answer: Answer = serde_json::from_slice(&body)
+            .with_context(|| format!("{place} answers with status {status} and no relay's JSON"))?;
+        if self.json {
+            out.write_all(&body)?;
+            writeln!(out)?;
+        } else {
+            let data = answer.data.unwrap_or_default();
+            write!(
+                out,
+                "{}",
+                show::data(self.call, data).with_context(|| format!("{place} answers oddly"))?
+            )?;
+            out.flush()?;
+            for problem in &answer.errors {
+                tell(problem, err)?;
+            }
+        }
+        let failed = status != 200 || answer.errors.iter().any(Problem::is_failure);
+        Ok(ExitCode::from(u8::from(failed)))
+    }
+
+    fn token(&self) -> anyhow::Result<Option<String>> {
+        let token = match (&self.token, &self.token_file) {
+            (_, Some(file)) => Some(read(file)?),
+            (Some(token), None) => Some(token.clone()),
+            (None, None) => None,
+        };
+        let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        ensure!(
+            token.is_some() || !self.call.needs_token(),
+            "{} needs a token: --token-file, --token or RELAY_TOKEN; `relayctl token` makes one",
+            self.call.name()
+        );
+        Ok(token)
+    }
+}
+
+fn tell(problem: &Problem, err: &mut impl Write) -> io::Result<()> {
+    let style = if problem.is_failure() { BAD } else { DOUBTFUL };
+    writeln!(
+        err,
+        "{} {}: {}",
+        styled(style, harmless(&problem.severity)),
+        harmless(&problem.code),
+        harmless(&problem.message)
+    )
+}
+
+/// Waits, and says so when it takes longer than a second: on a terminal by a line that counts, else once.
+async fn awaited<T>(
+    work: impl Future<Output = T>,
+    place: &str,
+    err: &mut impl Write,
+    terminal: bool,
+) -> io::Result<T> {
+    let mut work = pin!(work);
+    let mut seconds = 0_u32;
+    loop {
+        if let Ok(done) = tokio::time::timeout(Duration::from_secs(1), &mut work).await {
+            if terminal && seconds > 0 {
+                write!(err, "\r\x1b[K")?;
+            }
+            return Ok(done);
+        }
+        seconds += 1;
+        match terminal {
+            true => write!(err, "\rwaiting for {place} … {seconds} s")?,
+            false if seconds == 1 => writeln!(err, "waiting for {place} …")?,
+            false => {}
+        }
+        err.flush()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_hold_an_equals_sign() {
+        let read = observable("url=https://a.example/?x=1&y=2").unwrap();
+        assert_eq!((read.kind.as_str(), read.value.as_str()), ("url", "https://a.example/?x=1&y=2"));
+        for bad in ["ip", "=192.0.2.1", "ip=", "ip= "] {
+            assert!(observable(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_waiting_for_long_is_told() {
+        let told = async |millis: u64, terminal| {
+            let mut err = Vec::new();
+            let work = tokio::time::sleep(Duration::from_millis(millis));
+            awaited(work, "PLACE", &mut err, terminal).await.unwrap();
+            String::from_utf8(err).unwrap()
+        };
+        assert_eq!(told(900, true).await, "");
+        assert_eq!(told(3500, false).await, "waiting for PLACE …\n");
+        assert_eq!(told(2500, true).await, "\rwaiting for PLACE … 1 s\rwaiting for PLACE … 2 s\r\x1b[K");
+    }
+}

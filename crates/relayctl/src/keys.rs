@@ -1,0 +1,111 @@
+//! `relayctl keys`: an RSA pair for RS256 tokens, and the key set under which its public half is published.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
+use provider_sim::Keys as Pair;
+
+use crate::ui::{BOLD, DIM, LITERAL, styled};
+
+/// Makes an RSA key pair for RS256 tokens, and its JWKS
+///
+/// Writes `private.pem` (PKCS #8, readable by you alone) and `jwks.json` into the directory; existing files are
+/// left alone. Serve `jwks.json` at `https://HOST/.well-known/jwks`, let the relay's `RELAY_AUTH__JWKS_HOSTS` name
+/// HOST, and sign tokens with `relayctl token --rs256 private.pem --jwks-host HOST`.
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    /// Length of the key
+    #[arg(
+        long,
+        default_value = "2048",
+        value_parser = PossibleValuesParser::new(["2048", "3072", "4096"]).map(|bits| size(&bits))
+    )]
+    bits: KeySize,
+
+    /// Where the two files go; made when it does not exist
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+}
+
+fn size(bits: &str) -> KeySize {
+    match bits {
+        "4096" => KeySize::Rsa4096,
+        "3072" => KeySize::Rsa3072,
+        _ => KeySize::Rsa2048,
+    }
+}
+
+impl Keys {
+    /// Does it.
+    ///
+    /// # Errors
+    /// A file exists already or cannot be written.
+    pub(crate) fn run(&self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let pem = private_pem(self.bits)?;
+        let pair = Pair::from_pem(&pem)?;
+        let (private, public) = (self.out.join("private.pem"), self.out.join("jwks.json"));
+        fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
+        for file in [&private, &public] {
+            anyhow::ensure!(!file.exists(), "{} exists already and is left alone", file.display());
+        }
+        write_secret(&private, &pem)?;
+        let jwks = format!("{:#}\n", pair.jwks());
+        fs::write(&public, jwks).with_context(|| format!("cannot write {}", public.display()))?;
+        writeln!(
+            out,
+            "{}  {}\n{}  {}\n{} {}",
+            styled(BOLD, private.display()),
+            styled(DIM, "signs tokens; keep it secret"),
+            styled(BOLD, public.display()),
+            styled(DIM, "to be served at https://HOST/.well-known/jwks"),
+            styled(DIM, "key id"),
+            pair.kid(),
+        )?;
+        writeln!(
+            out,
+            "\nTokens for a relay with RELAY_AUTH__JWKS_HOSTS=HOST:\n{}",
+            styled(
+                LITERAL,
+                format_args!(
+                    "relayctl token --relay NAME --rs256 {} --jwks-host HOST --audience URL",
+                    private.display()
+                )
+            )
+        )?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn private_pem(bits: KeySize) -> anyhow::Result<String> {
+    let pair = KeyPair::generate(bits).ok().context("the system gives no random numbers")?;
+    let der: Pkcs8V1Der<'_> = pair.as_der().ok().context("the key cannot be written")?;
+    let encoded = BASE64_STANDARD.encode(der.as_ref());
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
+}
+
+/// Writes a new file that only its owner can read.
+///
+/// # Errors
+/// It exists already or cannot be written.
+pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            anyhow::anyhow!("{} exists already and is left alone", path.display())
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
+    })
+}

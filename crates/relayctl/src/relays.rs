@@ -1,0 +1,43 @@
+//! The list of relays: one line each. Everything else is read from the relay itself.
+
+use relay_core::Relay;
+use relay_core::endpoint::Endpoint;
+use relay_core::relay::Module;
+
+/// What relayctl has to be told of a relay.
+pub(crate) struct Known {
+    /// Makes it.
+    pub(crate) relay: fn() -> Relay,
+    /// The settings that hold its provider's addresses, each with the simulator's path that stands in for it.
+    pub(crate) addresses: &'static [(&'static str, &'static str)],
+    /// Claims that the simulated provider accepts.
+    pub(crate) claims: &'static [(&'static str, &'static str)],
+    /// How it is registered on the platform.
+    pub(crate) module_type: &'static str,
+    /// What it serves without advertising it there.
+    pub(crate) hidden: &'static [Endpoint],
+}
+
+/// All relays, in the order of their ports in the demonstration.
+#[rustfmt::skip]
+pub(crate) const RELAYS: &[Known] = &[
+    Known { relay: relay_xforce::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/xforce")], claims: &[("key", "demo-key"), ("password", "demo-password")], module_type: include_str!("../../../relays/xforce/module_type.json"), hidden: &[] },
+];
+
+impl Known {
+    /// Names, claims and settings of the relay.
+    pub(crate) fn module(&self) -> &'static Module {
+        (self.relay)().module()
+    }
+}
+
+/// The relay of this name.
+///
+/// # Errors
+/// There is none; the message lists those that there are.
+pub(crate) fn named(name: &str) -> anyhow::Result<&'static Known> {
+    RELAYS.iter().find(|known| known.module().name == name).ok_or_else(|| {
+        let names: Vec<&str> = RELAYS.iter().map(|known| known.module().name).collect();
+        anyhow::anyhow!("there is no relay `{name}`; there are: {}", names.join(", "))
+    })
+}

@@ -1,0 +1,251 @@
+//! `relayctl token`: a token that carries a user's credentials, as the platform makes them.
+
+mod claims;
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use provider_sim::Keys;
+use relay_core::auth::Claims;
+use relay_core::relay::Module;
+use serde_json::{Map, Value, json};
+
+use crate::keys::write_secret;
+use crate::relays;
+use crate::ui::{DIM, DOUBTFUL, LITERAL, styled};
+use claims::{Asked, Terminal};
+
+/// Bytes of a secret that is made: as long as the hash of HS256, beyond which it gains nothing.
+const SECRET_BYTES: usize = 32;
+
+/// Makes a token for a relay, with the provider's credentials in it
+///
+/// Asks for the claims that the relay reads; secret ones are not shown while you type. For scripts, give them as
+/// a JSON object by --file. The token alone goes to standard output and everything else to standard error, so
+/// that `TOKEN=$(relayctl token ...)` works.
+///
+/// The token is signed with a shared secret (HS256, for a relay that has it as `RELAY_AUTH__SECRET_KEY`) or, by
+/// --rs256, with a private key such as `relayctl keys` makes.
+#[derive(Args)]
+pub(crate) struct Token {
+    /// The relay that shall read it
+    #[arg(long, value_name = "NAME")]
+    relay: String,
+
+    /// Claims as a JSON object; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// A claim (repeatable). No place for secrets: others on this machine see it, and the shell keeps it
+    #[arg(long, value_name = "KEY=VALUE", value_parser = claims::assignment)]
+    set: Vec<(String, String)>,
+
+    /// File with the shared secret, made when it does not exist. Without it a secret is made and printed
+    #[arg(long, value_name = "FILE", conflicts_with = "rs256")]
+    secret_file: Option<PathBuf>,
+
+    /// The relay's URL as the platform calls it (claim `aud`)
+    #[arg(long, value_name = "URL")]
+    audience: Option<String>,
+
+    /// Host that serves the public key (claim `jwks_host`), only with --rs256
+    #[arg(long, value_name = "HOST", requires = "rs256")]
+    jwks_host: Option<String>,
+
+    /// Sign with this RSA private key (PEM) instead of a shared secret
+    #[arg(long, value_name = "FILE", requires_all = ["audience", "jwks_host"])]
+    rs256: Option<PathBuf>,
+
+    /// The key's id in the JWKS; without it, the one that `relayctl keys` gives the key
+    #[arg(long, requires = "rs256")]
+    kid: Option<String>,
+
+    /// The token ends after this time, such as 90m or 24h; without it, never
+    #[arg(long, value_name = "TIME")]
+    expires: Option<SignedDuration>,
+}
+
+impl Token {
+    /// Does it.
+    ///
+    /// # Errors
+    /// A claim or a file is missing or not usable.
+    pub(crate) fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let known = relays::named(&self.relay)?;
+        let module = known.module();
+        let given = self.given(module, err)?;
+        let from_stdin = self.file.as_deref() == Some(Path::new("-"));
+        let mut terminal = (!from_stdin && io::stdin().is_terminal()).then_some(Terminal { err: &mut *err });
+        let asked = terminal.as_mut().map(|terminal| terminal as &mut dyn Asked);
+        let mut claims = claims::complete(module, given, asked)?;
+        (known.relay)().check_claims(&Claims::from(claims.clone()))?;
+        self.add_registered(&mut claims)?;
+        let token = match &self.rs256 {
+            Some(file) => self.signed_with_key(file, &claims, err)?,
+            None => self.signed_with_secret(&claims, err)?,
+        };
+        writeln!(
+            err,
+            "{}",
+            styled(
+                DIM,
+                format_args!("The token for {} holds the credentials: keep it secret.", module.package)
+            )
+        )?;
+        writeln!(out, "{token}")?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The claims of --file and --set, with a note on what is odd about them.
+    fn given(&self, module: &Module, err: &mut impl Write) -> anyhow::Result<Map<String, Value>> {
+        let mut given = match &self.file {
+            None => Map::new(),
+            Some(file) => {
+                let text = read(file)?;
+                serde_json::from_str(&text)
+                    .with_context(|| format!("{} is not a JSON object of claims", file.display()))?
+            }
+        };
+        let secrets: Vec<&str> = self
+            .set
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| module.claims.iter().any(|claim| claim.secret && claim.name == *name))
+            .collect();
+        if !secrets.is_empty() {
+            note(
+                err,
+                &format!(
+                    "{} was on the command line, where others can see it; prefer --file",
+                    secrets.join(", ")
+                ),
+            )?;
+        }
+        given.extend(self.set.iter().map(|(name, value)| (name.clone(), json!(value))));
+        let unread: Vec<&str> = given
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !module.claims.iter().any(|claim| claim.name == *name))
+            .filter(|name| !["aud", "exp", "iat", "iss", "jwks_host", "nbf", "sub"].contains(name))
+            .collect();
+        if !unread.is_empty() {
+            let known: Vec<&str> = module.claims.iter().map(|claim| claim.name).collect();
+            note(
+                err,
+                &format!(
+                    "{} does not read {}; it reads {}",
+                    module.package,
+                    unread.join(", "),
+                    known.join(", ")
+                ),
+            )?;
+        }
+        Ok(given)
+    }
+
+    /// The claims that have a meaning for every relay.
+    fn add_registered(&self, claims: &mut Map<String, Value>) -> anyhow::Result<()> {
+        if let Some(audience) = &self.audience {
+            claims.insert("aud".to_owned(), json!(audience.trim_end_matches('/')));
+        }
+        if let Some(host) = &self.jwks_host {
+            // The claim is compared with a host; the scheme is a matter of the relay's setting.
+            let host =
+                host.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
+            claims.insert("jwks_host".to_owned(), json!(host));
+        }
+        if let Some(time) = self.expires {
+            ensure!(time.is_positive(), "--expires must lie in the future");
+            let end = Timestamp::now().checked_add(time).context("--expires is too far in the future")?;
+            claims.insert("exp".to_owned(), json!(end.as_second()));
+        }
+        Ok(())
+    }
+
+    fn signed_with_key(
+        &self,
+        file: &Path,
+        claims: &Map<String, Value>,
+        err: &mut impl Write,
+    ) -> anyhow::Result<String> {
+        let pem = read(file)?;
+        let pair = Keys::from_pem(&pem).with_context(|| format!("{}", file.display()))?;
+        let kid = self.kid.clone().unwrap_or_else(|| pair.kid().to_owned());
+        writeln!(err, "Signed RS256, key id {kid}")?;
+        let key = EncodingKey::from_rsa_pem(pem.as_bytes())?;
+        let header = Header { kid: Some(kid), ..Header::new(Algorithm::RS256) };
+        Ok(jsonwebtoken::encode(&header, claims, &key)?)
+    }
+
+    fn signed_with_secret(
+        &self,
+        claims: &Map<String, Value>,
+        err: &mut impl Write,
+    ) -> anyhow::Result<String> {
+        let secret = match &self.secret_file {
+            None => {
+                let secret = new_secret()?;
+                writeln!(err, "Signed HS256. The relay must run with this new secret:")?;
+                writeln!(err, "{}", styled(LITERAL, format_args!("RELAY_AUTH__SECRET_KEY={secret}")))?;
+                secret
+            }
+            Some(file) => {
+                let made = !file.exists();
+                if made {
+                    write_secret(file, &format!("{}\n", new_secret()?))?;
+                }
+                let secret = secret_of(file)?;
+                let from = if made { "with the new secret in" } else { "with the secret of" };
+                writeln!(err, "Signed HS256 {from} {}. The relay must run with:", file.display())?;
+                let setting = format!("RELAY_AUTH__SECRET_KEY_FILE={}", file.display());
+                writeln!(err, "{}", styled(LITERAL, setting))?;
+                secret
+            }
+        };
+        if secret.len() < SECRET_BYTES {
+            note(err, &format!("the secret is shorter than {SECRET_BYTES} bytes and could be guessed"))?;
+        }
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)?)
+    }
+}
+
+/// The secret in a file, as relays read it: without the line end.
+///
+/// # Errors
+/// The file cannot be read or is empty.
+pub(crate) fn secret_of(file: &Path) -> anyhow::Result<String> {
+    let text = read(file)?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    ensure!(!secret.is_empty(), "{} is empty", file.display());
+    Ok(secret.to_owned())
+}
+
+/// The text of a file; `-` is standard input.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
+    let text =
+        if file == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(file) };
+    text.with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn new_secret() -> anyhow::Result<String> {
+    let mut bytes = [0; SECRET_BYTES];
+    SystemRandom::new().fill(&mut bytes).ok().context("the system gives no random numbers")?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn note(err: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(err, "{} {text}", styled(DOUBTFUL, "note:"))
+}

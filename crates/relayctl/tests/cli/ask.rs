@@ -1,0 +1,145 @@
+//! `relayctl token` and `relayctl ask` against a relay that runs.
+
+use std::net::TcpListener;
+
+use provider_sim::{Fault, Options, Sim};
+use relay_core::server::{self, Running};
+use relay_core::settings::{Environment, Settings};
+use serde_json::Value;
+
+use crate::{Ran, Scratch, program, ran, relayctl};
+
+const CLAIMS: &str = r#"{"key": "demo-key", "password": "demo-password"}"#;
+
+/// The X-Force relay before the simulator, accepting tokens by a secret that `relayctl token` made.
+struct Stage {
+    sim: Sim,
+    _running: Running,
+    url: String,
+    token: String,
+    scratch: Scratch,
+}
+
+impl Stage {
+    async fn start(test: &str) -> Self {
+        let scratch = Scratch::new(test);
+        let secret_file = scratch.path("secret");
+        let made = token(&["--relay", "xforce", "--file", "-", "--secret-file", &secret_file], CLAIMS);
+        assert_eq!(made.code, Some(0), "{}", made.err);
+        let sim = Sim::start(Options::default()).await.unwrap();
+        let relay = relay_xforce::relay();
+        let environment = Environment::of([
+            ("RELAY_LISTEN", "127.0.0.1:0".to_owned()),
+            ("RELAY_ADMIN_LISTEN", "off".to_owned()),
+            ("RELAY_WORKERS", "1".to_owned()),
+            ("RELAY_AUTH__SECRET_KEY_FILE", secret_file),
+            ("RELAY_PROVIDER__API_URL", format!("{}/xforce", sim.url())),
+            ("RELAY_PROVIDER__RETRIES", "0".to_owned()),
+        ]);
+        let loaded = Settings::load(relay.module(), environment).unwrap();
+        let running = server::start(&relay, &loaded.settings).unwrap();
+        let url = format!("http://{}", running.address);
+        Self { sim, _running: running, url, token: made.out.trim().to_owned(), scratch }
+    }
+
+    /// Asks with a good token.
+    fn ask(&self, arguments: &[&str]) -> Ran {
+        let arguments: Vec<&str> = ["ask", &self.url].iter().chain(arguments).copied().collect();
+        ran(program(&arguments).env("RELAY_TOKEN", &self.token), "")
+    }
+}
+
+fn token(arguments: &[&str], input: &str) -> Ran {
+    let arguments: Vec<&str> = ["token"].iter().chain(arguments).copied().collect();
+    ran(&mut program(&arguments), input)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_made_here_is_accepted() {
+    let stage = Stage::start("round-trip").await;
+    let observed = stage.ask(&["observe", "domain=login-verify.example"]);
+    assert_eq!((observed.code, observed.err.as_str()), (Some(0), ""), "{}", observed.out);
+    for shown in ["1 verdict\n  Malicious  login-verify.example  until ", "Phishing URLs", "Resolved To"] {
+        assert!(observed.out.contains(shown), "{shown}: {}", observed.out);
+    }
+    let health = stage.ask(&["health"]);
+    assert_eq!((health.code, health.out.as_str()), (Some(0), "ok\n"), "{}", health.err);
+    let verdict = stage.ask(&["deliberate", "domain=login-verify.example", "ip=203.0.113.9"]);
+    assert!(verdict.out.starts_with("2 verdicts\n  Malicious "), "{}", verdict.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_printed_as_it_came() {
+    let stage = Stage::start("json").await;
+    let answered = stage.ask(&["--json", "observe", "domain=login-verify.example"]);
+    let answer: Value = serde_json::from_str(&answered.out).unwrap();
+    assert_eq!(answer["data"]["verdicts"]["docs"][0]["disposition_name"], "Malicious");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_need_no_token() {
+    let stage = Stage::start("links").await;
+    let asked = relayctl(&["ask", &stage.url, "refer", "domain=login-verify.example"]);
+    assert_eq!(asked.code, Some(0), "{}", asked.err);
+    assert!(asked.out.contains("https://exchange.xforce.ibmcloud.com/"), "{}", asked.out);
+    let asked = relayctl(&["ask", &stage.url, "observe", "domain=login-verify.example"]);
+    assert_eq!(asked.code, Some(2));
+    assert!(asked.err.contains("observe needs a token"), "{}", asked.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_in_the_answer_is_told_and_is_in_the_exit_code() {
+    let stage = Stage::start("errors").await;
+    stage.sim.faults().add(Fault::status(500).on("xforce").path("/api/linkage/"));
+    let asked = stage.ask(&["observe", "domain=login-verify.example"]);
+    assert_eq!(asked.code, Some(1));
+    assert!(asked.err.starts_with("fatal unknown: "), "{}", asked.err);
+    assert!(asked.out.contains("Malicious"), "what was found is shown: {}", asked.out);
+
+    let file = stage.scratch.path("token");
+    std::fs::write(&file, format!("{}x\n", stage.token)).unwrap();
+    let asked = stage.ask(&["observe", "domain=login-verify.example", "--token-file", &file]);
+    assert_eq!((asked.code, asked.out.as_str()), (Some(1), ""));
+    assert!(asked.err.contains("authorization error: Authorization failed: "), "{}", asked.err);
+    assert!(!asked.err.contains(&stage.token), "{}", asked.err);
+
+    let asked = stage.ask(&["respond", "domain=login-verify.example"]);
+    assert_eq!(asked.code, Some(1));
+    assert!(asked.err.contains("not found"), "{}", asked.err);
+}
+
+#[test]
+fn where_no_relay_answers_the_place_is_named() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let asked = relayctl(&["ask", &format!("http://{closed}"), "refer", "ip=192.0.2.1"]);
+    assert_eq!(asked.code, Some(2));
+    assert!(
+        asked.err.contains(&format!("http://{closed}/refer/observables does not answer")),
+        "{}",
+        asked.err
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_relay_is_told_from_one() {
+    let sim = Sim::start(Options::default()).await.unwrap();
+    sim.answer("jwks", provider_sim::Answer::post("/jwks/refer/observables").text("<html>"));
+    let asked = relayctl(&["ask", &format!("{}/.well-known/jwks", sim.url()), "refer", "ip=192.0.2.1"]);
+    assert_eq!(asked.code, Some(2));
+    assert!(asked.err.contains("no relay's JSON"), "{}", asked.err);
+}
+
+#[test]
+fn a_question_that_is_not_right_is_not_sent() {
+    for (arguments, told) in [
+        (&["ask", "relay.example", "health"][..], "https://relay.example"),
+        (&["ask", "https://relay.example", "observe", "ip"], "ip=192.0.2.1"),
+        (&["ask", "https://relay.example", "refer"], "name what to ask about"),
+        (&["ask", "https://relay.example", "trigger", "ip=192.0.2.1"], "possible values"),
+        (&["ask", "https://relay.example", "health", "ip=192.0.2.1", "--token", "x"], "no observable"),
+    ] {
+        let asked = relayctl(arguments);
+        assert_eq!(asked.code, Some(2));
+        assert!(asked.err.contains(told), "{told}: {}", asked.err);
+    }
+}

@@ -1,0 +1,86 @@
+//! `relayctl demo`.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use crate::{program, ran, relayctl};
+
+const FREE_PORTS: [&str; 3] = ["demo", "--port-base", "0"];
+
+#[test]
+fn the_table_shows_the_verdicts_and_nothing_spoils_it() {
+    let ran = relayctl(&FREE_PORTS);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
+    assert!(!ran.out.contains('\x1b'), "no styles where the output is no terminal");
+    let of = |value: &str| -> Vec<String> {
+        let lines = ran.out.lines().skip_while(|line| !line.contains(&format!("● {value}")));
+        let row = lines.skip(1).find(|line| line.contains("xforce")).unwrap_or_default();
+        row.split_whitespace().map(str::to_owned).collect()
+    };
+    let row = of("login-verify.example");
+    assert_eq!(row[..2], ["xforce", "Malicious"], "{}", ran.out);
+    assert_eq!(row[6], "3", "report, resolutions and collections: {}", ran.out);
+    assert_eq!(of("203.0.113.9")[1], "Suspicious", "{}", ran.out);
+    assert!(ran.out.contains("What stands out\nMalicious  login-verify.example\n"), "{}", ran.out);
+    let titles = ran.out.split_once("What stands out").unwrap().1;
+    assert!(titles.contains("Phishing URLs"), "{}", ran.out);
+    for line in ran.out.lines() {
+        assert!(line.chars().count() <= 80, "wider than a terminal: {line}");
+    }
+}
+
+#[test]
+fn a_proxy_in_the_environment_does_not_reach_the_demonstration() {
+    let proxy = "http://127.0.0.1:1";
+    let ran = ran(program(&FREE_PORTS).env("HTTP_PROXY", proxy).env("all_proxy", proxy), "");
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("Malicious"), "{}", ran.out);
+}
+
+#[test]
+fn it_runs_where_the_system_has_no_certificate_authorities() {
+    let nowhere = "/nonexistent";
+    let ran = ran(program(&FREE_PORTS).env("SSL_CERT_FILE", nowhere).env("SSL_CERT_DIR", nowhere), "");
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_relay_that_answers_with_an_error_shows_in_table_and_exit_code() {
+    let ran = relayctl(&["demo", "--port-base", "0", "--fault", "xforce/api/linkage:status=500"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    assert!(ran.out.contains("    fatal unknown: "), "{}", ran.out);
+    assert!(ran.out.contains("Malicious"), "what others found stays: {}", ran.out);
+}
+
+#[test]
+fn a_taken_port_is_named_and_replaced() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ran = relayctl(&["demo", "--port-base", &port]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains(&format!("cannot listen on 127.0.0.1:{port} ")), "{}", ran.err);
+    assert!(ran.err.contains("--port-base chooses others"), "{}", ran.err);
+}
+
+#[test]
+fn served_relays_answer_the_lines_that_are_printed_until_they_are_stopped() {
+    let mut child = program(&["demo", "--port-base", "0", "--serve"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let printed: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("Calls that")).collect();
+    let token = printed.iter().find_map(|line| line.strip_prefix("TOKEN=")).unwrap();
+    let curl = printed.iter().find(|line| line.starts_with("curl -s http://127.0.0.1:")).unwrap();
+    let words: Vec<&str> = curl.split_whitespace().collect();
+    assert_eq!(words[3..6], ["-H", "\"Authorization:", "Bearer"], "{curl}");
+    assert!(curl.contains(r#" -d '[{"type":""#) && curl.ends_with('\''), "{curl}");
+
+    let url = words[2].strip_suffix("/observe/observables").unwrap();
+    let asked =
+        ran(program(&["ask", url, "observe", "domain=login-verify.example"]).env("RELAY_TOKEN", token), "");
+    assert_eq!(asked.code, Some(0), "{}", asked.err);
+    assert!(asked.out.contains("Malicious  login-verify.example"), "{}", asked.out);
+
+    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,183 @@
+//! Detections and the rules that opened them
+//! (<https://docs.fortinet.com/document/fortindr-cloud/2024.10.0/fnc-python-library/911438>).
+
+use relay_core::ctim::ObservedTime;
+use relay_core::lenient;
+use serde::Deserialize;
+
+use super::{Event, List, required, said, time};
+
+/// `GET /v1/detections`.
+#[derive(Debug, Deserialize)]
+pub struct DetectionPage {
+    /// Detections of this page.
+    #[serde(deserialize_with = "required")]
+    pub detections: List<Detection>,
+    /// Their rules, perhaps not all.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub rules: Vec<Rule>,
+    /// How many detections there are on all pages.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub total_count: Option<i64>,
+}
+
+/// A rule matched traffic of a device.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Detection {
+    /// Identifies it; one without is passed over.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub uuid: Option<String>,
+    /// Its rule.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub rule_uuid: Option<String>,
+    /// Whose it is.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub account_uuid: Option<String>,
+    /// Which sensor saw it.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub sensor_id: Option<String>,
+    /// The device's address, or a network in CIDR notation.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub device_ip: Option<String>,
+    /// The device's name.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub hostname: Option<String>,
+    /// When its first event was seen.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub first_seen: Option<String>,
+    /// When its last event was seen.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub last_seen: Option<String>,
+    /// When it was opened.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub created: Option<String>,
+    /// How many events it has.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub event_count: Option<i64>,
+    /// What its events have in common.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub indicators: Vec<Marks>,
+}
+
+impl Detection {
+    /// From its first to its last event; when it was opened where those are unknown.
+    pub fn seen(&self) -> Option<ObservedTime> {
+        let [first, last, created] =
+            [&self.first_seen, &self.last_seen, &self.created].map(|text| time(text.as_deref()));
+        let last = last.or(first).or(created)?;
+        Some(ObservedTime::between(first.unwrap_or(last), last))
+    }
+}
+
+/// Values that a field took in the events of a detection.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Marks {
+    /// A field of the query language, perhaps with an event type before it: `dns:query.domain`.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub field: Option<String>,
+    /// The values.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub values: Vec<String>,
+}
+
+impl Marks {
+    /// Where in an event the values stand, if they are of a type that can be looked up.
+    pub fn path(&self) -> Option<&str> {
+        const LOOKED_UP: [&str; 5] = ["ip", "domain", "md5", "sha1", "sha256"];
+        let field = self.field.as_deref()?;
+        let path = field.rsplit_once(':').map_or(field, |(_, path)| path);
+        let last = path.rsplit_once('.').map_or(path, |(_, last)| last);
+        LOOKED_UP.contains(&last).then_some(path)
+    }
+}
+
+/// `GET /v1/rules/{uuid}`.
+#[derive(Debug, Deserialize)]
+pub struct RuleAnswer {
+    /// The rule.
+    #[serde(deserialize_with = "required")]
+    pub rule: Rule,
+}
+
+/// A saved query that opens detections.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Rule {
+    /// Identifies it.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub uuid: Option<String>,
+    /// What it is called.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub name: Option<String>,
+    /// Such as `Attack:Command and Control`.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub category: Option<String>,
+    /// What it finds.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub description: Option<String>,
+    /// `high`, `moderate` or `low`.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub severity: Option<String>,
+    /// `high`, `moderate` or `low`.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub confidence: Option<String>,
+    /// When it was made.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub created: Option<String>,
+    /// MITRE ATT&CK technique.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub primary_attack_id: Option<String>,
+    /// Another one.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub secondary_attack_id: Option<String>,
+}
+
+impl Rule {
+    /// Its identifier, where it has one.
+    pub fn id(&self) -> Option<&str> {
+        said(self.uuid.as_deref())
+    }
+}
+
+/// An entry of `GET /v1/events`, which wraps the event.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wrapped {
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub(super) event: Option<Event>,
+}
+
+lenient::object!(DetectionPage, Detection, Marks, RuleAnswer, Rule, Wrapped);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_in_an_event_is_what_follows_the_event_type() {
+        for (field, path) in [
+            ("src.ip", Some("src.ip")),
+            ("http:files.sha256", Some("files.sha256")),
+            ("dns:answers.ip", Some("answers.ip")),
+            ("a:b:host.domain", Some("host.domain")),
+            ("domain", Some("domain")),
+            ("dns:qtype_name", None),
+            ("src.ip.port", None),
+            ("", None),
+        ] {
+            let marks = Marks { field: Some(field.to_owned()), values: Vec::new() };
+            assert_eq!(marks.path(), path, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_detection_without_a_time_was_never_seen() {
+        let at = |text: &str| Some(text.to_owned());
+        let mut detection = Detection { created: at("2026-03-02T08:20:00Z"), ..Detection::default() };
+        let seen = detection.seen().unwrap();
+        assert_eq!(seen.start(), seen.end());
+        detection.first_seen = at("2026-03-01T00:00:00Z");
+        detection.last_seen = at("2026-03-02T00:00:00Z");
+        assert_eq!(detection.seen().unwrap().start().to_string(), "2026-03-01T00:00:00Z");
+        detection = Detection { created: at("yesterday"), ..Detection::default() };
+        assert_eq!(detection.seen(), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! Who had an address, and when a value was seen at all.
+
+use std::net::IpAddr;
+
+use relay_core::lenient;
+use relay_core::observable::ip_address;
+use serde::Deserialize;
+
+use super::{required, said};
+
+/// `POST /v2/entity/tracking/bulk/get/ip`.
+#[derive(Debug, Deserialize)]
+pub struct TrackingAnswer {
+    /// The records.
+    #[serde(rename = "entity_tracking_bulk_response", deserialize_with = "required")]
+    pub response: Tracking,
+}
+
+/// Records about devices.
+#[derive(Debug, Default, Deserialize)]
+pub struct Tracking {
+    /// What DHCP servers handed out.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub dhcp: Vec<Lease>,
+}
+
+/// Which machine had an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Lease {
+    /// The address.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub ip: Option<String>,
+    /// Code of the account in whose network that was; networks of several accounts share private addresses.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub account_code: Option<String>,
+    /// The machine's name.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub hostname: Option<String>,
+    /// The hardware address.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub mac: Option<String>,
+}
+
+impl Lease {
+    /// The address, where it is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        ip_address(said(self.ip.as_deref())?)
+    }
+}
+
+/// `GET /v1/entity/{value}/summary` and `GET /v1/entity/{hash}/file`.
+#[derive(Debug, Default, Deserialize)]
+pub struct SummaryAnswer {
+    #[serde(default, deserialize_with = "lenient::field")]
+    summary: Option<Summary>,
+    #[serde(default, deserialize_with = "lenient::field")]
+    file: Option<Summary>,
+}
+
+impl SummaryAnswer {
+    /// What it says, of whichever kind of value.
+    pub fn into_summary(self) -> Option<Summary> {
+        self.summary.or(self.file)
+    }
+}
+
+/// When and how often a value was seen in the network.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Summary {
+    /// The first time.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub first_seen: Option<String>,
+    /// The last time.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub last_seen: Option<String>,
+    /// On how many devices.
+    #[serde(default, rename = "prevalence_count_internal", deserialize_with = "lenient::field")]
+    pub prevalence: Option<i64>,
+}
+
+lenient::object!(TrackingAnswer, Tracking, Lease, SummaryAnswer, Summary);

@@ -1,0 +1,72 @@
+//! Names, observable types, claims and settings of the relay.
+
+use relay_core::observable::{ObservableType, TypeCase};
+use relay_core::relay::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
+use relay_core::settings::Setting;
+
+/// The provider's name in every entity, whatever the product is called today.
+pub(crate) const TITLE: &str = "Gigamon ThreatINSIGHT";
+
+pub(crate) const MODULE: Module = Module {
+    name: "gigamon",
+    package: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    title: TITLE,
+    summary: "Network events and detections of Gigamon ThreatINSIGHT (Fortinet FortiNDR Cloud)",
+    user_agent: None,
+    observables: &[
+        ObservableType::Ip,
+        ObservableType::Ipv6,
+        ObservableType::Domain,
+        ObservableType::Md5,
+        ObservableType::Sha1,
+        ObservableType::Sha256,
+    ],
+    type_case: TypeCase::Exact,
+    order: CheckOrder::TokenFirst,
+    claims: &[
+        Claim {
+            name: "key",
+            label: "API KEY",
+            required: true,
+            secret: true,
+            help: "API token, made under Profile Settings > Tokens; shown once when it is made",
+        },
+        ENTITIES_LIMIT,
+        Claim {
+            name: "GTI_ALLOW_TEST_ACCOUNTS",
+            label: "GTI ALLOW TEST ACCOUNTS",
+            required: false,
+            secret: false,
+            help: "true: show data of the Demo and Training accounts too; default false",
+        },
+        Claim {
+            name: "region",
+            label: "REGION",
+            required: false,
+            secret: false,
+            help: "icebrg, us or eu: where the account is; default: the setting provider.region",
+        },
+        Claim {
+            name: "account_uuid",
+            label: "ACCOUNT UUID",
+            required: false,
+            secret: false,
+            help: "only this account's detections, for tokens that see several accounts",
+        },
+    ],
+    settings: &[
+        Setting::new("provider.region", "icebrg", "`icebrg`, `us` or `eu`, where the token does not say"),
+        Setting::new("provider.detections_url", "", "base URL of the Detections API; default: the region's"),
+        Setting::new(
+            "provider.events_url",
+            "",
+            "base URL of the Events API, or `off`; default: the region's",
+        ),
+        Setting::new("provider.entity_url", "", "base URL of the Entity API; default: the region's"),
+        Setting::new("provider.ui_url", "", "base URL of the portal, for links; default: the region's"),
+        Setting::new("provider.event_days", "7", "days of events that are searched, 1 to 30"),
+        Setting::new("provider.device_detections", "true", "for addresses, look for detections on them too"),
+        Setting::new("provider.entity_summary", "false", "where nothing else is found, ask when it was seen"),
+    ],
+};

@@ -1,0 +1,348 @@
+//! What goes wrong costs its own part of the answer and is told once.
+
+use std::time::Duration;
+
+use provider_sim::{Answer, Fault, What};
+use relay_testkit::{Stage, asked, docs, errors};
+use serde_json::{Value, json};
+
+use crate::setup;
+use crate::world::{self, calls_to, detection, event, found, listed, of_detection, pin, seen};
+
+const DOMAIN: &str = "a.example";
+const TRACKING: &str = "/v2/entity/tracking/bulk/get/ip";
+
+fn message(answer: &Value) -> &str {
+    answer["errors"][0]["message"].as_str().unwrap()
+}
+
+fn refusal(status: u16, code: &str, words: &str) -> Fault {
+    let body = json!({"error": {"code": code, "message": words}});
+    Fault::status(status).on("gigamon").body(&body.to_string())
+}
+
+/// One event by a detection and another by the search.
+async fn both() -> Stage {
+    let stage = setup().setting("RELAY_PROVIDER__RETRIES", "0").start().await;
+    pin_both(&stage);
+    stage
+}
+
+fn pin_both(stage: &Stage) {
+    world::empty(stage);
+    world::one_detection(stage, DOMAIN, &[event(1, DOMAIN)]);
+    pin(stage, Answer::post("/v2/query").json(found(&[event(2, DOMAIN)])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_is_told_in_the_providers_words_and_ends_the_calls() {
+    let stage = setup().claim("key", "revoked").setting("RELAY_PROVIDER__MAX_CONCURRENCY", "2").start().await;
+    let about: Vec<String> = (0..8).map(|number| format!("d{number}.example")).collect();
+    let about: Vec<(&str, &str)> = about.iter().map(|name| ("domain", name.as_str())).collect();
+    let answer = stage.observe(&about).await;
+    assert_eq!(errors(&answer), [("fatal", "authorization error")]);
+    assert_eq!(message(&answer), "Authorization failed: Authentication is invalid.");
+    assert!(answer.get("data").is_none());
+    let calls = stage.sim.calls_to("gigamon").len();
+    assert!(calls <= 2, "{calls} calls with two at a time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_the_right_to_detections_is_told_so() {
+    let stage = setup().claim("key", "forbidden-token").start().await;
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(errors(&answer), [("fatal", "permission denied")]);
+    assert!(message(&answer).contains("You do not have permission to do this."), "{}", message(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_detections_alone_keeps_what_they_gave() {
+    let stage = both().await;
+    stage.sim.faults().add(refusal(403, "client.forbidden", "No right to search.").path("/v2/query"));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(errors(&answer), [("fatal", "permission denied")]);
+    assert!(message(&answer).contains("No right to search."));
+    assert!(docs(&answer, "sightings").len() <= 1, "what was held before the calls ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_fails_takes_nothing_from_the_others() {
+    let all = ["event-00002", "event-00001"];
+    let detected = ["event-00001"];
+    let searched = ["event-00002"];
+    // The part that fails, how, what is left, and what is told.
+    let table: [(&str, Fault, &[&str], &[(&str, &str)]); 13] = [
+        ("/v1/detections", Fault::status(500), &searched, &[("fatal", "unknown")]),
+        ("/v1/detections", Fault::status(404), &searched, &[]),
+        ("/v1/detections", Fault::status(202), &searched, &[]),
+        ("/v1/detections", Fault::new(What::Truncated), &searched, &[("fatal", "key error")]),
+        ("/v1/detections", Fault::new(What::WrongType), &searched, &[("fatal", "key error")]),
+        ("/v2/query", Fault::status(500), &detected, &[("warning", "unknown")]),
+        ("/v2/query", Fault::status(503), &detected, &[("warning", "unavailable")]),
+        (
+            "/v2/query",
+            refusal(400, "client.invalid_query", "Bad query."),
+            &detected,
+            &[("warning", "invalid argument")],
+        ),
+        ("/v2/query", Fault::new(What::Reset), &detected, &[("warning", "connection error")]),
+        ("/v2/query", Fault::new(What::Html), &detected, &[("warning", "key error")]),
+        (TRACKING, Fault::status(500), &all, &[("warning", "unknown")]),
+        (TRACKING, Fault::status(403), &all, &[("warning", "permission denied")]),
+        (TRACKING, Fault::status(404), &all, &[]),
+    ];
+    for (path, fault, left, told) in table {
+        let stage = both().await;
+        stage.sim.faults().add(fault.clone().on("gigamon").path(path));
+        let answer = stage.observe(&[("domain", DOMAIN)]).await;
+        assert_eq!(seen(&answer), left, "{path} {fault:?}");
+        assert_eq!(errors(&answer), told, "{path} {fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_is_refused_repeats_the_providers_words() {
+    let stage = both().await;
+    stage.sim.faults().add(refusal(400, "client.invalid_query", "Bad query.").path("/v2/query"));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    let end = "Bad query; events of some days are missing";
+    assert!(message(&answer).ends_with(end), "{}", message(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_search_is_fatal_where_there_is_no_other_data() {
+    let stage = setup().setting("RELAY_PROVIDER__RETRIES", "0").start().await;
+    world::empty(&stage);
+    stage.sim.faults().add(Fault::status(503).on("gigamon").path("/v2/query"));
+    assert_eq!(errors(&stage.observe(&[("domain", DOMAIN)]).await), [("fatal", "unavailable")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_page_that_fails_keeps_the_earlier_ones() {
+    let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
+    world::empty(&stage);
+    let page: Vec<Value> = (0..100)
+        .map(|number| {
+            let mut detection = detection(number, DOMAIN);
+            detection["account_uuid"] = json!(if number == 0 { world::ACME } else { world::DEMO });
+            detection
+        })
+        .collect();
+    let mut first = listed(&page);
+    first["total_count"] = json!(150);
+    pin(&stage, Answer::get("/v1/detections").status(500));
+    pin(&stage, Answer::get("/v1/detections").query("offset", "0").json(first));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(docs(&answer, "sightings").len(), 1);
+    assert_eq!(errors(&answer), [("warning", "unknown")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detection_whose_events_fail_stands_for_itself() {
+    let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
+    world::empty(&stage);
+    let three: Vec<Value> = (0..3).map(|number| detection(number, DOMAIN)).collect();
+    pin(&stage, Answer::get("/v1/detections").json(listed(&three)));
+    for number in 0..3 {
+        let answer = Answer::get("/v1/events").query("detection_uuid", &format!("detection-{number:04}"));
+        let answer = match number {
+            1 => answer.status(500),
+            _ => answer.json(of_detection(&[event(number, DOMAIN)])),
+        };
+        pin(&stage, answer);
+    }
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(seen(&answer), ["event-00002", "event-00000", "detection-0001"]);
+    assert_eq!(errors(&answer), [("warning", "unknown")]);
+    assert_eq!(docs(&answer, "relationships").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_passes_is_waited_for_and_one_that_does_not_is_told() {
+    for (fault, told, sightings) in [
+        (Fault::status(429).next(1), vec![], 2),
+        (Fault::status(429), vec![("fatal", "too many requests")], 1),
+    ] {
+        let stage = setup().start().await;
+        pin_both(&stage);
+        stage.sim.faults().add(fault.on("gigamon").path("/v1/detections").header("Retry-After", "0"));
+        let answer = stage.observe(&[("domain", DOMAIN)]).await;
+        assert_eq!((errors(&answer), docs(&answer, "sightings").len()), (told, sightings));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateways_page_does_not_reach_the_user() {
+    let stage = setup().start().await;
+    let html = "<html><h1>Bad gateway</h1></html>";
+    stage.sim.faults().add(Fault::status(503).on("gigamon").header("Retry-After", "0").body(html));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(errors(&answer), [("fatal", "unavailable")]);
+    assert!(message(&answer).contains("503") && !message(&answer).contains("<h1>"), "{}", message(&answer));
+    assert_eq!(calls_to(&stage, "/v1/detections"), 3, "two more tries");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_hangs_costs_its_own_events_and_leaves_time_for_the_devices() {
+    let stage = setup().at("2026-03-02T09:00:00Z").setting("RELAY_DEADLINE", "3s").start().await;
+    world::empty(&stage);
+    for day in 0..7 {
+        let start = json!({"start_date": format!("2026-{}T09:00:00.000Z", ["03-01", "02-28", "02-27", "02-26", "02-25", "02-24", "02-23"][day])});
+        pin(&stage, Answer::post("/v2/query").body_includes(start).json(found(&[event(day, DOMAIN)])));
+    }
+    stage.sim.faults().add(Fault::new(What::Hang).on("gigamon").path("/v2/query").next(1));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(docs(&answer, "sightings").len(), 6);
+    assert_eq!(errors(&answer), [("warning", "timeout")]);
+    assert_eq!(calls_to(&stage, TRACKING), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_search_that_is_no_more_is_told_once_and_not_asked_again() {
+    for status in [404, 410] {
+        let stage = both().await;
+        stage.sim.faults().add(Fault::status(status).on("gigamon").path("/v2/query"));
+        for searches in 1..=2 {
+            let answer = stage.observe(&[("domain", DOMAIN), ("domain", "b.example")]).await;
+            assert_eq!(errors(&answer), [("warning", "unavailable")], "{status}");
+            assert!(message(&answer).contains("only detections were searched"), "{}", message(&answer));
+            assert!(!message(&answer).contains("concerns"), "for all observables");
+            assert_eq!(seen(&answer)[0], "event-00001");
+            if searches == 1 {
+                assert!(calls_to(&stage, "/v2/query") >= 1);
+                stage.sim.reset();
+                pin_both(&stage);
+            }
+        }
+        assert_eq!(calls_to(&stage, "/v2/query"), 0, "not within ten minutes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_host_without_an_address_is_an_absent_search() {
+    let stage = setup()
+        .setting("RELAY_PROVIDER__EVENTS_URL", "http://events.invalid")
+        .setting("RELAY_PROVIDER__RETRIES", "0")
+        .start()
+        .await;
+    pin_both(&stage);
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(errors(&answer), [("warning", "unavailable")]);
+    assert_eq!(seen(&answer), ["event-00001"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_is_switched_off_is_not_missed() {
+    let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
+    pin_both(&stage);
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!((seen(&answer), errors(&answer)), (vec!["event-00001"], vec![]));
+    assert_eq!(calls_to(&stage, "/v2/query"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_may_be_null_but_neither_missing_nor_of_another_type() {
+    let table = [
+        ("[]", &[("fatal", "key error")][..]),
+        ("not json", &[("fatal", "key error")]),
+        ("{}", &[("fatal", "key error")]),
+        (r#"{"detections": {}}"#, &[("fatal", "key error")]),
+        (r#"{"detections": "none"}"#, &[("fatal", "key error")]),
+        (r#"{"detections": null}"#, &[]),
+        (r#"{"detections": [null, 5, {}, {"uuid": " "}], "rules": "none"}"#, &[]),
+    ];
+    for (body, told) in table {
+        let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
+        pin(&stage, Answer::get("/v1/detections").text(body));
+        assert_eq!(errors(&stage.observe(&[("domain", DOMAIN)]).await), told, "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_that_cannot_be_read_are_counted_and_cost_nothing_else() {
+    let stage = setup().start().await;
+    pin_both(&stage);
+    let mut events = vec![json!(null), json!("x"), json!({"uuid": "y"}), event(2, DOMAIN)];
+    events[2]["timestamp"] = json!("soon");
+    pin(&stage, Answer::post("/v2/query").json(found(&events)));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!((seen(&answer).len(), errors(&answer)), (2, vec![]));
+    let metrics = stage.metrics().await;
+    let line = metrics.lines().find(|line| line.starts_with("relay_provider_items_dropped_total")).unwrap();
+    assert!(
+        line.contains(r#"call="event_search""#) && line.ends_with(" 21"),
+        "{line}: 3 in each of 7 windows"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_cannot_be_had_costs_the_detections_part() {
+    for (rule, told) in [
+        (Answer::get(&format!("/v1/rules/{}", world::RULE)).json(json!({"rule": world::rule()})), vec![]),
+        (Answer::get(&format!("/v1/rules/{}", world::RULE)).status(404), vec![("warning", "not found")]),
+        (Answer::get(&format!("/v1/rules/{}", world::RULE)).status(500), vec![("warning", "unknown")]),
+    ] {
+        let stage = both().await;
+        let two = [detection(0, DOMAIN), detection(1, DOMAIN)];
+        pin(&stage, Answer::get("/v1/detections").json(json!({"detections": two})));
+        pin(&stage, rule);
+        let answer = stage.observe(&[("domain", DOMAIN)]).await;
+        assert_eq!(errors(&answer), told);
+        assert_eq!(calls_to(&stage, &format!("/v1/rules/{}", world::RULE)), 1, "once for both detections");
+        assert_eq!(seen(&answer), ["event-00002", "event-00001"]);
+        assert_eq!(docs(&answer, "relationships").len(), usize::from(told.is_empty()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_observable_leaves_those_after_it() {
+    let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
+    pin_both(&stage);
+    pin(&stage, Answer::get("/v1/detections").query("indicator_value", "bad.example").status(500));
+    let answer = stage.observe(&[("domain", "bad.example"), ("domain", DOMAIN)]).await;
+    assert_eq!(seen(&answer), ["event-00001"]);
+    assert_eq!(errors(&answer), [("fatal", "unknown")]);
+    assert!(message(&answer).contains("(concerns domain bad.example)"), "{}", message(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_hangs_ends_in_time() {
+    let stage = setup().setting("RELAY_PROVIDER__READ_TIMEOUT", "200ms").start().await;
+    pin_both(&stage);
+    stage.sim.faults().add(Fault::new(What::Hang).on("gigamon").path("/v1/detections"));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!((seen(&answer), errors(&answer)), (vec!["event-00002"], vec![("fatal", "timeout")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_search_may_take_longer_than_other_calls() {
+    let stage = setup().setting("RELAY_PROVIDER__READ_TIMEOUT", "200ms").start().await;
+    pin_both(&stage);
+    stage.sim.faults().add(Fault::latency(Duration::from_millis(400)).on("gigamon").path("/v2/query"));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!((seen(&answer).len(), errors(&answer)), (2, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_claims_make_no_call_and_are_never_repeated() {
+    let stage = setup().start().await;
+    let body = asked(&[("ip", "192.0.2.1")]);
+    for changes in [
+        json!({"key": null}),
+        json!({"key": "  "}),
+        json!({"key": 5}),
+        json!({"key": "абв"}),
+        json!({"key": "hunter2\r\nX-Evil: 1"}),
+        json!({"region": "http://evil"}),
+        json!({"account_uuid": "hunter2"}),
+    ] {
+        let answer = stage.ask("/observe/observables", Some(&stage.token_with(&changes)), &body).await;
+        assert_eq!(errors(&answer), [("fatal", "authorization error")], "{changes}");
+        assert!(
+            !message(&answer).contains("hunter2") && !message(&answer).contains("evil"),
+            "{}",
+            message(&answer)
+        );
+    }
+    assert_eq!(stage.sim.calls_to("gigamon").len(), 0);
+}

@@ -1,0 +1,77 @@
+//! Observables and provider answers that try to be more than a value.
+
+use provider_sim::Answer;
+use relay_testkit::docs;
+use serde_json::json;
+
+use crate::setup;
+use crate::world::{self, detection, event, listed, pin};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_cannot_change_a_query_or_a_path() {
+    let stage = setup().setting("RELAY_PROVIDER__ENTITY_SUMMARY", "true").start().await;
+    let long = "a".repeat(5000);
+    let values = [
+        "a' OR ip = '1.1.1.1",
+        "a\" OR ip = \"1.1.1.1",
+        "a\\",
+        "..",
+        ".",
+        "%2e%2e",
+        "../v1/rules/x",
+        "a/b",
+        "a?b=c",
+        "a#b",
+        "a&status=resolved",
+        "a\nb",
+        "a\0b",
+        "\u{202e}elpmaxe",
+        "\u{1f480}'",
+        &long,
+    ];
+    for value in values {
+        for kind in ["domain", "ip", "ipv6", "md5", "sha1", "sha256"] {
+            stage.observe(&[(kind, value)]).await;
+        }
+    }
+    assert_eq!(stage.sim.calls_to("gigamon").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_that_is_sent_is_one_comparison() {
+    let stage = setup().start().await;
+    let hash = "AB".repeat(32);
+    stage.observe(&[("domain", "BÜCHER.example."), ("ipv6", "2001:DB8::1"), ("sha256", &hash)]).await;
+    let mut queries: Vec<String> = stage
+        .sim
+        .calls_to("gigamon")
+        .iter()
+        .filter(|call| call.path.ends_with("/v2/query"))
+        .map(|call| call.json().unwrap()["query"].as_str().unwrap().to_owned())
+        .collect();
+    queries.sort();
+    queries.dedup();
+    let hash = format!("sha256 = '{}'", "ab".repeat(32));
+    assert_eq!(queries, ["domain = 'xn--bcher-kva.example'", "ip = '2001:db8::1'", &hash]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_the_provider_cannot_change_a_call_or_a_link() {
+    let stage = setup().start().await;
+    world::empty(&stage);
+    let mut odd = detection(0, "a.example");
+    odd["uuid"] = json!("x&limit=1#");
+    odd["rule_uuid"] = json!("../../v1/detections");
+    odd["account_uuid"] = json!("a&b='");
+    pin(&stage, Answer::get("/v1/detections").json(listed(&[odd])));
+    let mut traffic = event(1, "a.example");
+    traffic["uuid"] = json!("e' OR uuid != '");
+    pin(&stage, Answer::get("/v1/events").json(world::of_detection(&[traffic])));
+    let answer = stage.observe(&[("domain", "a.example")]).await;
+    let sighting = &docs(&answer, "sightings")[0];
+    assert!(sighting.get("source_uri").is_none() && sighting["external_references"][0].get("url").is_none());
+    for call in stage.sim.calls_to("gigamon") {
+        assert!(!call.path.contains("/../") && !call.query.contains("x&limit=1"), "{}", call.line());
+    }
+    assert_eq!(world::calls_to(&stage, "/v1/rules/..%2F..%2Fv1%2Fdetections"), 1);
+}
