@@ -50,28 +50,29 @@ def dockerfiles():
     """What is to be built once is the same text everywhere, or it would be built again for each image."""
     stages = {}
     files = {f"relay-{name}": ROOT / f"relays/{name}/Dockerfile" for name in RELAYS}
-    files["provider-sim"] = ROOT / "crates/provider-sim/Dockerfile"
+    files |= {name: ROOT / f"crates/{name}/Dockerfile" for name in ("provider-sim", "relayctl")}
     for package, path in files.items():
         text = path.read_text()
         where = str(path.relative_to(ROOT))
         instructions = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
         head, _, rest = instructions.partition("FROM dependencies AS ")
         stages.setdefault("dependencies", {}).setdefault(head, []).append(where)
-        if package.startswith("relay-"):
+        if package != "provider-sim":
             core = rest.partition("FROM core AS ")[0]
             stages.setdefault("core", {}).setdefault(core, []).append(where)
+        health = "NONE" if package == "relayctl" else f'CMD ["/usr/local/bin/{package}", "healthcheck"]'
         for wanted in [
             f"cargo build --locked --release --package {package};",
             f"COPY --from=build /out/{package} /usr/local/bin/{package}",
             "USER 65532:65532",
             "STOPSIGNAL SIGTERM",
-            f'CMD ["/usr/local/bin/{package}", "healthcheck"]',
+            health,
             f'ENTRYPOINT ["/usr/local/bin/{package}"]',
             f'org.opencontainers.image.title="{package}"',
         ]:
             expect(wanted in text, where, f"lacks `{wanted}`")
-        others = [name for name in RELAYS if f"relay-{name}" != package and f"relays/{name}" in text]
-        expect(not others, where, f"speaks of {others}")
+        strangers = [name for name in RELAYS if f"relay-{name}" != package and f"relays/{name}" in text]
+        expect(not strangers, where, f"speaks of {strangers}")
     for stage, variants in stages.items():
         expect(len(variants) == 1, "Dockerfiles", f"the stage `{stage}` differs: {list(variants.values())}")
 
@@ -82,7 +83,8 @@ def dockerfiles():
 def composed(*files, variables=None):
     """The composition as a composer reads it, or as it is written where there is none."""
     program = [tool("docker-compose")] if tool("docker-compose") else ["docker", "compose"]
-    command = [*program, *(part for file in files for part in ("-f", file)), "--profile", "monitoring", "config"]
+    command = [*program, *(part for file in files for part in ("-f", file)), "--profile", "monitoring", "--profile", "tools",
+               "config"]
     with tempfile.NamedTemporaryFile("w", suffix=".env") as empty:
         # Neither the user's .env nor his environment shall matter.
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
