@@ -42,6 +42,7 @@ pub mod keys;
 pub mod record;
 pub mod reply;
 pub mod request;
+pub mod securitytrails;
 mod server;
 pub mod side;
 mod sim;

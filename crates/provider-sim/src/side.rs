@@ -7,6 +7,7 @@ use crate::jwks::Jwks;
 use crate::keys::Keys;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::securitytrails::SecurityTrails;
 use crate::xforce::XForce;
 
 /// One service that the simulator stands in for.
@@ -48,6 +49,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
         // One line each.
         Box::new(Jwks::new(keys.clone())),
         Box::new(Gigamon::default()),
+        Box::new(SecurityTrails::default()),
         Box::new(XForce::default()),
     ]
 }

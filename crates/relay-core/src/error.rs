@@ -119,6 +119,19 @@ impl Error {
         self
     }
 
+    /// The same failure with more to say about it, a clause without a full stop.
+    ///
+    /// ```
+    /// # use relay_core::error::{Code, Error};
+    /// let error = Error::fatal(Code::UNKNOWN, "The call failed.").with_note("the rest is there");
+    /// assert_eq!(error.message(), "The call failed; the rest is there");
+    /// ```
+    #[must_use]
+    pub fn with_note(mut self, note: impl fmt::Display) -> Self {
+        self.message = format!("{}; {note}", self.message.trim_end_matches('.')).into();
+        self
+    }
+
     /// The request's deadline came before the work was done.
     pub(crate) fn out_of_time(message: impl Into<Cow<'static, str>>) -> Self {
         Self { out_of_time: true, ..Self::fatal(Code::TIMEOUT, message) }

@@ -21,6 +21,8 @@ pub(crate) struct Known {
 /// All relays, in the order of their ports in the demonstration.
 #[rustfmt::skip]
 pub(crate) const RELAYS: &[Known] = &[
+    Known { relay: relay_securitytrails::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/securitytrails")], claims: &[("key", "demo-key")], module_type: include_str!("../../../relays/securitytrails/module_type.json"), hidden: &[] },
+    Known { relay: relay_gigamon::relay, addresses: &[("RELAY_PROVIDER__DETECTIONS_URL", "/gigamon"), ("RELAY_PROVIDER__EVENTS_URL", "/gigamon"), ("RELAY_PROVIDER__ENTITY_URL", "/gigamon")], claims: &[("key", "demo-token")], module_type: include_str!("../../../relays/gigamon/module_type.json"), hidden: &[] },
     Known { relay: relay_xforce::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/xforce")], claims: &[("key", "demo-key"), ("password", "demo-password")], module_type: include_str!("../../../relays/xforce/module_type.json"), hidden: &[] },
 ];
 

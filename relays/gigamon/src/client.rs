@@ -46,14 +46,14 @@ pub(crate) struct Page {
 
 /// What the event search is asked.
 #[derive(Serialize)]
-pub(crate) struct Query<'q> {
+pub(crate) struct SearchBody<'q> {
     query: &'q str,
     start_date: Timestamp,
     end_date: Timestamp,
     limit: usize,
 }
 
-impl<'q> Query<'q> {
+impl<'q> SearchBody<'q> {
     /// The newest `limit` events that a query finds from a moment until before another.
     pub(crate) fn new(query: &'q str, start: Timestamp, end: Timestamp, limit: usize) -> Self {
         Self { query, start_date: start, end_date: end, limit }
@@ -68,11 +68,12 @@ pub(crate) struct Tracked {
     pub(crate) at: Timestamp,
 }
 
-/// One small call: proves address, token and the right to detections.
+/// One small call: proves address, token and the right to detections. Here a 404 means a wrong address.
 pub(crate) async fn health(relay: &Gigamon, call: &Call<Gigamon>) -> Result<(), Error> {
     let url = detections_url(relay, call).param("status", "active").param("limit", 1);
     let url = accounted(url, call);
-    let known: Known<DetectionPage> = fetch(call, url.build(), |url| relay.client.get("health", url)).await;
+    let known: Known<DetectionPage> =
+        fetch_or_absent(call, url.build(), |url| relay.client.get("health", url)).await;
     known.map(drop).map_err(|failure| error(&failure))
 }
 
@@ -98,7 +99,11 @@ pub(crate) async fn detections(
         .param("limit", page.limit)
         .param("offset", page.offset);
     let url = accounted(url, call);
-    let known = fetch(call, url.build(), |url| relay.client.get(name, url).cached()).await;
+    let known: Known<DetectionPage> =
+        fetch(call, url.build(), |url| relay.client.get(name, url).cached()).await;
+    if let Ok(Some(page)) = &known {
+        relay.client.dropped(name, page.detections.dropped());
+    }
     stopping(call, known)
 }
 
@@ -139,13 +144,13 @@ pub(crate) async fn search(
     relay: &Gigamon,
     call: &Call<Gigamon>,
     events: &Url,
-    query: &Query<'_>,
+    body: &SearchBody<'_>,
 ) -> Known<SearchPage> {
     let name = "event_search";
     let url = UrlBuilder::new(events).path("v2/query").build();
     let known: Known<SearchPage> = fetch_or_absent(call, url, |url| {
         // Not cached: it asks for the time until now, so no two are equal.
-        relay.client.post(name, url).json(query).repeatable().timeout(call.time_allowed())
+        relay.client.post(name, url).json(body).repeatable().timeout(call.time_allowed())
     })
     .await;
     if let Ok(Some(page)) = &known {

@@ -14,9 +14,9 @@ use crate::locked;
 use crate::reply::Reply;
 use crate::request::Request;
 
-/// The detections that were listed.
+/// The events of the detections that were listed, by the token that saw them and their uuid.
 #[derive(Debug, Default)]
-pub(super) struct Detections(Mutex<HashMap<String, Vec<Value>>>);
+pub(super) struct Detections(Mutex<HashMap<(&'static str, String), Vec<Value>>>);
 
 /// A detection with its events.
 struct Detection {
@@ -27,25 +27,19 @@ struct Detection {
 
 impl Detections {
     /// `GET /v1/detections`.
-    pub(super) fn list(&self, tenant: &Tenant, request: &Request) -> Reply {
+    pub(super) fn list(&self, tenant: &'static Tenant, request: &Request) -> Reply {
         let mut all = found(tenant, request);
-        let chosen = |parameter: &str, field: &str, fields: &Value| {
-            let wanted = request.params(parameter);
-            wanted.is_empty() || wanted.iter().any(|wanted| fields[field] == **wanted)
-        };
         all.retain(|detection| {
-            [
-                ("status", "status"),
-                ("account_uuid", "account_uuid"),
-                ("rule_uuid", "rule_uuid"),
-                ("sensor_id", "sensor_id"),
-            ]
-            .iter()
-            .all(|(parameter, field)| chosen(parameter, field, &detection.fields))
+            ["status", "account_uuid", "rule_uuid", "sensor_id"].into_iter().all(|field| {
+                let wanted = request.params(field);
+                wanted.is_empty() || wanted.iter().any(|wanted| detection.fields[field] == **wanted)
+            })
         });
         let by = request.param("sort_by").unwrap_or("last_seen");
         all.sort_by_key(|detection| match by {
-            "indicator_count" => format!("{:04}", detection.fields["indicators"].as_array().map_or(0, Vec::len)),
+            "indicator_count" => {
+                format!("{:04}", detection.fields["indicators"].as_array().map_or(0, Vec::len))
+            }
             by => detection.fields[by].as_str().unwrap_or_default().to_owned(),
         });
         let ascending = request.param("sort_order") == Some("asc");
@@ -65,7 +59,7 @@ impl Detections {
         let mut known = locked(&self.0);
         for mut detection in page {
             let uuid = detection.fields["uuid"].as_str().unwrap_or_default().to_owned();
-            known.insert(uuid, detection.events);
+            known.insert((tenant.token, uuid), detection.events);
             if !included.contains(&"indicators")
                 && let Some(fields) = detection.fields.as_object_mut()
             {
@@ -84,10 +78,10 @@ impl Detections {
     }
 
     /// `GET /v1/events`.
-    pub(super) fn events(&self, request: &Request) -> Result<Reply, Reply> {
+    pub(super) fn events(&self, tenant: &Tenant, request: &Request) -> Result<Reply, Reply> {
         let known = locked(&self.0);
         let uuid = request.param("detection_uuid").unwrap_or_default();
-        let all = known.get(uuid).ok_or_else(not_found)?;
+        let all = known.get(&(tenant.token, uuid.to_owned())).ok_or_else(not_found)?;
         let (offset, limit) = params::page(request);
         let page: Vec<&Value> = all.iter().skip(offset).take(limit).collect();
         Ok(Reply::json(200, &json!({"result_count": page.len(), "events": page, "total_count": all.len()})))

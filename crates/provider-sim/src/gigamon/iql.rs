@@ -122,7 +122,9 @@ fn at(value: &Value, path: &[&str], wanted: &str) -> bool {
         (Value::String(text), []) => same(text, wanted),
         (Value::Null | Value::Object(_), []) => false,
         (Value::Bool(truth), []) => wanted == if *truth { "true" } else { "false" },
-        (Value::Number(number), []) => wanted.parse().is_ok_and(|wanted: f64| number.as_f64() == Some(wanted)),
+        (Value::Number(number), []) => {
+            wanted.parse().is_ok_and(|wanted: f64| number.as_f64() == Some(wanted))
+        }
         (_, [name, rest @ ..]) => value.get(name).is_some_and(|value| at(value, rest, wanted)),
     }
 }

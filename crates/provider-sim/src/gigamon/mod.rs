@@ -130,7 +130,7 @@ impl Side for Gigamon {
             match Call::of(request)? {
                 Call::Detections => Ok(self.detections.list(tenant, request)),
                 Call::Rule(uuid) => detections::rule(uuid),
-                Call::Events => self.detections.events(request),
+                Call::Events => self.detections.events(tenant, request),
                 Call::Query => Ok(query::answer(tenant, &query::Query::of(request)?)),
                 Call::Tracking => Ok(entity::tracking(tenant, &entity::Tracked::of(request)?)),
                 Call::Summary(value) => entity::summary(value, request.param("entity_type")),

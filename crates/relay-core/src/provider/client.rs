@@ -13,7 +13,7 @@ use url::Url;
 use super::answer::{Answer, ReadError, read_capped};
 use super::cache::{AnswerCache, CacheKey};
 use super::failure::{Failure, REJECTION_BYTES, Rejection};
-use super::limit::{Bucket, Limits};
+use super::limit::{Bucket, Limits, Turn};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::request::{Auth, Request};
 use super::retry::{self, Retry};
@@ -150,11 +150,9 @@ impl Client {
         let _place = scope.permits().acquire().await;
         let bucket = request.rate.map(|rate| self.0.limits.bucket(scope.credential(), rate));
         if let Some(bucket) = &bucket {
-            let wait =
-                bucket.reserve(scope.time_left()).ok_or_else(|| Failure::Deadline(scope.out_of_time()))?;
-            if !wait.is_zero() {
+            let turn = bucket.turn(scope.deadline()).await;
+            if turn.ok_or_else(|| Failure::Deadline(scope.out_of_time()))? == Turn::Waited {
                 self.0.metrics.rate_wait(request.name);
-                sleep(wait).await;
             }
         }
         stopped(request, scope)?;
@@ -278,7 +276,9 @@ fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> O
             match rule {
                 Retry::No => None,
                 Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
-                Retry::After(pause) => Some(rejection.retry_after.unwrap_or(pause)),
+                Retry::After(pause) => {
+                    Some(rejection.retry_after.unwrap_or_else(|| retry::spread(pause, retry::fraction())))
+                }
             }
         }
         Failure::Connection(_) if request.repeatable => Some(usual()),

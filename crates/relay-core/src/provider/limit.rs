@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use reqwest::header::HeaderMap;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use super::credential::CredentialKey;
 
@@ -74,7 +75,13 @@ impl Limits {
 }
 
 /// The calls that one credential has made under one rate.
-pub(super) struct Bucket(Mutex<State>);
+pub(super) struct Bucket {
+    state: Mutex<State>,
+    /// Calls take their turn in the order of asking: the one at the head holds this while it waits.
+    queue: tokio::sync::Mutex<()>,
+    /// The provider's word changed what the call at the head waits for.
+    changed: Notify,
+}
 
 struct State {
     windows: Vec<Window>,
@@ -86,37 +93,71 @@ struct State {
 /// of the quota's time ever holds more than it allows.
 struct Window {
     quota: Quota,
-    /// When calls were or will be made, oldest first; at most as many as the quota allows.
+    /// When calls were made, oldest first; at most as many as the quota allows.
     calls: VecDeque<Instant>,
+}
+
+/// How a call came to its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// At once.
+    Free,
+    /// After others, or after a pause.
+    Waited,
 }
 
 impl Bucket {
     fn new(quotas: &[Quota]) -> Self {
         let windows = quotas.iter().map(|quota| Window { quota: *quota, calls: VecDeque::new() }).collect();
-        Self(Mutex::new(State { windows, paused_until: None }))
+        Self {
+            state: Mutex::new(State { windows, paused_until: None }),
+            queue: tokio::sync::Mutex::new(()),
+            changed: Notify::new(),
+        }
     }
 
-    /// Takes the place of one call and says how long to wait for it, in the order of asking; nothing where
-    /// the wait would be longer than `most`, and then no place is taken.
-    pub(super) fn reserve(&self, most: Duration) -> Option<Duration> {
-        let now = Instant::now();
+    /// Waits until a call may be made, and counts it. Nothing where that would be after the deadline, and then
+    /// no call is counted; nor is one that is given up while it waits.
+    pub(super) async fn turn(&self, deadline: Instant) -> Option<Turn> {
+        let (_head, mut turn) = match self.queue.try_lock() {
+            Ok(head) => (head, Turn::Free),
+            Err(_) => (self.queue.lock().await, Turn::Waited),
+        };
+        loop {
+            let free = match self.take(Instant::now()) {
+                Ok(()) => return Some(turn),
+                Err(free) => free,
+            };
+            if free > deadline {
+                return None;
+            }
+            turn = Turn::Waited;
+            // In time, or as soon as the provider's word makes it another time.
+            let _ = timeout_at(free, self.changed.notified()).await;
+        }
+    }
+
+    /// Counts a call that is made now, or says when one may be made.
+    fn take(&self, now: Instant) -> Result<(), Instant> {
         let mut state = self.lock();
-        let free =
-            state.windows.iter().filter_map(Window::next).chain(state.paused_until).fold(now, Instant::max);
-        if free - now > most {
-            return None;
+        let free = state.windows.iter().filter_map(Window::next).chain(state.paused_until).max();
+        if let Some(free) = free.filter(|free| *free > now) {
+            return Err(free);
         }
         for window in &mut state.windows {
-            window.take(free);
+            window.take(now);
         }
-        Some(free - now)
+        Ok(())
     }
 
     /// The provider says how many calls it allows: the first quota becomes this one.
     pub(super) fn adapt(&self, quota: Quota) {
-        if let Some(window) = self.lock().windows.first_mut() {
+        if let Some(window) = self.lock().windows.first_mut()
+            && window.quota != quota
+        {
             window.quota = quota;
             window.forget();
+            self.changed.notify_one();
         }
     }
 
@@ -125,10 +166,11 @@ impl Bucket {
         let until = Instant::now() + duration;
         let mut state = self.lock();
         state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
+        // Whoever waits looks again when it wakes, so a later time needs no call.
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,7 +187,7 @@ impl Window {
         self.forget();
     }
 
-    /// Calls that no longer matter. Places taken ahead of time all do.
+    /// Calls that no longer matter.
     fn forget(&mut self) {
         while self.calls.len() > self.quota.calls.max(1) as usize {
             self.calls.pop_front();
@@ -156,30 +198,55 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::future::join_all;
     use proptest::prelude::*;
+    use tokio::time::sleep_until;
 
-    const FOREVER: Duration = Duration::from_secs(1_000_000);
+    fn never() -> Instant {
+        Instant::now() + Duration::from_secs(1_000_000)
+    }
+
+    /// After how many seconds each of so many calls that are asked for at once has its turn.
+    async fn turns(bucket: &Bucket, calls: usize) -> Vec<u64> {
+        let start = Instant::now();
+        let call = async |()| {
+            bucket.turn(never()).await.expect("no bound");
+            start.elapsed().as_secs()
+        };
+        join_all((0..calls).map(|_| call(()))).await
+    }
 
     #[tokio::test(start_paused = true)]
     async fn calls_beyond_the_quota_wait_their_turn() {
         let bucket = Bucket::new(&[Quota::per_second(2)]);
-        let waits: Vec<u64> = (0..6).map(|_| bucket.reserve(FOREVER).expect("no bound").as_secs()).collect();
-        assert_eq!(waits, [0, 0, 1, 1, 2, 2]);
+        assert_eq!(turns(&bucket, 6).await, [0, 0, 1, 1, 2, 2]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_beyond_the_deadline_takes_no_place() {
         let bucket = Bucket::new(&[Quota::per_second(1)]);
-        assert_eq!(bucket.reserve(FOREVER), Some(Duration::ZERO));
-        assert_eq!(bucket.reserve(Duration::from_millis(900)), None);
-        assert_eq!(bucket.reserve(FOREVER), Some(Duration::from_secs(1)));
+        assert_eq!(bucket.turn(never()).await, Some(Turn::Free));
+        assert_eq!(bucket.turn(Instant::now() + Duration::from_millis(900)).await, None);
+        let asked = Instant::now();
+        assert_eq!(bucket.turn(never()).await, Some(Turn::Waited));
+        assert_eq!(asked.elapsed(), Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_given_up_takes_no_place() {
+        let bucket = Bucket::new(&[Quota::per_second(1)]);
+        assert_eq!(turns(&bucket, 1).await, [0]);
+        let given_up = timeout_at(Instant::now() + Duration::from_millis(500), bucket.turn(never())).await;
+        assert!(given_up.is_err());
+        let asked = Instant::now();
+        assert_eq!(bucket.turn(never()).await, Some(Turn::Waited));
+        assert_eq!(asked.elapsed(), Duration::from_millis(500));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_scarcest_of_several_quotas_counts() {
         let bucket = Bucket::new(&[Quota::per_second(10), Quota::per_hour(1)]);
-        assert_eq!(bucket.reserve(FOREVER), Some(Duration::ZERO));
-        assert_eq!(bucket.reserve(FOREVER).map(|wait| wait.as_secs()), Some(3600));
+        assert_eq!(turns(&bucket, 2).await, [0, 3600]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -187,10 +254,24 @@ mod tests {
         let bucket = Bucket::new(&[Quota::per_second(2)]);
         bucket.adapt(Quota::per_second(50));
         bucket.pause(Duration::from_secs(3));
-        assert_eq!(bucket.reserve(FOREVER), Some(Duration::from_secs(3)));
+        assert_eq!(turns(&bucket, 1).await, [3]);
         tokio::time::advance(Duration::from_secs(5)).await;
-        let waits = (0..50).map(|_| bucket.reserve(FOREVER).expect("no bound"));
-        assert_eq!(waits.max(), Some(Duration::ZERO));
+        assert_eq!(turns(&bucket, 50).await, [0; 50]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_wait_already_hear_the_providers_word() {
+        let bucket = Bucket::new(&[Quota::per_second(1)]);
+        let word = async {
+            // The first call is made; the answer to it says how fast the others may follow.
+            bucket.adapt(Quota::per_second(5));
+        };
+        let (turns, ()) = tokio::join!(turns(&bucket, 10), word);
+        assert_eq!(turns, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+
+        let word = async { bucket.pause(Duration::from_secs(7)) };
+        let (turns, ()) = tokio::join!(self::turns(&bucket, 2), word);
+        assert_eq!(turns, [7, 7]);
     }
 
     proptest! {
@@ -202,11 +283,17 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
             runtime.block_on(async {
                 let bucket = Bucket::new(&[Quota::per_second(allowed)]);
-                let mut sent = Vec::new();
-                for gap in gaps {
-                    tokio::time::advance(Duration::from_millis(gap)).await;
-                    sent.push(Instant::now() + bucket.reserve(FOREVER).expect("no bound"));
-                }
+                let mut asked = Instant::now();
+                let sent = join_all(gaps.into_iter().map(|gap| {
+                    asked += Duration::from_millis(gap);
+                    let (asked, bucket) = (asked, &bucket);
+                    async move {
+                        sleep_until(asked).await;
+                        bucket.turn(never()).await.expect("no bound");
+                        Instant::now()
+                    }
+                }))
+                .await;
                 for from in &sent {
                     let window = *from..*from + Duration::from_secs(1);
                     let calls = sent.iter().filter(|at| window.contains(at)).count();

@@ -12,7 +12,7 @@ pub enum Retry {
     No,
     /// Try again after the usual growing pause.
     Backoff,
-    /// Try again after this pause.
+    /// Try again after this pause and up to a quarter more, unless the provider asks for another one.
     After(Duration),
 }
 
@@ -34,6 +34,12 @@ pub(super) fn by_status(status: StatusCode) -> Retry {
 pub(super) fn pause(tried: u32, fraction: f64) -> Duration {
     let full = FIRST.saturating_mul(2_u32.saturating_pow(tried)).min(LONGEST);
     full.mul_f64(0.5 + 0.5 * fraction.clamp(0.0, 1.0))
+}
+
+/// A pause and up to a quarter more, so that many callers spread out and none comes too early. `fraction` is
+/// that random part, from 0 to 1.
+pub(super) fn spread(pause: Duration, fraction: f64) -> Duration {
+    pause.mul_f64(1.0 + 0.25 * fraction.clamp(0.0, 1.0))
 }
 
 /// A number from 0 to 1 that differs from call to call.
@@ -95,6 +101,13 @@ mod tests {
             prop_assert!(pause >= FIRST / 2 && pause <= LONGEST);
             prop_assert!(super::pause(tried + 1, 0.0) >= super::pause(tried, 0.0));
         }
+    }
+
+    #[test]
+    fn a_pause_that_a_rule_asks_for_is_never_shortened() {
+        let second = Duration::from_secs(1);
+        assert_eq!(spread(second, 0.0), second);
+        assert_eq!(spread(second, 1.0), Duration::from_millis(1250));
     }
 
     #[test]

@@ -30,9 +30,10 @@ impl Lookup<'_> {
     /// The detections that the observable is an indicator of or, if it is an address, the device of: newest first.
     pub(super) async fn cases(self, errors: &mut Errors) -> Vec<Arc<Case>> {
         let (about, on) = futures::join!(self.list(Role::Indicator), async {
-            match self.relay.device_detections && self.subject.is_address() {
-                true => self.list(Role::Device).await,
-                false => Listed::default(),
+            if self.relay.device_detections && self.subject.is_address() {
+                self.list(Role::Device).await
+            } else {
+                Listed::default()
             }
         });
         errors.extend(about.failure.as_ref().map(|failure| told(failure, about.pages > 0)));

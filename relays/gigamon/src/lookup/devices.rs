@@ -33,7 +33,7 @@ impl Lookup<'_> {
             match answer {
                 Ok(leases) => devices.extend(leases.into_iter().flatten()),
                 Err(failure) => {
-                    errors.add(client::warning(&failure, "the names of some devices are missing"))
+                    errors.add(client::warning(&failure, "the names of some devices are missing"));
                 }
             }
         }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{Hits, Lookup};
-use crate::client::{self, Known, Query};
+use crate::client::{self, Known, SearchBody};
 use crate::mapping::Hit;
 use crate::model::{Event, SearchPage};
 use crate::module::TITLE;
@@ -173,8 +173,8 @@ impl Lookup<'_> {
 
     async fn page(self, base: &Url, window: Window) -> Known<SearchPage> {
         let text = self.subject.query();
-        let query = Query::new(&text, window.start, window.end, self.page_size());
-        client::search(self.relay, self.call, base, &query).await
+        let body = SearchBody::new(&text, window.start, window.end, self.page_size());
+        client::search(self.relay, self.call, base, &body).await
     }
 }
 

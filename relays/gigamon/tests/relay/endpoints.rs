@@ -24,6 +24,9 @@ async fn health_tells_what_is_wrong() {
     stage.sim.faults().add(Fault::new(What::Hang).on("gigamon"));
     assert_eq!(errors(&stage.health().await), [("fatal", "timeout")]);
     let stage = setup().start().await;
+    stage.sim.faults().add(Fault::status(404).on("gigamon"));
+    assert_eq!(errors(&stage.health().await), [("fatal", "not found")], "a wrong address");
+    let stage = setup().start().await;
     stage.sim.faults().add(Fault::new(What::Html).on("gigamon"));
     assert_eq!(errors(&stage.health().await), [("fatal", "key error")]);
 }

@@ -1,6 +1,6 @@
 //! Which calls are made, and which of what they find is kept.
 
-use provider_sim::{Answer, Fault, What};
+use provider_sim::{Answer, Fault, SeenCall, What};
 use relay_testkit::{docs, errors};
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ async fn a_limit_above_a_hundred_is_asked_for_and_reached() {
     assert_eq!(docs(&answer, "sightings").len(), 1000);
     let calls = stage.sim.calls_to("gigamon");
     let searches: Vec<Value> =
-        calls.iter().filter(|call| call.path.ends_with("/query")).filter_map(|call| call.json()).collect();
+        calls.iter().filter(|call| call.path.ends_with("/query")).filter_map(SeenCall::json).collect();
     assert!(searches.iter().all(|body| body["limit"] == 1000), "{searches:?}");
 }
 
@@ -305,4 +305,20 @@ async fn a_rule_name_cannot_leave_its_code_span() {
     assert!(description.contains("- Rule: `a ' b # x") && description.ends_with("…`"), "{description}");
     let title = docs(&answer, "indicators")[0]["title"].as_str().unwrap();
     assert_eq!(title.chars().count(), 1024);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_shows_detections_and_events() {
+    let stage = setup().at("2026-03-02T09:00:00Z").start().await;
+    let about = provider_sim::fixtures::observables().unwrap();
+    let about: Vec<_> = about.iter().map(|one| (one.kind.as_str(), one.value.as_str())).collect();
+    let answer = stage.observe(&about).await;
+    assert_eq!(errors(&answer), []);
+    assert!(docs(&answer, "sightings").len() >= 20 && docs(&answer, "indicators").len() >= 3, "{answer}");
+    let of = |value: &str| {
+        let sightings = docs(&answer, "sightings").iter();
+        sightings.filter(|sighting| sighting["observables"][0]["value"] == value).count()
+    };
+    assert!(of("login-verify.example") > 0 && of("198.51.100.7") > 0);
+    assert_eq!(of("quiet-garden.example"), 0);
 }

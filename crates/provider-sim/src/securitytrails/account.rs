@@ -1,0 +1,140 @@
+//! Who may call, how fast and how much.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::call::Call;
+use super::error;
+use crate::locked;
+use crate::reply::Reply;
+use crate::request::Request;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What an account may do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The API key.
+    pub key: &'static str,
+    /// Calls per second.
+    pub per_second: usize,
+    /// Queries left this month when the simulator starts.
+    pub queries: u64,
+    /// Whether the search for domains is included.
+    pub search: bool,
+    /// Whether the key is good. One that is not is refused as the older gateway did it, with 403.
+    pub valid: bool,
+}
+
+const FULL: Plan = Plan { key: "demo-key", per_second: 50, queries: 100_000, search: true, valid: true };
+
+/// All plans.
+pub const PLANS: &[Plan] = &[
+    FULL,
+    // As good as no limit: for benchmarks.
+    Plan { key: "unlimited", per_second: 100_000, queries: u64::MAX, ..FULL },
+    // The limits that real accounts were seen with.
+    Plan { key: "five-a-second", per_second: 5, ..FULL },
+    Plan { key: "two-a-second", per_second: 2, ..FULL },
+    Plan { key: "small-plan", search: false, ..FULL },
+    // Three queries and it is over: shows how a quota runs out.
+    Plan { key: "trial", queries: 3, ..FULL },
+    Plan { key: "exhausted", queries: 0, ..FULL },
+    Plan { key: "retired", valid: false, ..FULL },
+];
+
+/// The account that a call is made for: a plan, and the key that tells it from others on the same terms.
+#[derive(Debug)]
+pub(super) struct Account<'a> {
+    plan: &'static Plan,
+    key: &'a str,
+}
+
+/// The account whose key a call carries.
+pub(super) fn of(request: &Request) -> Result<Account<'_>, Reply> {
+    let account = known(request).ok_or_else(|| {
+        // As the provider says it today: plain text, with no word of its type.
+        Reply { body: "Please check user credentials".into(), ..Reply::empty(401) }
+    })?;
+    if !account.plan.valid {
+        return Err(error(403, "Invalid authentication credentials"));
+    }
+    Ok(account)
+}
+
+fn known(request: &Request) -> Option<Account<'_>> {
+    let key = request.header("apikey")?;
+    let name = key.split_once('.').map_or(key, |(name, _)| name);
+    let plan = PLANS.iter().find(|plan| plan.key == name)?;
+    Some(Account { plan, key })
+}
+
+/// What the accounts have used since the start, by key.
+#[derive(Debug, Default)]
+pub(super) struct Accounts(Mutex<HashMap<String, Used>>);
+
+#[derive(Debug, Default)]
+struct Used {
+    queries: u64,
+    /// The calls of the last second, the oldest first.
+    calls: VecDeque<Instant>,
+}
+
+impl Used {
+    fn last_second(&mut self, now: Instant) -> usize {
+        while self.calls.front().is_some_and(|at| now.duration_since(*at) >= SECOND) {
+            self.calls.pop_front();
+        }
+        self.calls.len()
+    }
+}
+
+impl Accounts {
+    /// Lets a call through, or refuses it because of the limit per second.
+    pub(super) fn throttle(&self, account: &Account<'_>) -> Result<(), Reply> {
+        let mut accounts = locked(&self.0);
+        let used = accounts.entry(account.key.to_owned()).or_default();
+        let now = Instant::now();
+        if used.last_second(now) >= account.plan.per_second {
+            return Err(error(429, "API rate limit exceeded"));
+        }
+        used.calls.push_back(now);
+        Ok(())
+    }
+
+    /// Takes a query off the month's, or refuses.
+    pub(super) fn pay(&self, account: &Account<'_>, call: &Call<'_>) -> Result<(), Reply> {
+        if matches!(call, Call::Domains { .. }) && !account.plan.search {
+            return Err(not_in_plan());
+        }
+        let mut accounts = locked(&self.0);
+        let used = accounts.entry(account.key.to_owned()).or_default();
+        if used.queries + call.cost() > account.plan.queries {
+            return Err(error(429, "You've exceeded the usage limits for your account."));
+        }
+        used.queries += call.cost();
+        Ok(())
+    }
+
+    /// The limit per second of a call's account, and how much of it is left now.
+    pub(super) fn rate(&self, request: &Request) -> (usize, usize) {
+        let Some(Account { plan, key }) = known(request) else { return (FULL.per_second, FULL.per_second) };
+        let mut accounts = locked(&self.0);
+        let made = accounts.get_mut(key).map_or(0, |used| used.last_second(Instant::now()));
+        (plan.per_second, plan.per_second.saturating_sub(made))
+    }
+
+    pub(super) fn reset(&self) {
+        locked(&self.0).clear();
+    }
+}
+
+/// The refusal of a call that costs more than the account pays.
+pub(super) fn not_in_plan() -> Reply {
+    let text = "This feature is not available for your subscription package. Consider upgrading your package or \
+                contact support@securitytrails.com.";
+    // The provider's own body ends with a line feed.
+    let body = format!("{}\n", serde_json::json!({ "message": text }));
+    Reply::with_body(403, "application/json", body)
+}

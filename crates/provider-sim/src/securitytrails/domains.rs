@@ -1,0 +1,90 @@
+//! Made-up domains that point to an address.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use super::call::LAST_PAGE;
+use super::{filling, on_page, pages, unknown};
+use crate::invent::Dice;
+use crate::reply::Reply;
+
+/// A page of the domains.
+pub(super) fn page(address: IpAddr, page: u64) -> Reply {
+    let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+    let address_text = address.to_string();
+    let mut dice = Dice::new(&["securitytrails", "domains", &address_text]);
+    let domains = domains(&mut dice, address);
+    let answer = |records: Vec<Value>| {
+        json!({
+            "records": records,
+            "record_count": domains,
+            "meta": {
+                "page": page,
+                "max_page": pages(domains).min(LAST_PAGE),
+                "total_pages": pages(domains),
+                "query": format!("{family} = '{address}'"),
+            },
+            "endpoint": "/v1/domains/list",
+        })
+    };
+    if domains == 0 {
+        return unknown(dice.percent(50), &answer(Vec::new()));
+    }
+    let records = on_page(page, domains).map(|number| domain(&address_text, number)).collect();
+    Reply::json(200, &answer(records))
+}
+
+/// How many there are.
+fn domains(dice: &mut Dice, address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(v4) if v4.octets().starts_with(&[198, 18]) => filling(v4.octets()[2].into()),
+        _ if dice.percent(25) => 0,
+        _ => 1 + dice.below(12),
+    }
+}
+
+/// A domain, by its number. As in the provider's own data, some records have no name.
+fn domain(address: &str, number: u64) -> Value {
+    let mut dice = Dice::new(&["securitytrails", "domain", address, &number.to_string()]);
+    let hostname = format!("{}{}", dice.pick(&["", "www.", "mail.", "shop."]), dice.domain());
+    let registered = (dice.time().as_millisecond(), 365 * 24 * 3600 * 1000);
+    let nameless = number > 0 && dice.percent(2);
+    json!({
+        "hostname": (!nameless).then_some(hostname),
+        "alexa_rank": null,
+        "host_provider": dice.some(&["Example CDN, Inc.", "Example Hosting LLC"], 0..=1),
+        "mail_provider": dice.some(&["Example Mail Ltd."], 0..=1),
+        "computed": {"company_name": dice.percent(40).then_some("Example Org")},
+        "whois": {
+            "registrar": dice.percent(70).then_some("Example Registrar"),
+            "createdDate": registered.0,
+            "expiresDate": registered.0 + registered.1,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(address: [u8; 4], number: u64) -> Value {
+        serde_json::from_slice(&page(address.into(), number).body).expect("JSON")
+    }
+
+    #[test]
+    fn paging_ends_after_a_hundred_pages_whatever_there_is() {
+        let first = answer([198, 18, 200, 1], 1);
+        assert_eq!(first["meta"]["max_page"], 100);
+        assert_eq!((&first["meta"]["total_pages"], &first["record_count"]), (&json!(200), &json!(19_932)));
+        assert_eq!(first["records"].as_array().map(Vec::len), Some(100));
+        let last = answer([198, 18, 3, 1], 3);
+        assert_eq!(last["records"].as_array().map(Vec::len), Some(32));
+        assert_eq!((&last["meta"]["page"], &last["meta"]["max_page"]), (&json!(3), &json!(3)));
+    }
+
+    #[test]
+    fn an_answer_repeats() {
+        assert_eq!(page([192, 0, 2, 7].into(), 1), page([192, 0, 2, 7].into(), 1));
+    }
+}

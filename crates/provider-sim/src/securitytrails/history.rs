@@ -1,0 +1,115 @@
+//! Made-up DNS history: which addresses a name has had, the latest period first.
+
+use jiff::civil::{Date, date};
+use jiff::{SignedDuration, ToSpan};
+use serde_json::{Value, json};
+
+use super::call::Record;
+use super::{filling, on_page, pages, unknown};
+use crate::invent::Dice;
+use crate::reply::Reply;
+
+/// The last day that the history knows: fixed, since an answer must not change from day to day.
+const TODAY: Date = date(2026, 2, 28);
+/// How many days a period lasts.
+const PERIOD: u64 = 20;
+
+/// A page of the history of a name.
+pub(super) fn page(name: &str, record: Record, page: u64) -> Reply {
+    let (word, kind) = match record {
+        Record::A => ("a", "a/ipv4"),
+        Record::Aaaa => ("aaaa", "a/ipv6"),
+        Record::Other(word) => (word, word),
+    };
+    let mut dice = Dice::new(&["securitytrails", "history", word, name]);
+    let periods = periods(&mut dice, name, record);
+    let answer = |records: Vec<Value>| {
+        json!({
+            "type": kind,
+            "records": records,
+            "pages": pages(periods),
+            "endpoint": format!("/v1/history/{name}/dns/{word}"),
+        })
+    };
+    if periods == 0 {
+        return unknown(dice.percent(50), &answer(Vec::new()));
+    }
+    let records = on_page(page, periods).map(|number| period(name, record, number)).collect();
+    Reply::json(200, &answer(records))
+}
+
+/// In how many periods its addresses were constant.
+fn periods(dice: &mut Dice, name: &str, record: Record) -> u64 {
+    let asked_for = name
+        .split('.')
+        .next()
+        .and_then(|label| label.strip_prefix("pages-"))
+        .and_then(|number| number.parse::<u16>().ok());
+    match (record, asked_for) {
+        (Record::A, Some(pages)) => filling(pages.into()),
+        (Record::Other(_), _) | (Record::Aaaa, Some(_)) => 0,
+        (Record::A, None) if dice.percent(20) => 0,
+        (Record::Aaaa, None) if dice.percent(60) => 0,
+        _ => 1 + dice.below(7),
+    }
+}
+
+/// A period, by its number from the latest.
+fn period(name: &str, record: Record, number: u64) -> Value {
+    let mut dice = Dice::new(&["securitytrails", "period", name, &number.to_string()]);
+    let values: Vec<Value> = (0..=dice.below(3))
+        .map(|_| match record {
+            Record::Aaaa => json!({"ipv6": dice.ipv6().to_string(), "ipv6_count": 1 + dice.below(30)}),
+            _ => json!({"ip": dice.ipv4().to_string(), "ip_count": 1 + dice.below(400)}),
+        })
+        .collect();
+    let organizations = dice
+        .some(&["Example CDN, Inc.", "Example Hosting LLC", "Example Transit", "Example Cloud Ltd."], 0..=2);
+    // One period ends on the day before the next begins.
+    let ago = |periods: u64| {
+        let days = i64::try_from(periods.saturating_mul(PERIOD)).unwrap_or_default();
+        TODAY.saturating_sub(SignedDuration::from_hours(24 * days))
+    };
+    json!({
+        "values": values,
+        "type": if record == Record::Aaaa { "aaaa" } else { "a" },
+        "organizations": organizations,
+        "first_seen": ago(number + 1).saturating_add(1.day()).to_string(),
+        "last_seen": ago(number).to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(name: &str, record: Record, number: u64) -> Value {
+        let reply = page(name, record, number);
+        assert_eq!(reply.status, 200);
+        serde_json::from_slice(&reply.body).expect("JSON")
+    }
+
+    #[test]
+    fn a_name_has_as_many_pages_as_it_says() {
+        let last = answer("pages-5.example", Record::A, 5);
+        assert_eq!((last["pages"].as_u64(), last["records"].as_array().map(Vec::len)), (Some(5), Some(32)));
+        assert_eq!(answer("pages-5.example", Record::A, 6)["records"], json!([]));
+    }
+
+    #[test]
+    fn periods_follow_each_other_the_latest_first() {
+        let records = answer("pages-1.example", Record::A, 1)["records"].clone();
+        let days = |name: &str| -> Vec<String> {
+            records
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|r| r[name].as_str().unwrap_or("").to_owned())
+                .collect()
+        };
+        let (first, last) = (days("first_seen"), days("last_seen"));
+        assert_eq!(last[0], "2026-02-28");
+        assert!(first.iter().zip(&last).all(|(first, last)| first < last));
+        assert!(last.iter().skip(1).zip(&first).all(|(earlier, later)| earlier < later));
+    }
+}

@@ -1,0 +1,124 @@
+//! SecurityTrails ([API reference](https://docs.securitytrails.com/reference)).
+//!
+//! The key comes in the header `APIKEY`; in a query parameter, which the provider advises against, it is not
+//! taken. Known keys are those of [`account::PLANS`]: `demo-key` for everyday use, others that are slow, whose
+//! quota is used up, and so on. Each may be followed by a dot and any text, which makes another account on the
+//! same terms (`demo-key.other`).
+//!
+//! | call | |
+//! |---|---|
+//! | `GET /ping` | whether the key is good; costs nothing |
+//! | `GET /history/{hostname}/dns/{type}?page=1` | DNS history, 100 records a page |
+//! | `POST /domains/list?page=1` | domains by `{"filter": {"ipv4": …}}` or `ipv6`, 100 records a page, 100 pages at most |
+//!
+//! Every page costs a query of the month. The limit per second counts the calls in the second before each, so
+//! that no stretch of a second sees more than the plan allows. Two headers on every answer tell it.
+//!
+//! A domain of which the first label is `pages-7` has seven pages of IPv4 history, and an address 198.18.7.x
+//! (a network kept for benchmarks, [RFC 2544](https://www.rfc-editor.org/rfc/rfc2544)) seven pages of domains.
+
+pub mod account;
+mod call;
+mod domains;
+mod history;
+
+use serde_json::{Value, json};
+
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::side::Side;
+
+use account::Accounts;
+use call::Call;
+
+/// Records on a page.
+const PAGE: u64 = 100;
+
+/// The side.
+#[derive(Debug, Default)]
+pub struct SecurityTrails {
+    accounts: Accounts,
+}
+
+impl Side for SecurityTrails {
+    fn name(&self) -> &'static str {
+        "securitytrails"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "/securitytrails"
+    }
+
+    fn calls(&self) -> &'static [&'static str] {
+        &["GET /ping", "GET /history/{hostname}/dns/{type}", "POST /domains/list"]
+    }
+
+    fn admit(&self, request: &Request) -> Result<(), Reply> {
+        let account = account::of(request)?;
+        self.accounts.throttle(&account)?;
+        let call = Call::of(request)?;
+        if !request.accepts("application/json") {
+            return Err(error(406, "Not acceptable"));
+        }
+        self.accounts.pay(&account, &call)
+    }
+
+    fn answer(&self, request: &Request) -> Reply {
+        match Call::of(request) {
+            Ok(Call::Ping) => Reply::json(200, &json!({"success": true})),
+            Ok(Call::History { name, record, page }) => history::page(name, record, page),
+            Ok(Call::Domains { address, page }) => domains::page(address, page),
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn finish(&self, request: &Request, reply: &mut Reply) {
+        let (limit, remaining) = self.accounts.rate(request);
+        *reply = reply
+            .clone()
+            .header("X-RateLimit-Limit-Second", limit.to_string())
+            .header("X-RateLimit-Remaining-Second", remaining.to_string());
+    }
+
+    fn reset(&self) {
+        self.accounts.reset();
+    }
+}
+
+/// The provider's error body.
+fn error(status: u16, text: &str) -> Reply {
+    Reply::json(status, &json!({ "message": text }))
+}
+
+/// Nothing is known about a name or an address: sometimes said with a status, sometimes with an empty list.
+fn unknown(by_status: bool, empty: &Value) -> Reply {
+    if by_status { error(404, "No records found") } else { Reply::json(200, empty) }
+}
+
+/// How many pages so many records fill.
+fn pages(records: u64) -> u64 {
+    records.div_ceil(PAGE)
+}
+
+/// The numbers of the records on a page, from 0.
+fn on_page(page: u64, records: u64) -> std::ops::Range<u64> {
+    let end = page.saturating_mul(PAGE).min(records);
+    page.saturating_sub(1).saturating_mul(PAGE).min(end)..end
+}
+
+/// How many records fill so many pages, the last of them not quite.
+fn filling(pages: u64) -> u64 {
+    (pages * PAGE).saturating_sub(PAGE - 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_page_holds_the_rest() {
+        assert_eq!((filling(5), pages(432), pages(100), pages(101), pages(0)), (432, 5, 1, 2, 0));
+        assert_eq!((on_page(1, 432), on_page(5, 432), on_page(6, 432)), (0..100, 400..432, 432..432));
+        assert_eq!(on_page(u64::MAX, 7), 7..7);
+    }
+}

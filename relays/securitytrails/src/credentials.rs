@@ -1,0 +1,152 @@
+//! What a token carries for this relay: the API key, and how many pages its user is willing to pay for.
+
+use relay_core::auth::{ClaimError, Claims};
+use relay_core::relay::Credentials;
+use secrecy::{ExposeSecret, SecretString};
+
+/// An API key with the options of the request that it came with.
+pub struct ApiKey {
+    key: SecretString,
+    pages: u64,
+}
+
+impl ApiKey {
+    /// The key, fit for a header.
+    pub fn key(&self) -> &SecretString {
+        &self.key
+    }
+
+    /// How many pages each lookup may read; [`u64::MAX`] for all there are.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// A text of the provider's with the key struck out, should it be repeated there.
+    pub(crate) fn struck_from(&self, text: &str) -> String {
+        /// A shorter text is no key of the provider's, and would be struck out of ordinary words.
+        const SHORTEST: usize = 8;
+        let key = self.key.expose_secret();
+        if key.len() < SHORTEST { text.to_owned() } else { text.replace(key, "[key]") }
+    }
+}
+
+impl Credentials for ApiKey {
+    fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
+        let key = claims.required("key")?.trim();
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ClaimError::new(
+                "the claim `key` of the token has characters that no SecurityTrails API key has",
+            ));
+        }
+        Ok(Self { key: SecretString::from(key), pages: pages(claims) })
+    }
+
+    fn parts(&self) -> Vec<&str> {
+        vec![self.key.expose_secret()]
+    }
+}
+
+/// Pages cost money: what is not clearly a number or a yes means one page.
+fn pages(claims: &Claims) -> u64 {
+    // The form delivers a switch as boolean or text. A number is neither, and no yes.
+    let switch = claims.raw("GET_ALL_PAGES").is_some_and(|value| !value.is_number());
+    if switch && claims.flag("GET_ALL_PAGES") == Some(true) {
+        return u64::MAX;
+    }
+    match claims.integer("NUMBER_OF_PAGES").and_then(|number| u64::try_from(number).ok()) {
+        Some(0) => u64::MAX,
+        Some(number) => number,
+        None => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const ALL: u64 = u64::MAX;
+
+    fn read(claims: Value) -> Result<ApiKey, ClaimError> {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        ApiKey::from_claims(&Claims::from(claims))
+    }
+
+    fn key(key: impl Into<Value>) -> Option<String> {
+        let read = read(json!({"key": key.into()})).ok()?;
+        Some(read.key().expose_secret().to_owned())
+    }
+
+    #[test]
+    fn white_space_around_the_key_is_no_part_of_it() {
+        assert_eq!(key(" k\n").as_deref(), Some("k"));
+        assert_eq!(key("Ab9~!").as_deref(), Some("Ab9~!"));
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_refused_without_being_repeated() {
+        for bad in ["", " ", "a b", "ключ", "a\u{7}b", "a\u{7f}", "käse"] {
+            let error = read(json!({"key": bad})).err().expect("no key").to_string();
+            assert!(error.contains("`key`") && (bad.trim().len() < 2 || !error.contains(bad)), "{error}");
+        }
+        assert!(key(Value::Null).is_none() && key(7).is_none() && read(json!({})).is_err());
+    }
+
+    #[test]
+    fn pages_are_read_leniently_and_default_to_one() {
+        let number =
+            |value: Value| read(json!({"key": "k", "NUMBER_OF_PAGES": value})).expect("a key").pages();
+        let table = [
+            (json!(1), 1),
+            (json!(7), 7),
+            (json!("3"), 3),
+            (json!(" 3 "), 3),
+            (json!(0), ALL),
+            (json!("0"), ALL),
+            (json!(null), 1),
+            (json!(""), 1),
+            (json!("  "), 1),
+            (json!(-1), 1),
+            (json!("-1"), 1),
+            (json!(2.7), 1),
+            (json!("2.7"), 1),
+            (json!("abc"), 1),
+            (json!([1]), 1),
+            (json!({}), 1),
+            (json!(true), 1),
+        ];
+        for (value, pages) in table {
+            assert_eq!(number(value.clone()), pages, "{value}");
+        }
+        assert_eq!(read(json!({"key": "k"})).expect("a key").pages(), 1);
+    }
+
+    #[test]
+    fn all_pages_are_read_only_where_the_switch_says_yes() {
+        let pages = |value: Value| {
+            read(json!({"key": "k", "NUMBER_OF_PAGES": 2, "GET_ALL_PAGES": value})).expect("a key").pages()
+        };
+        for yes in [json!(true), json!("true"), json!("True"), json!("1"), json!("YES"), json!("on")] {
+            assert_eq!(pages(yes.clone()), ALL, "{yes}");
+        }
+        for no in [
+            json!(null),
+            json!(""),
+            json!("False"),
+            json!(false),
+            json!("0"),
+            json!(0),
+            json!(1),
+            json!("no"),
+        ] {
+            assert_eq!(pages(no.clone()), 2, "{no}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_the_provider_repeats_is_struck_out() {
+        let read = |key| read(json!({ "key": key })).expect("a key");
+        assert_eq!(read("s3cr3t-k3y").struck_from("no such key: s3cr3t-k3y!"), "no such key: [key]!");
+        assert_eq!(read("k").struck_from("check the key"), "check the key");
+    }
+}

@@ -1,0 +1,55 @@
+//! Names, observable types, claims and settings of the relay.
+
+use relay_core::observable::{ObservableType, TypeCase};
+use relay_core::relay::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
+use relay_core::settings::Setting;
+
+/// The provider's name in every entity and message.
+pub(crate) const TITLE: &str = "SecurityTrails";
+
+pub(crate) const MODULE: Module = Module {
+    name: "securitytrails",
+    package: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    title: TITLE,
+    summary: "Addresses that a domain has had, and domains that point to an address, from SecurityTrails",
+    user_agent: None,
+    observables: &[ObservableType::Ip, ObservableType::Ipv6, ObservableType::Domain],
+    type_case: TypeCase::Exact,
+    order: CheckOrder::TokenFirst,
+    claims: &[
+        Claim {
+            name: "key",
+            label: "API Key",
+            required: true,
+            secret: true,
+            help: "API key, from https://securitytrails.com/app/account/credentials",
+        },
+        Claim {
+            name: "NUMBER_OF_PAGES",
+            label: "Number of pages",
+            required: false,
+            secret: false,
+            help: "pages of 100 results to read per lookup, each costs a query; default 1, 0 for all",
+        },
+        Claim {
+            name: "GET_ALL_PAGES",
+            label: "Get all available pages",
+            required: false,
+            secret: false,
+            help: "true reads all pages whatever their number; default false",
+        },
+        ENTITIES_LIMIT,
+    ],
+    settings: &[
+        Setting::new("provider.api_url", "https://api.securitytrails.com/v1/", "base URL of the API"),
+        Setting::new("provider.ui_url", "https://securitytrails.com/", "base URL of the site, for links"),
+        Setting::new("provider.max_pages", "100", "most pages read per lookup, whatever the token asks for"),
+        Setting::new("provider.max_relations", "10000", "most relations in a sighting"),
+        Setting::new(
+            "provider.history_table",
+            "false",
+            "add a table of the DNS history to sightings of domains",
+        ),
+    ],
+};

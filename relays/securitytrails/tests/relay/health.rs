@@ -1,0 +1,98 @@
+//! `/health`: a ping that has to succeed.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use provider_sim::Answer;
+use relay_testkit::errors;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection};
+use serde_json::json;
+
+use crate::{SIDE, calls, message, setup};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_proves_address_and_key() {
+    let stage = setup().start().await;
+    assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}));
+    assert_eq!(calls(&stage), ["GET /ping"], "the key is not in the URL");
+    let calls = stage.sim.calls_to(SIDE);
+    assert_eq!(calls[0].header("apikey"), Some("demo-key"));
+    assert_eq!(calls[0].header("accept"), Some("application/json"));
+    assert!(calls[0].header("user-agent").is_some_and(|agent| agent.starts_with("relay-securitytrails/")));
+}
+
+/// Today's gateway refuses a key with 401 and plain text, an older one with 403 and JSON.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_key_is_an_authorization_error_whatever_status_tells_it() {
+    for (key, message) in [
+        ("retired", "Authorization failed: Invalid authentication credentials"),
+        ("nobodys", "Authorization failed: Please check user credentials"),
+    ] {
+        let stage = setup().claim("key", key).start().await;
+        assert_eq!(
+            stage.health().await,
+            json!({"errors": [{"type": "fatal", "code": "authorization error", "message": message}]})
+        );
+        assert_eq!(calls(&stage).len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_address_or_a_ping_without_success_is_not_healthy() {
+    let ping = || Answer::get("/ping");
+    for (answer, code) in [
+        (ping().status(400).json(json!({"message": "no"})), "invalid argument"),
+        (ping().status(404), "not found"),
+        (ping().status(406), "unknown"),
+        (ping().status(302).header("Location", "https://elsewhere.example/"), "unknown"),
+        (ping().status(403).json(json!({"message": "Not in your package."})), "permission denied"),
+        (ping().status(500), "unknown"),
+        (ping().json(json!({"success": false})), "key error"),
+        (ping().json(json!({"success": "true"})), "key error"),
+        (ping().json(json!({})), "key error"),
+        (ping().json(json!([{"success": true}])), "key error"),
+        (ping().text("<html>It works!</html>").header("Content-Type", "text/html"), "key error"),
+        (ping(), "key error"),
+    ] {
+        let stage = setup().start().await;
+        stage.sim.answer(SIDE, answer.clone());
+        let health = stage.health().await;
+        assert_eq!(errors(&health), [("fatal", code)], "{answer:?}");
+        assert!(health.get("data").is_none(), "{health}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_self_signed_certificate_is_told() {
+    let url = self_signed_server();
+    let stage = setup()
+        .setting("RELAY_PROVIDER__API_URL", &url)
+        .setting("RELAY_PROVIDER__RETRIES", "0")
+        .start()
+        .await;
+    let health = stage.health().await;
+    assert_eq!(errors(&health), [("fatal", "unknown")]);
+    let message = message(&health);
+    assert!(message.starts_with("Unable to verify SSL certificate: "), "{message}");
+}
+
+/// A server that tries one TLS handshake with a certificate that nobody vouches for.
+fn self_signed_server() -> String {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a key that fits");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://{}", listener.local_addr().expect("its address"));
+    std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("a connection");
+        let mut tls = ServerConnection::new(Arc::new(config)).expect("a connection");
+        while tls.is_handshaking() && tls.complete_io(&mut socket).is_ok() {}
+    });
+    url
+}
