@@ -62,7 +62,7 @@ def dockerfiles():
             stages.setdefault("core", {}).setdefault(core, []).append(where)
         health = "NONE" if package == "relayctl" else f'CMD ["/usr/local/bin/{package}", "healthcheck"]'
         for wanted in [
-            f"cargo build --locked --release --package {package};",
+            f"cargo build --locked --release --workspace --exclude relay-testkit --bin {package};",
             f"COPY --from=build /out/{package} /usr/local/bin/{package}",
             "USER 65532:65532",
             "STOPSIGNAL SIGTERM",

@@ -56,7 +56,7 @@ done
 
 step 'images'
 services=(provider-sim "${relays[@]/#/relay-}")
-for service in "${services[@]}"; do
+for service in "${services[@]}" relayctl; do
     built=$SECONDS
     patience=1800 compose build "$service" >"$work/build.log" 2>&1 ||
         { tail -40 "$work/build.log"; exit 1; }
@@ -70,5 +70,9 @@ compose up --detach --no-build "${services[@]}" >"$work/up.log" 2>&1 || { cat "$
 
 step 'questions'
 timeout 600 python3 deploy/test_compose.py "$project" "${relays[*]}" "$work"
+
+step 'relayctl'
+compose run --rm -T relayctl demo >"$work/demo.log" 2>&1 || { cat "$work/demo.log"; exit 1; }
+grep -q Malicious "$work/demo.log" || { cat "$work/demo.log"; exit 1; }
 
 step 'all answered'
