@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes stand-ins for the base images of the Dockerfiles, under their names, on a machine that cannot pull them: for
-# tests only. They are put together from this machine's own files: Debian's packages as dpkg knows them, the Rust
-# toolchain, and the crates of Cargo.lock, so that the build needs no network.
+# Pulls the base images of the Dockerfiles or, on a machine that cannot, makes stand-ins under their names: for tests
+# only. They are put together from this machine's own files: Debian's packages as dpkg knows them, the Rust toolchain,
+# and the crates of Cargo.lock, so that the build needs no network.
 #
 # An image that was pulled is never replaced, and `--remove` takes away nothing but stand-ins.
 #
@@ -29,8 +29,18 @@ if [ "${1:-}" = --remove ]; then
     exit
 fi
 
+needed=()
+for image in "$RUNTIME" "$RUST"; do
+    case $(present "$image") in
+        pulled) ;;
+        '') timeout 300 docker pull --quiet "$image" >/dev/null 2>&1 || needed+=("$image") ;;
+        *) needed+=("$image") ;;
+    esac
+done
+[ ${#needed[@]} -gt 0 ] || exit 0
+
 for program in dpkg-query apt-cache rustc cargo; do
-    command -v "$program" >/dev/null || { echo "stand-ins are made of Debian and Rust; no $program here" >&2; exit 1; }
+    command -v "$program" >/dev/null || { echo "${needed[*]}: not to be pulled, nor made without $program" >&2; exit 1; }
 done
 
 work=$(mktemp -d)
@@ -75,14 +85,9 @@ import() {
     echo "made a stand-in for $image"
 }
 
-# Whether image $1 has still to be made. A stand-in from other parts than today's is made anew.
+# Whether image $1 has to be made. A stand-in from other parts than today's is made anew.
 wanted() {
-    case $(present "$1") in
-        pulled) echo "$1 is the real one" ;;
-        "$mark") echo "$1 has a stand-in" ;;
-        *) return 0 ;;
-    esac
-    return 1
+    [[ " ${needed[*]} " == *" $1 "* ]] && [ "$(present "$1")" != "$mark" ]
 }
 
 mark=$({ rustc --version; dpkg-query --show libc6 gcc; cat Cargo.lock deploy/stand-in-bases.sh; } | sha256sum | head -c 16)
