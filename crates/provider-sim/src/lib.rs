@@ -29,16 +29,22 @@
 //! | [`fixtures`], [`invent`] | answers from files, and made-up ones |
 //! | [`fault`] | latency, errors, resets, broken bodies |
 //! | [`keys`] | signing keys and tokens, good and bad |
+//! | [`kql`] | queries of advanced hunting, read strictly |
 //! | [`control`] | the same over HTTP |
 
 pub mod answer;
 pub mod control;
+pub mod defender;
 pub mod fault;
 pub mod fixtures;
 pub mod gigamon;
+pub mod graph;
 pub mod invent;
 mod jwks;
 pub mod keys;
+pub mod kql;
+pub mod login;
+pub mod odata;
 pub mod record;
 pub mod reply;
 pub mod request;

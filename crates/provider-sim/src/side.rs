@@ -2,9 +2,12 @@
 //!
 //! To add one: a module with a type that implements [`Side`], and its line in `all` below.
 
+use crate::defender::Defender;
 use crate::gigamon::Gigamon;
+use crate::graph::Graph;
 use crate::jwks::Jwks;
 use crate::keys::Keys;
+use crate::login::Login;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::securitytrails::SecurityTrails;
@@ -48,6 +51,9 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Side>> {
     vec![
         // One line each.
         Box::new(Jwks::new(keys.clone())),
+        Box::new(Login),
+        Box::new(Defender::default()),
+        Box::new(Graph::default()),
         Box::new(Gigamon::default()),
         Box::new(SecurityTrails::default()),
         Box::new(XForce::default()),

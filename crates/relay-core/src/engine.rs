@@ -151,7 +151,12 @@ impl Engine {
         let invalid = |fault: observable::Invalid| Error::fatal(Code::INVALID_ARGUMENT, fault.to_string());
         match asked.endpoint {
             Endpoint::Health => Ok(Body::None),
-            Endpoint::Trigger => Trigger::parse(&asked.body).map(Body::Trigger).map_err(invalid),
+            Endpoint::Trigger => {
+                let trigger = Trigger::parse(&asked.body).map_err(invalid)?;
+                self.service.check(&trigger).map_err(invalid)?;
+                Ok(Body::Trigger(trigger))
+            }
+            endpoint if !self.service.reads_observables(endpoint) => Ok(Body::Observables(Vec::new())),
             Endpoint::Observe | Endpoint::Deliberate | Endpoint::Refer | Endpoint::Respond => {
                 let all = observable::parse(&asked.body).map_err(invalid)?;
                 let module = self.module;

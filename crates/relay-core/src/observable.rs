@@ -13,7 +13,8 @@ pub use crate::ctim::{Observable, ObservableType};
 pub struct Invalid(String);
 
 impl Invalid {
-    fn at(place: &str, problem: &str) -> Self {
+    /// What is wrong, and where: `at("[3].value", "must not be blank")`.
+    pub fn at(place: &str, problem: &str) -> Self {
         Self(format!("{place}: {problem}."))
     }
 }

@@ -19,7 +19,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Errors};
 use crate::found::Found;
 use crate::lookup;
-use crate::observable::{Observable, Trigger, TypeCase};
+use crate::observable::{Invalid, Observable, Trigger, TypeCase};
 use crate::provider::Client;
 use crate::service::{Served, Service};
 use crate::settings::{ProviderSettings, Setting, SettingsError};
@@ -157,6 +157,14 @@ pub trait Respond: Provider {
     /// The actions that can be triggered now for one observable.
     fn actions(&self, call: &Call<Self>, about: &Observable) -> impl Future<Output = Offered> + Send;
 
+    /// Checks the parameters of a trigger that only this relay knows, as part of reading the body.
+    ///
+    /// # Errors
+    /// A parameter is not what it must be; nothing is triggered.
+    fn check(_trigger: &Trigger) -> Result<(), Invalid> {
+        Ok(())
+    }
+
     /// Carries an action out. Never repeated after it may have arrived.
     fn trigger(&self, call: &Call<Self>, trigger: &Trigger)
     -> impl Future<Output = Result<(), Error>> + Send;
@@ -262,18 +270,36 @@ pub(crate) type ReferFn<P> = fn(&P, &Observable) -> Vec<Link>;
 pub(crate) type ActionsFn<P> = for<'a> fn(&'a P, &'a Call<P>, &'a [Observable]) -> BoxFuture<'a, Offered>;
 pub(crate) type TriggerFn<P> =
     for<'a> fn(&'a P, &'a Call<P>, &'a Trigger) -> BoxFuture<'a, Result<(), Error>>;
+pub(crate) type CheckFn = fn(&Trigger) -> Result<(), Invalid>;
 
 /// What a provider can do, as functions; what is not there cannot be called.
 pub(crate) struct Capabilities<P: Provider> {
     pub(crate) observe: Option<FoundFn<P>>,
     pub(crate) deliberate: Option<FoundFn<P>>,
+    /// Serves `/deliberate/observables` although there is nothing to say.
+    deliberate_nothing: bool,
     pub(crate) refer: Option<ReferFn<P>>,
-    pub(crate) respond: Option<(ActionsFn<P>, TriggerFn<P>)>,
+    pub(crate) respond: Option<Responding<P>>,
 }
+
+/// The parts of [`Respond`].
+pub(crate) struct Responding<P: Provider> {
+    pub(crate) actions: ActionsFn<P>,
+    pub(crate) check: CheckFn,
+    pub(crate) trigger: TriggerFn<P>,
+}
+
+impl<P: Provider> Clone for Responding<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Provider> Copy for Responding<P> {}
 
 impl<P: Provider> Capabilities<P> {
     fn none() -> Self {
-        Self { observe: None, deliberate: None, refer: None, respond: None }
+        Self { observe: None, deliberate: None, deliberate_nothing: false, refer: None, respond: None }
     }
 }
 
@@ -308,6 +334,14 @@ impl<P: Provider> RelayBuilder<P> {
         self
     }
 
+    /// Serves `/deliberate/observables` with an empty answer, for a provider that judges nothing while its
+    /// users' modules call the endpoint. The token is checked, the body is not read.
+    #[must_use]
+    pub fn deliberate_nothing(mut self) -> Self {
+        self.capabilities.deliberate_nothing = true;
+        self
+    }
+
     /// Serves `/refer/observables`.
     #[must_use]
     pub fn refer(mut self) -> Self
@@ -324,8 +358,8 @@ impl<P: Provider> RelayBuilder<P> {
     where
         P: Respond,
     {
-        self.capabilities.respond = Some((
-            |provider, call, about| {
+        self.capabilities.respond = Some(Responding {
+            actions: |provider, call, about| {
                 Box::pin(async move {
                     let each = lookup::gather(call.scope(), about, |one| provider.actions(call, one)).await;
                     let mut all = Offered::default();
@@ -340,8 +374,9 @@ impl<P: Provider> RelayBuilder<P> {
                     all
                 })
             },
-            |provider, call, trigger| Box::pin(provider.trigger(call, trigger)),
-        ));
+            check: P::check,
+            trigger: |provider, call, trigger| Box::pin(provider.trigger(call, trigger)),
+        });
         self
     }
 
@@ -351,7 +386,7 @@ impl<P: Provider> RelayBuilder<P> {
         let served = [
             (true, Endpoint::Health),
             (capabilities.observe.is_some(), Endpoint::Observe),
-            (capabilities.deliberate.is_some(), Endpoint::Deliberate),
+            (capabilities.deliberate.is_some() || capabilities.deliberate_nothing, Endpoint::Deliberate),
             (capabilities.refer.is_some(), Endpoint::Refer),
             (capabilities.respond.is_some(), Endpoint::Respond),
             (capabilities.respond.is_some(), Endpoint::Trigger),

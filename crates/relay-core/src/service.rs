@@ -6,9 +6,10 @@ use futures::future::BoxFuture;
 
 use crate::auth::{ClaimError, Claims};
 use crate::call::{Call, Scope};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::found::Found;
-use crate::observable::{Observable, Trigger};
+use crate::observable::{Invalid, Observable, Trigger};
 use crate::provider::{CredentialHasher, CredentialKey};
 use crate::relay::{Capabilities, Credentials, Link, Offered, Provider};
 
@@ -21,6 +22,12 @@ pub(crate) trait Service: Send + Sync {
         hasher: &CredentialHasher,
         scope: &mut dyn FnMut(CredentialKey) -> Scope,
     ) -> Result<Box<dyn Session>, ClaimError>;
+
+    /// Whether the endpoint's answer depends on the observables in the body.
+    fn reads_observables(&self, endpoint: Endpoint) -> bool;
+
+    /// Checks the parameters of a trigger that only the relay knows.
+    fn check(&self, trigger: &Trigger) -> Result<(), Invalid>;
 
     /// Links for an observable.
     fn refer(&self, about: &Observable) -> Vec<Link>;
@@ -58,6 +65,14 @@ impl<P: Provider> Service for Served<P> {
         }))
     }
 
+    fn reads_observables(&self, endpoint: Endpoint) -> bool {
+        endpoint != Endpoint::Deliberate || self.capabilities.deliberate.is_some()
+    }
+
+    fn check(&self, trigger: &Trigger) -> Result<(), Invalid> {
+        self.capabilities.respond.map_or(Ok(()), |respond| (respond.check)(trigger))
+    }
+
     fn refer(&self, about: &Observable) -> Vec<Link> {
         self.capabilities.refer.map(|refer| refer(&self.provider, about)).unwrap_or_default()
     }
@@ -90,14 +105,14 @@ impl<P: Provider> Session for Opened<P> {
 
     fn actions<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Offered> {
         match self.capabilities.respond {
-            Some((actions, _)) => actions(&self.provider, &self.call, about),
+            Some(respond) => (respond.actions)(&self.provider, &self.call, about),
             None => Box::pin(async { Offered::default() }),
         }
     }
 
     fn trigger<'a>(&'a self, trigger: &'a Trigger) -> BoxFuture<'a, Result<(), Error>> {
         match self.capabilities.respond {
-            Some((_, run)) => run(&self.provider, &self.call, trigger),
+            Some(respond) => (respond.trigger)(&self.provider, &self.call, trigger),
             None => Box::pin(async { Ok(()) }),
         }
     }

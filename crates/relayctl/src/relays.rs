@@ -21,6 +21,7 @@ pub(crate) struct Known {
 /// All relays, in the order of their ports in the demonstration.
 #[rustfmt::skip]
 pub(crate) const RELAYS: &[Known] = &[
+    Known { relay: relay_defender::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/defender"), ("RELAY_PROVIDER__LOGIN_URL", "/login")], claims: &[("client_id", "22222222-3333-4444-8555-666666666666"), ("tenant_id", "11111111-2222-4333-8444-555555555555"), ("client_secret", "demo-secret")], module_type: include_str!("../../../relays/defender/module_type.json"), hidden: &[Endpoint::Deliberate] },
     Known { relay: relay_securitytrails::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/securitytrails")], claims: &[("key", "demo-key")], module_type: include_str!("../../../relays/securitytrails/module_type.json"), hidden: &[] },
     Known { relay: relay_gigamon::relay, addresses: &[("RELAY_PROVIDER__DETECTIONS_URL", "/gigamon"), ("RELAY_PROVIDER__EVENTS_URL", "/gigamon"), ("RELAY_PROVIDER__ENTITY_URL", "/gigamon")], claims: &[("key", "demo-token")], module_type: include_str!("../../../relays/gigamon/module_type.json"), hidden: &[] },
     Known { relay: relay_xforce::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/xforce")], claims: &[("key", "demo-key"), ("password", "demo-password")], module_type: include_str!("../../../relays/xforce/module_type.json"), hidden: &[] },

@@ -284,10 +284,6 @@ pub(crate) fn warning(failure: &Failure, missing: &str) -> Error {
     match failure {
         Failure::Stopped(error) => error.clone(),
         Failure::Deadline(error) => error.clone().with_severity(Severity::Warning),
-        other => {
-            let error = error(other);
-            let message = error.message().trim_end_matches('.');
-            Error::warning(error.code(), format!("{message}; {missing}"))
-        }
+        other => error(other).with_severity(Severity::Warning).with_note(missing),
     }
 }

@@ -1,6 +1,6 @@
 //! Who may ask, and with which credentials: `Authorization: Bearer <JWT>`, verified before anything is read.
 //!
-//! Two kinds of tokens: RS256 with a key of the platform ([`jwks`]), HS256 with a shared secret. The `alg` of
+//! Two kinds of tokens: RS256 with a key of the platform, HS256 with a shared secret. The `alg` of
 //! the header only chooses between what is configured; a key is never tried with another algorithm.
 
 pub mod claims;

@@ -120,13 +120,19 @@ impl Client {
         let mut tried = 0;
         let mut token_renewed = false;
         loop {
-            let failure = match self.attempt(request, scope).await {
+            stopped(request, scope)?;
+            // Not one of the tries: a login has its own.
+            let token = match &request.auth {
+                Auth::Token(source) => Some((source, self.token(source, scope).await?)),
+                _ => None,
+            };
+            let secret = token.as_ref().map(|(_, token)| &token.secret);
+            let failure = match self.attempt(request, secret, scope).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            if let (Auth::Token(source), Some(401), false) = (&request.auth, failure.status(), token_renewed)
-            {
-                self.0.tokens.0.invalidate(&TokenKey::new(scope.credential(), source)).await;
+            if let (Some((source, token)), Some(401), false) = (&token, failure.status(), token_renewed) {
+                self.0.tokens.forget(&TokenKey::new(scope.credential(), source), token).await;
                 token_renewed = true;
                 continue;
             }
@@ -141,12 +147,12 @@ impl Client {
     }
 
     /// One try.
-    async fn attempt(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
-        stopped(request, scope)?;
-        let token = match &request.auth {
-            Auth::Token(source) => Some(self.token(source, scope).await?.secret),
-            _ => None,
-        };
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        token: Option<&SecretString>,
+        scope: &Scope,
+    ) -> Result<Answer, Failure> {
         let _place = scope.permits().acquire().await;
         let bucket = request.rate.map(|rate| self.0.limits.bucket(scope.credential(), rate));
         if let Some(bucket) = &bucket {
@@ -169,7 +175,7 @@ impl Client {
     async fn exchange(
         &self,
         request: &Request<'_>,
-        token: Option<SecretString>,
+        token: Option<&SecretString>,
         bucket: Option<&Bucket>,
     ) -> Result<Answer, Failure> {
         let mut builder = self.0.http.request(request.method.clone(), request.url.clone());
@@ -187,9 +193,13 @@ impl Client {
             hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
-        timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
+        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
             .await
-            .unwrap_or(Err(Failure::Timeout(limit)))
+            .unwrap_or(Err(Failure::Timeout(limit)));
+        match secret(&request.auth, token) {
+            Some(secret) => outcome.map_err(|failure| failure.without(secret)),
+            None => outcome,
+        }
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
@@ -290,11 +300,21 @@ fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
     scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
 
+/// What a call proves its identity with.
+fn secret<'a>(auth: &'a Auth, token: Option<&'a SecretString>) -> Option<&'a SecretString> {
+    match auth {
+        Auth::None => None,
+        Auth::Basic { password, .. } => Some(password),
+        Auth::Header { value, .. } => Some(value),
+        Auth::Token(_) => token,
+    }
+}
+
 /// Adds the credentials, marked so that nothing prints them.
 fn authorized(
     builder: RequestBuilder,
     auth: &Auth,
-    token: Option<SecretString>,
+    token: Option<&SecretString>,
 ) -> Result<RequestBuilder, Failure> {
     let sensitive = |text: &str| {
         let mut value = HeaderValue::from_str(text)

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::oauth::LoginRejection;
 use super::tls;
@@ -94,6 +95,20 @@ impl Failure {
     /// who wait for the same call.
     pub(super) fn is_the_requests(&self) -> bool {
         matches!(self, Self::Deadline(_) | Self::Stopped(_))
+    }
+
+    /// The same failure, its words without a secret of the call that the provider repeats.
+    pub(super) fn without(self, secret: &SecretString) -> Self {
+        match self {
+            Self::Rejected(mut rejection) if !secret.expose_secret().is_empty() => {
+                let body = String::from_utf8_lossy(&rejection.body);
+                if body.contains(secret.expose_secret()) {
+                    rejection.body = body.replace(secret.expose_secret(), "[secret]").into();
+                }
+                Self::Rejected(rejection)
+            }
+            other => other,
+        }
     }
 
     /// The error for the user where a relay has nothing special to say. `provider` is the provider's name,

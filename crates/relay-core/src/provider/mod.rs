@@ -2,13 +2,15 @@
 //! time-outs, retries, limits, cache, tokens and metrics are done here, once.
 //!
 //! Order of one call: cache (shared by equal calls) → token → a place among the credential's calls in flight →
-//! rate limit → send → retry or fail. Nothing here knows a particular provider.
+//! rate limit → send → retry or fail. Nothing here knows a particular provider; [`entra`] is a login service
+//! that several of them share.
 
 mod answer;
 mod cache;
 mod client;
 mod connect;
 mod credential;
+pub mod entra;
 mod failure;
 mod limit;
 mod oauth;

@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::credential::CredentialKey;
 use super::failure::{Failure, Rejection};
 use crate::error::{Error, shortened};
+use crate::lenient;
 
 /// A token is not used in the last seconds of its life, since a call takes time and clocks differ.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -59,14 +60,30 @@ pub struct LoginRejection {
     pub advice: Option<String>,
 }
 
+/// The body of a refusal (RFC 6749, section 5.2).
+#[derive(Default, Deserialize)]
+struct Refused {
+    #[serde(default, deserialize_with = "lenient::field")]
+    error: Option<String>,
+    #[serde(default, deserialize_with = "lenient::field")]
+    error_description: Option<String>,
+}
+
+/// What follows in some services' descriptions is for their support.
+const TRACE: &str = "Trace ID:";
+
+fn first_line(description: &str) -> Option<String> {
+    let line = description.lines().next()?.split(TRACE).next()?.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
 impl LoginRejection {
     fn new(rejection: &Rejection, advice: fn(&Self) -> Option<String>) -> Self {
+        let refused: Refused = serde_json::from_slice(&rejection.body).unwrap_or_default();
         let mut login = Self {
             status: rejection.status,
-            error: rejection.text_at(&["/error"]),
-            description: rejection
-                .text_at(&["/error_description"])
-                .and_then(|text| text.lines().next().map(|line| line.trim().to_owned())),
+            error: refused.error.as_deref().and_then(first_line),
+            description: refused.error_description.as_deref().and_then(first_line),
             advice: None,
         };
         login.advice = advice(&login);
@@ -120,6 +137,14 @@ impl Tokens {
     pub(super) fn new() -> Self {
         Self(Cache::builder().max_capacity(10_000).expire_after(ByLife).build())
     }
+
+    /// Forgets a token that the provider refused, unless another call has replaced it already.
+    pub(super) async fn forget(&self, key: &TokenKey, refused: &Token) {
+        let kept = self.0.get(key).await;
+        if kept.is_some_and(|kept| kept.secret.expose_secret() == refused.secret.expose_secret()) {
+            self.0.invalidate(key).await;
+        }
+    }
 }
 
 /// The answer of a token endpoint. Only the token itself is certain to be there.
@@ -157,10 +182,13 @@ pub(super) fn read(answer: &Answer) -> Result<Token, Failure> {
 
 /// A refusal of the login service is one of the credentials; overload and faults are not.
 pub(super) fn refusal(failure: Failure, source: &TokenSource) -> Failure {
-    match failure {
+    match failure.without(&source.client_secret) {
         Failure::Rejected(rejection) if (400..500).contains(&rejection.status) && rejection.status != 429 => {
             Failure::Login(LoginRejection::new(&rejection, source.advice))
         }
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,14 +33,14 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A listener cannot be opened.
-    #[error("{setting}: cannot listen on {address}: {source}")]
+    #[error("{setting}: cannot listen on {address}: {problem}")]
     Listen {
         /// Environment variable of the listener.
         setting: &'static str,
         /// The address that it names.
         address: SocketAddr,
-        /// Why not.
-        source: io::Error,
+        /// Why not; part of the message, so it is no source that would be told again.
+        problem: io::Error,
     },
 }
 
@@ -70,7 +70,8 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     let ready = Arc::new(AtomicBool::new(true));
     let site = Arc::new(app::Site::new(relay, settings, Arc::clone(&engine)));
 
-    let listen = |setting, address: SocketAddr| move |source| StartError::Listen { setting, address, source };
+    let listen =
+        |setting, address: SocketAddr| move |problem| StartError::Listen { setting, address, problem };
     let server = HttpServer::new(move || {
         let site = Arc::clone(&site);
         App::new()

@@ -65,11 +65,11 @@ impl Stage {
 fn stand(known: &Known, sim: &Sim, port: u16, err: &mut impl Write) -> anyhow::Result<Standing> {
     let module = known.module();
     let running = match start(known, sim, port) {
-        Err(StartError::Listen { address, source, .. }) if port != 0 => {
+        Err(StartError::Listen { address, problem, .. }) if port != 0 => {
             let running = start(known, sim, 0)?;
             writeln!(
                 err,
-                "note: {} cannot listen on {address} ({source}), so it has port {}; --port-base chooses others",
+                "note: {} cannot listen on {address} ({problem}), so it has port {}; --port-base chooses others",
                 module.package,
                 running.address.port()
             )?;

@@ -50,7 +50,8 @@ impl Platform {
         });
         let metrics = Arc::new(Metrics::new("acme").expect("metrics"));
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let jwks = Jwks::new(&[origin.clone()], http, metrics).expect("an origin").expect("a host");
+        let jwks =
+            Jwks::new(std::slice::from_ref(&origin), http, metrics).expect("an origin").expect("a host");
         Self { jwks, name: origin.trim_start_matches("http://").to_owned(), asked }
     }
 

@@ -1,0 +1,242 @@
+//! Actions on devices, with state
+//! ([documentation](https://learn.microsoft.com/defender-endpoint/api/machineaction)).
+//!
+//! An action is pending until somebody looks at the device's actions again; then it has succeeded. Until then the
+//! same kind of action cannot be started once more.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::estate;
+use super::fault::Fault;
+use crate::invent::Dice;
+use crate::locked;
+use crate::login::Grant;
+use crate::odata::{Case, Filter};
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// A kind of action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Cuts the device off.
+    Isolate,
+    /// Lets it back.
+    Unisolate,
+    /// Lets it run signed programs only.
+    Restrict,
+    /// Lets it run everything.
+    Unrestrict,
+    /// Searches it for malware.
+    Scan,
+    /// Collects data.
+    Collect,
+    /// Investigates it.
+    Investigate,
+}
+
+const ALL: [Kind; 7] = [
+    Kind::Isolate,
+    Kind::Unisolate,
+    Kind::Restrict,
+    Kind::Unrestrict,
+    Kind::Scan,
+    Kind::Collect,
+    Kind::Investigate,
+];
+
+impl Kind {
+    /// The kind behind a path segment, which is told apart by case.
+    pub fn at(path: &str) -> Option<Self> {
+        ALL.into_iter().find(|kind| kind.path() == path)
+    }
+
+    /// Its path segment.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Isolate => "isolate",
+            Self::Unisolate => "unisolate",
+            Self::Restrict => "restrictCodeExecution",
+            Self::Unrestrict => "unrestrictCodeExecution",
+            Self::Scan => "runAntiVirusScan",
+            Self::Collect => "collectInvestigationPackage",
+            Self::Investigate => "startInvestigation",
+        }
+    }
+
+    /// What it is called in the list of actions.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Isolate => "Isolate",
+            Self::Unisolate => "Unisolate",
+            Self::Restrict => "RestrictCodeExecution",
+            Self::Unrestrict => "UnrestrictCodeExecution",
+            Self::Scan => "RunAntiVirusScan",
+            Self::Collect => "CollectInvestigationPackage",
+            Self::Investigate => "InitiateInvestigation",
+        }
+    }
+
+    /// The field that the body must have besides the comment, and its values.
+    fn parameter(self) -> Option<(&'static str, &'static [&'static str])> {
+        match self {
+            Self::Isolate => Some(("IsolationType", &["Full", "Selective", "UnManagedDevice"])),
+            Self::Scan => Some(("ScanType", &["Quick", "Full"])),
+            _ => None,
+        }
+    }
+}
+
+/// The actions on all devices, newest last, by tenant and device.
+#[derive(Debug, Default)]
+pub(super) struct Actions(Mutex<HashMap<(String, String), Vec<Action>>>);
+
+#[derive(Debug)]
+struct Action {
+    kind: Kind,
+    pending: bool,
+    shown: Value,
+}
+
+fn last_done(actions: &[Action], one: Kind, other: Kind) -> Option<Kind> {
+    actions
+        .iter()
+        .rev()
+        .filter(|action| !action.pending)
+        .map(|action| action.kind)
+        .find(|kind| *kind == one || *kind == other)
+}
+
+fn settle(actions: &mut [Action]) {
+    for action in actions.iter_mut().filter(|action| action.pending) {
+        action.pending = false;
+        action.shown["status"] = json!("Succeeded");
+    }
+}
+
+fn known(id: &str) -> Result<(), Fault> {
+    estate::machine(id).map(drop).ok_or_else(|| Fault::not_found(format!("Machine {id} was not found.")))
+}
+
+impl Actions {
+    /// Which actions can be taken now. Those that hold already cannot.
+    pub(super) fn available(&self, grant: &Grant, id: &str) -> Result<Reply, Fault> {
+        known(id)?;
+        let mut all = locked(&self.0);
+        let actions = all.entry((grant.tid.clone(), id.to_owned())).or_default();
+        settle(actions);
+        let isolated = last_done(actions, Kind::Isolate, Kind::Unisolate) == Some(Kind::Isolate);
+        let restricted = last_done(actions, Kind::Restrict, Kind::Unrestrict) == Some(Kind::Restrict);
+        let held = |held: bool| if held { Some("ActionAlreadyInForce") } else { None };
+        let list = [
+            ("FullIsolation", held(isolated)),
+            ("SelectiveIsolation", held(isolated)),
+            ("RunAntiVirusScan", None),
+            ("CollectInvestigationPackage", None),
+            ("StopAndQuarantineFile", None),
+            ("RestrictCodeExecution", held(restricted)),
+            ("InitiateInvestigation", None),
+            ("OffBoard", None),
+            ("RunCustomPlaybook", Some("OsPlatformNotSupported")),
+        ];
+        let list: Vec<Value> = list
+            .iter()
+            .map(|(action, reason)| {
+                json!({"action": action, "isAvailable": reason.is_none(), "notSupportedReason": reason})
+            })
+            .collect();
+        Ok(Reply::json(200, &json!({ "value": list })))
+    }
+
+    /// What was done to a device, newest first.
+    pub(super) fn history(&self, grant: &Grant, id: &str, request: &Request) -> Result<Reply, Fault> {
+        known(id)?;
+        let filter = match request.param("$filter").map(Filter::parse).transpose() {
+            Ok(filter) => filter,
+            Err(fault) => return Err(Fault::bad_request("ODataError", format!("Invalid filter: {fault}."))),
+        };
+        let top = match request.param("$top").map(str::parse::<usize>) {
+            None => usize::MAX,
+            Some(Ok(top)) => top,
+            Some(Err(_)) => return Err(Fault::bad_request("ODataError", "The value of $top is not valid.")),
+        };
+        let mut all = locked(&self.0);
+        let actions = all.entry((grant.tid.clone(), id.to_owned())).or_default();
+        settle(actions);
+        let fits = |shown: &&Value| filter.as_ref().is_none_or(|filter| filter.fits(shown, Case::Folded));
+        let list: Vec<&Value> =
+            actions.iter().rev().map(|action| &action.shown).filter(fits).take(top).collect();
+        Ok(Reply::json(200, &json!({ "value": list })))
+    }
+
+    /// Starts an action.
+    pub(super) fn act(&self, grant: &Grant, id: &str, kind: Kind, request: &Request) -> Result<Reply, Fault> {
+        let body = request.json().unwrap_or_default();
+        let text = |name: &'static str| {
+            body[name].as_str().filter(|text| !text.trim().is_empty()).ok_or_else(|| {
+                Fault::bad_request(
+                    "MissingRequiredParameter",
+                    format!("The required parameter {name} is missing."),
+                )
+            })
+        };
+        let comment = text("Comment")?;
+        let mut scope = Value::Null;
+        if let Some((name, values)) = kind.parameter() {
+            let value = text(name)?;
+            if !values.contains(&value) {
+                return Err(Fault::bad_request("InvalidInput", format!("The value of {name} is not valid.")));
+            }
+            scope = json!(value);
+        }
+        known(id)?;
+        let mut all = locked(&self.0);
+        let actions = all.entry((grant.tid.clone(), id.to_owned())).or_default();
+        if actions.iter().any(|action| action.pending && action.kind == kind) {
+            return Err(Fault::bad_request("ActiveRequestAlreadyExists", "Action is already in progress."));
+        }
+        let in_force = |one: Kind, other: Kind| last_done(actions, one, other);
+        let pointless = match kind {
+            Kind::Isolate => in_force(Kind::Isolate, Kind::Unisolate) == Some(Kind::Isolate),
+            Kind::Unisolate => in_force(Kind::Isolate, Kind::Unisolate) != Some(Kind::Isolate),
+            Kind::Restrict => in_force(Kind::Restrict, Kind::Unrestrict) == Some(Kind::Restrict),
+            Kind::Unrestrict => in_force(Kind::Restrict, Kind::Unrestrict) != Some(Kind::Restrict),
+            Kind::Scan | Kind::Collect | Kind::Investigate => false,
+        };
+        // What was not looked at again may have been done by now.
+        let pending = actions.iter().any(|action| action.pending);
+        if pointless && !pending {
+            return Err(Fault::bad_request("InvalidInput", "The device is in that state already."));
+        }
+        let now = Timestamp::now().to_string();
+        let number = actions.len().to_string();
+        let shown = json!({
+            "id": Dice::new(&["defender", "action", id, &number]).uuid(),
+            "type": kind.name(),
+            "scope": scope,
+            "requestor": grant.appid,
+            "requestorComment": comment,
+            "status": "Pending",
+            "machineId": id,
+            "computerDnsName": estate::name(id),
+            "creationDateTimeUtc": now,
+            "lastUpdateDateTimeUtc": now,
+            "cancellationRequestor": null,
+            "errorHResult": 0,
+            "externalId": null,
+            "requestSource": "PublicApi",
+            "relatedFileInfo": null,
+            "commands": [],
+        });
+        let reply = Reply::json(201, &shown);
+        actions.push(Action { kind, pending: true, shown });
+        Ok(reply)
+    }
+
+    pub(super) fn reset(&self) {
+        locked(&self.0).clear();
+    }
+}

@@ -1,0 +1,246 @@
+//! Made-up alerts ([documentation](https://learn.microsoft.com/defender-endpoint/api/alerts)).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::estate::{self, File};
+use super::fault::Fault;
+use crate::invent::Dice;
+use crate::locked;
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// Most alerts that one answer holds, and most that are remembered.
+const PAGE: usize = 10_000;
+
+/// The alerts that were given out: these can be asked for one by one.
+#[derive(Debug, Default)]
+pub(super) struct Alerts(Mutex<BTreeMap<String, Value>>);
+
+/// What the alerts are about.
+struct About<'a> {
+    value: &'a str,
+    file: Option<File>,
+    address: Option<Ipv4Addr>,
+    domain: Option<&'a str>,
+}
+
+impl Alerts {
+    pub(super) fn of_file(&self, hash: &str) -> Result<Reply, Fault> {
+        if !estate::is_hash(hash) || hash.len() != 40 {
+            return Err(Fault::bad_request("InvalidHashValue", "The file's SHA-1 is not valid."));
+        }
+        Ok(self.about(&About { value: hash, file: estate::file(hash), address: None, domain: None }))
+    }
+
+    pub(super) fn of_domain(&self, name: &str) -> Result<Reply, Fault> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if name.is_empty() || name.len() > 253 || !name.chars().all(fits) || name.contains("..") {
+            return Err(Fault::bad_request("InvalidDomainName", "The domain name is not valid."));
+        }
+        Ok(self.about(&About { value: name, file: None, address: None, domain: Some(name) }))
+    }
+
+    pub(super) fn of_address(&self, address: &str) -> Result<Reply, Fault> {
+        match address.parse() {
+            Ok(IpAddr::V4(ip)) => {
+                Ok(self.about(&About { value: address, file: None, address: Some(ip), domain: None }))
+            }
+            _ => Err(Fault::bad_request("InvalidIpAddress", "The IP address is not valid.")),
+        }
+    }
+
+    /// The list of all alerts: a few, without evidence unless it is asked for.
+    pub(super) fn list(&self, request: &Request) -> Result<Reply, Fault> {
+        let top = match request.param("$top").map(str::parse::<usize>) {
+            None => PAGE,
+            Some(Ok(top)) if top <= PAGE => top,
+            Some(_) => return Err(Fault::bad_request("ODataError", "The value of $top is not valid.")),
+        };
+        let expanded = request.param("$expand") == Some("evidence");
+        let about = About { value: "the whole tenant", file: None, address: None, domain: None };
+        let mut alerts = invented(&about, 3);
+        self.remember(&alerts);
+        if !expanded {
+            for alert in &mut alerts {
+                alert["evidence"] = json!([]);
+            }
+        }
+        alerts.truncate(top);
+        Ok(collection(&alerts))
+    }
+
+    pub(super) fn one(&self, id: &str) -> Result<Reply, Fault> {
+        let known = locked(&self.0).get(id).cloned();
+        known
+            .map(|alert| Reply::json(200, &alert))
+            .ok_or_else(|| Fault::not_found(format!("Alert {id} was not found.")))
+    }
+
+    pub(super) fn reset(&self) {
+        locked(&self.0).clear();
+    }
+
+    fn remember(&self, alerts: &[Value]) {
+        let mut known = locked(&self.0);
+        for alert in alerts {
+            if known.len() < PAGE
+                && let Some(id) = alert["id"].as_str()
+            {
+                known.insert(id.to_owned(), alert.clone());
+            }
+        }
+    }
+
+    fn about(&self, about: &About<'_>) -> Reply {
+        let mut dice = Dice::new(&["defender", "alerts", about.value]);
+        let count = if dice.percent(60) { dice.below(3) + 1 } else { 0 };
+        let mut alerts = invented(about, count);
+        self.remember(&alerts);
+        for alert in &mut alerts {
+            // Some come without evidence, which only the alert itself has then.
+            if dice.percent(20) {
+                alert["evidence"] = json!([]);
+            }
+        }
+        collection(&alerts)
+    }
+}
+
+fn collection(alerts: &[Value]) -> Reply {
+    let context = "https://api.security.microsoft.com/api/v1.0/$metadata#Alerts";
+    Reply::json(200, &json!({"@odata.context": context, "value": alerts}))
+}
+
+/// Title, category and techniques that go together.
+const STORIES: [(&str, &str, &str); 4] = [
+    ("Process injection into a system program", "DefenseEvasion", "T1055"),
+    ("Connection to a command and control server", "CommandAndControl", "T1071.001"),
+    ("Suspicious scripting", "Execution", "T1059"),
+    ("Unusual download by an office program", "InitialAccess", "T1566.001"),
+];
+
+fn invented(about: &About<'_>, count: u64) -> Vec<Value> {
+    let mut alerts: Vec<Value> = (0..count).map(|number| invented_one(about, number)).collect();
+    alerts.sort_by(|a, b| b["alertCreationTime"].as_str().cmp(&a["alertCreationTime"].as_str()));
+    alerts
+}
+
+fn invented_one(about: &About<'_>, number: u64) -> Value {
+    let mut dice = Dice::new(&["defender", "alert", about.value, &number.to_string()]);
+    let story = usize::try_from(dice.below(STORIES.len() as u64)).unwrap_or_default();
+    let (title, category, technique) = STORIES[story];
+    let machine = dice.pick(&estate::fleet());
+    let first = dice.time();
+    let later = |minutes: i64| seven_digits(first + SignedDuration::from_mins(minutes));
+    json!({
+        "id": format!("da{}_{}", dice.below(900_000_000_000_000_000) + 100_000_000_000_000_000, dice.below(2_000_000_000)),
+        "incidentId": dice.below(9000) + 1000,
+        "investigationId": null,
+        "assignedTo": null,
+        "severity": dice.pick(&["Informational", "Low", "Medium", "Medium", "High"]),
+        "status": dice.pick(&["New", "InProgress", "Resolved"]),
+        "classification": null,
+        "determination": null,
+        "investigationState": "Queued",
+        "detectionSource": dice.pick(&["WindowsDefenderAtp", "WindowsDefenderAv", "CustomerTI"]),
+        "detectorId": dice.uuid(),
+        "category": category,
+        "threatFamilyName": null,
+        "threatName": null,
+        "title": title,
+        "description": format!("{title} was seen on a device. This alert is made up."),
+        "alertCreationTime": later(6),
+        "firstEventTime": later(0),
+        "lastEventTime": later(4),
+        "lastUpdateTime": later(90),
+        "resolvedTime": null,
+        "machineId": machine,
+        "computerDnsName": estate::name(&machine),
+        "rbacGroupName": null,
+        "aadTenantId": "11111111-2222-4333-8444-555555555555",
+        "mitreTechniques": [technique],
+        "relatedUser": {"userName": "jdoe", "domainName": "CORP"},
+        "comments": [],
+        "evidence": evidence(about, &mut dice, first),
+    })
+}
+
+/// The time as the API writes it.
+fn seven_digits(time: Timestamp) -> String {
+    format!("{time:.7}")
+}
+
+fn evidence(about: &About<'_>, dice: &mut Dice, first: Timestamp) -> Vec<Value> {
+    let created = |seconds: i64| seven_digits(first + SignedDuration::from_secs(seconds));
+    let (parent, child) = (dice.below(9000) + 1000, dice.below(9000) + 11_000);
+    let (loader, lure) = (invented_file(dice), about.file.clone().unwrap_or_else(|| invented_file(dice)));
+    let address = about.address.unwrap_or_else(|| dice.ipv4()).to_string();
+    let domain = about.domain.map_or_else(|| dice.domain(), str::to_owned);
+    let url = if dice.percent(50) { format!("https://{domain}/gate") } else { domain };
+    vec![
+        entry(&json!({
+            "entityType": "Process", "evidenceCreationTime": created(300), "sha1": loader.sha1,
+            "sha256": loader.sha256, "fileName": "loader.exe", "filePath": "C:\\Temp", "processId": parent,
+            "processCommandLine": "loader.exe", "processCreationTime": created(0), "parentProcessId": 668,
+            "parentProcessCreationTime": created(-3600), "parentProcessFileName": "explorer.exe",
+            "parentProcessFilePath": "C:\\Windows", "detectionStatus": "Detected",
+        })),
+        entry(&json!({
+            "entityType": "Process", "evidenceCreationTime": created(300), "sha1": lure.sha1,
+            "sha256": lure.sha256, "fileName": dice.pick(&["invoice.exe", "notepad.exe", "update.exe"]),
+            "filePath": "C:\\Users\\jdoe\\Downloads", "processId": child, "processCreationTime": created(5),
+            "parentProcessId": parent, "parentProcessCreationTime": created(0),
+            "parentProcessFileName": "loader.exe", "parentProcessFilePath": "C:\\Temp",
+        })),
+        entry(&json!({"entityType": "Ip", "evidenceCreationTime": created(300), "ipAddress": address})),
+        entry(&json!({"entityType": "Url", "evidenceCreationTime": created(300), "url": url})),
+        entry(&json!({
+            "entityType": "User", "evidenceCreationTime": created(300), "accountName": "jdoe",
+            "domainName": "CORP", "userSid": "S-1-5-21-1-2-3-1001",
+        })),
+    ]
+}
+
+fn invented_file(dice: &mut Dice) -> File {
+    let core = dice.hex(32);
+    File { sha1: format!("{core}{}", dice.hex(8)), sha256: format!("{core}{}", dice.hex(32)), md5: core }
+}
+
+/// An entry with all its keys: those that do not apply are `null`.
+fn entry(given: &Value) -> Value {
+    const KEYS: [&str; 27] = [
+        "entityType",
+        "evidenceCreationTime",
+        "sha1",
+        "sha256",
+        "fileName",
+        "filePath",
+        "processId",
+        "processCommandLine",
+        "processCreationTime",
+        "parentProcessId",
+        "parentProcessCreationTime",
+        "parentProcessFileName",
+        "parentProcessFilePath",
+        "ipAddress",
+        "url",
+        "registryKey",
+        "registryHive",
+        "registryValueType",
+        "registryValue",
+        "registryValueName",
+        "accountName",
+        "domainName",
+        "userSid",
+        "aadUserId",
+        "userPrincipalName",
+        "detectionStatus",
+        "evidenceId",
+    ];
+    KEYS.iter().map(|key| ((*key).to_owned(), given[*key].clone())).collect::<serde_json::Map<_, _>>().into()
+}

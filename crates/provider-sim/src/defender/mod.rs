@@ -1,0 +1,160 @@
+//! Microsoft Defender for Endpoint ([API documentation](https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list)).
+//!
+//! Tokens come from the [`login`](crate::login) side and carry the permissions that each call is checked for. Paths
+//! are below the version, so a relay's base URL is `{simulator}/defender`.
+//!
+//! | call | |
+//! |---|---|
+//! | `GET /files/{sha1}/alerts`, `/domains/{name}/alerts`, `/ips/{address}/alerts` | [`alerts`]; `/ips` takes IPv4 only |
+//! | `GET /alerts`, `/alerts/{id}` | one alert has its evidence, the list has it on request |
+//! | `GET /files/{hash}`, `/machines/{id}` | made-up facts ([`estate`]) |
+//! | `POST /advancedqueries/run` | [`hunting`]: strict queries, rows that fit them, a share of CPU time |
+//! | `GET`, `POST /indicators`, `DELETE /indicators/{id}` | [`indicators`] with state |
+//! | `GET /machines/{id}/availableMachineActions`, `…/machineactions`, `POST …/isolate` and so on | [`actions`] with state |
+//! | `GET /exposureScore` | |
+//!
+//! Some tenants hunt no more: `no-hunting.example` and `retired-403.example` may not (403), for
+//! `retired-404.example` the call is unknown, for `late.example` it is gone (410).
+
+pub mod actions;
+pub mod alerts;
+mod call;
+pub mod estate;
+mod fault;
+pub mod hunting;
+pub mod indicators;
+mod quota;
+
+use serde_json::json;
+
+use crate::login::directory::Resource;
+use crate::login::{Grant, TokenFault};
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::side::Side;
+
+use actions::Actions;
+use alerts::Alerts;
+use call::Call;
+use fault::Fault;
+use hunting::Cpu;
+use indicators::Indicators;
+use quota::Quotas;
+
+/// The side.
+#[derive(Debug, Default)]
+pub struct Defender {
+    quotas: Quotas,
+    cpu: Cpu,
+    alerts: Alerts,
+    indicators: Indicators,
+    actions: Actions,
+}
+
+impl Side for Defender {
+    fn name(&self) -> &'static str {
+        "defender"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "/defender"
+    }
+
+    fn calls(&self) -> &'static [&'static str] {
+        &[
+            "GET /files/{sha1}/alerts",
+            "GET /domains/{name}/alerts",
+            "GET /ips/{address}/alerts",
+            "GET /alerts",
+            "GET /alerts/{id}",
+            "GET /files/{hash}",
+            "GET /machines/{id}",
+            "POST /advancedqueries/run",
+            "GET, POST /indicators",
+            "DELETE /indicators/{id}",
+            "GET /machines/{id}/availableMachineActions",
+            "GET /machines/{id}/machineactions",
+            "POST /machines/{id}/{action}",
+            "GET /exposureScore",
+        ]
+    }
+
+    fn admit(&self, request: &Request) -> Result<(), Reply> {
+        self.admitted(request).map_err(|fault| fault.reply(request))
+    }
+
+    fn answer(&self, request: &Request) -> Reply {
+        self.answered(request).unwrap_or_else(|fault| fault.reply(request))
+    }
+
+    fn reset(&self) {
+        self.quotas.reset();
+        self.cpu.reset();
+        self.alerts.reset();
+        self.indicators.reset();
+        self.actions.reset();
+    }
+}
+
+impl Defender {
+    /// What comes before the question itself, in the order of a gateway: path, token, permission, quota, form.
+    fn admitted(&self, request: &Request) -> Result<(), Fault> {
+        let call = Call::of(request)?;
+        let grant = granted(request)?;
+        if let Call::Hunt = call {
+            hunting::offered(grant.tenant().map_or("", |tenant| tenant.domain))?;
+        }
+        if !grant.has_any(call.roles()) {
+            return Err(Fault::forbidden("Missing application roles."));
+        }
+        self.quotas.spend(&grant, call.api(), call.quotas())?;
+        if request.method == "POST" && !is_json(request) {
+            return Err(Fault::bad_request("InvalidRequestBody", "The request body must be JSON."));
+        }
+        if let Call::Hunt = call {
+            // Also where the answer is a fixture: a malformed query must not go unnoticed.
+            let query = hunting::query(request)?;
+            self.cpu.spend(&grant.tid, &query)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&self, request: &Request) -> Result<Reply, Fault> {
+        let grant = granted(request)?;
+        match Call::of(request)? {
+            Call::Score => Ok(Reply::json(
+                200,
+                &json!({"time": "2026-11-02T06:00:00Z", "score": 33.491_554_051_195_706}),
+            )),
+            Call::FileAlerts(hash) => self.alerts.of_file(hash),
+            Call::DomainAlerts(name) => self.alerts.of_domain(name),
+            Call::AddressAlerts(address) => self.alerts.of_address(address),
+            Call::AlertList => self.alerts.list(request),
+            Call::Alert(id) => self.alerts.one(id),
+            Call::File(hash) => estate::file_answer(hash),
+            Call::Machine(id) => estate::machine_answer(id),
+            Call::Hunt => Ok(hunting::answer(&hunting::query(request)?)),
+            Call::Indicators => self.indicators.list(&grant, request),
+            Call::AddIndicator => self.indicators.add(&grant, request),
+            Call::RemoveIndicator(id) => self.indicators.remove(&grant, id),
+            Call::Availability(id) => self.actions.available(&grant, id),
+            Call::History(id) => self.actions.history(&grant, id, request),
+            Call::Act(id, action) => self.actions.act(&grant, id, action, request),
+        }
+    }
+}
+
+fn granted(request: &Request) -> Result<Grant, Fault> {
+    Grant::of(request, Resource::Defender).map_err(|fault| {
+        Fault::unauthorized(match fault {
+            TokenFault::Missing | TokenFault::Malformed => "Unauthorized request.",
+            TokenFault::Expired => "The token is expired.",
+            TokenFault::WrongAudience => "The audience of the token is not valid.",
+        })
+    })
+}
+
+fn is_json(request: &Request) -> bool {
+    let declared = request.header("content-type").and_then(|value| value.split(';').next());
+    declared.map(str::trim) == Some("application/json") && request.json().is_some_and(|body| body.is_object())
+}

@@ -1,0 +1,105 @@
+//! Advanced hunting over the evidence of alerts.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::refusal::Refusal;
+use super::tenant::State;
+use super::topic::Topic;
+use super::{alerts, invented};
+use crate::kql::{Query, Row, Table};
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// A query, read and found good.
+#[derive(Debug)]
+pub(super) struct Question(Query);
+
+impl Question {
+    pub(super) fn of(request: &Request, state: &State) -> Result<Self, Refusal> {
+        let declared = request.header("content-type").and_then(|value| value.split(';').next());
+        let body = request.json().filter(|_| declared.map(str::trim) == Some("application/json"));
+        let body = body.ok_or_else(|| bad("The body is not JSON."))?;
+        let text = body["Query"].as_str().ok_or_else(|| bad("Query is missing."))?;
+        if !matches!(&body["Timespan"], Value::Null) && body["Timespan"].as_str().and_then(days).is_none() {
+            return Err(bad("Timespan is not a length of time."));
+        }
+        let query = Query::parse(text).map_err(|fault| bad(&format!("'where' operator: {fault}")))?;
+        if query.table == Table::AlertEvidence && !state.tables {
+            return Err(bad("Failed to resolve table expression named 'AlertEvidence'"));
+        }
+        Ok(Self(query))
+    }
+
+    pub(super) fn answer(&self, tenant: &str) -> Reply {
+        let rows = if self.0.table == Table::AlertEvidence { self.rows(tenant) } else { Vec::new() };
+        let outcome = self.0.run(rows, Timestamp::now());
+        let schema: Vec<Value> = outcome
+            .columns
+            .iter()
+            .map(|column| json!({"name": column.name, "type": column.kind.name()}))
+            .collect();
+        let context =
+            "https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.security.huntingQueryResults";
+        Reply::json(200, &json!({"@odata.context": context, "schema": schema, "results": outcome.rows}))
+    }
+
+    fn rows(&self, tenant: &str) -> Vec<Row> {
+        let topics = Topic::of_query(&self.0);
+        let invented = topics.iter().flat_map(|topic| invented::v2(topic, tenant));
+        alerts::v2(tenant).into_iter().chain(invented).flat_map(|alert| rows_of(&alert)).collect()
+    }
+}
+
+/// `P30D`.
+fn days(text: &str) -> Option<u32> {
+    text.strip_prefix('P')?.strip_suffix('D')?.parse().ok()
+}
+
+fn bad(text: &str) -> Refusal {
+    Refusal::Bad(text.to_owned())
+}
+
+/// One row per piece of evidence. As in reality, SHA-256 is not filled.
+fn rows_of(alert: &Value) -> Vec<Row> {
+    let evidence = alert["evidence"].as_array().into_iter().flatten();
+    evidence.filter_map(|evidence| row(alert, evidence)).collect()
+}
+
+fn row(alert: &Value, evidence: &Value) -> Option<Row> {
+    let kind = evidence["@odata.type"].as_str()?.strip_prefix("#microsoft.graph.security.")?;
+    let file = |file: &Value| json!({"EntityType": "File", "FileName": file["fileName"], "FolderPath": file["filePath"], "SHA1": file["sha1"]});
+    let mut row = match kind {
+        "ipEvidence" => json!({"EntityType": "Ip", "RemoteIP": evidence["ipAddress"]}),
+        "urlEvidence" => json!({"EntityType": "Url", "RemoteUrl": evidence["url"]}),
+        "fileEvidence" => file(&evidence["fileDetails"]),
+        "processEvidence" => {
+            let mut row = file(&evidence["imageFile"]);
+            row["EntityType"] = json!("Process");
+            row["ProcessCommandLine"] = evidence["processCommandLine"].clone();
+            row
+        }
+        "userEvidence" => json!({
+            "EntityType": "User",
+            "AccountName": evidence["userAccount"]["accountName"],
+            "AccountUpn": evidence["userAccount"]["userPrincipalName"],
+        }),
+        "deviceEvidence" => json!({
+            "EntityType": "Machine",
+            "DeviceId": evidence["mdeDeviceId"],
+            "DeviceName": evidence["deviceDnsName"],
+            "LocalIP": evidence["ipInterfaces"][0],
+        }),
+        _ => return None,
+    };
+    row["Timestamp"] = alert["lastActivityDateTime"].clone();
+    row["AlertId"] = alert["id"].clone();
+    row["Title"] = alert["title"].clone();
+    row["Severity"] = alert["severity"].clone();
+    row["ServiceSource"] = alert["productName"].clone();
+    row["EvidenceRole"] = json!("Related");
+    match row {
+        Value::Object(row) => Some(row.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        _ => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! What the API answers when it does not answer
+//! ([documentation](https://learn.microsoft.com/en-us/graph/errors)).
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::invent::Dice;
+use crate::login::TokenFault;
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// Why a call is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Token(TokenFault),
+    NoSuchPath,
+    Method(&'static str),
+    Forbidden(&'static str),
+    NotProvisioned,
+    Retired(u16),
+    UnknownAlert,
+    Bad(String),
+    TooMany {
+        /// Seconds to wait.
+        wait: u64,
+    },
+}
+
+impl Refusal {
+    fn told(&self) -> (u16, &'static str, String) {
+        match self {
+            Self::Token(fault) => {
+                let text = match fault {
+                    TokenFault::Missing => "Access token is empty.",
+                    TokenFault::Malformed => "CompactToken parsing failed with error code: 80049217",
+                    TokenFault::Expired => "Lifetime validation failed, the token is expired.",
+                    TokenFault::WrongAudience => "Access token validation failure. Invalid audience.",
+                };
+                (401, "InvalidAuthenticationToken", text.to_owned())
+            }
+            Self::NoSuchPath => (404, "ResourceNotFound", "Resource not found for the segment.".to_owned()),
+            Self::Method(allowed) => {
+                (405, "MethodNotAllowed", format!("The only allowed method is {allowed}."))
+            }
+            Self::Forbidden(role) => {
+                (403, "Forbidden", format!("Missing application roles. API required roles: {role}."))
+            }
+            Self::NotProvisioned => (403, "Forbidden", "Tenant is not provisioned.".to_owned()),
+            Self::Retired(status) => {
+                let code = match status {
+                    403 => "accessDenied",
+                    404 => "ResourceNotFound",
+                    _ => "Gone",
+                };
+                (*status, code, "The legacy alerts API has been retired. Use alerts_v2.".to_owned())
+            }
+            Self::UnknownAlert => (404, "ResourceNotFound", "The alert was not found.".to_owned()),
+            Self::Bad(text) => (400, "BadRequest", text.clone()),
+            Self::TooMany { .. } => (429, "TooManyRequests", "Too many requests.".to_owned()),
+        }
+    }
+
+    pub(super) fn reply(&self, request: &Request) -> Reply {
+        let (status, code, message) = self.told();
+        let id = Dice::new(&["graph", "request", &request.path, &request.raw_query]).uuid();
+        let date = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let body = json!({
+            "error": {
+                "code": code,
+                "message": message,
+                "innerError": {"date": date, "request-id": id, "client-request-id": id},
+            }
+        });
+        let reply = Reply::json(status, &body).header("request-id", id);
+        match self {
+            Self::TooMany { wait } => reply.header("Retry-After", wait.to_string()),
+            Self::Method(allowed) => reply.header("Allow", *allowed),
+            _ => reply,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How the security APIs of each tenant are: what has been retired, what works, what is licensed.
+
+use crate::login::directory::Tenant;
+
+/// How a tenant's APIs are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct State {
+    /// Domain of the tenant.
+    pub domain: &'static str,
+    /// `/security/alerts`.
+    pub legacy: Legacy,
+    /// Whether `/security/alerts_v2` and hunting are offered in the tenant's cloud.
+    pub v2: bool,
+    /// Filters over the evidence of `/security/alerts_v2`.
+    pub filters: Filters,
+    /// Whether advanced hunting is licensed.
+    pub hunting: bool,
+    /// Whether advanced hunting has the tables of alerts.
+    pub tables: bool,
+}
+
+/// What has become of `/security/alerts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Legacy {
+    /// It serves.
+    Alive,
+    /// It answers this status.
+    Refused(u16),
+    /// It serves nothing any more.
+    Empty,
+}
+
+/// What a filter over evidence does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filters {
+    /// It filters.
+    Supported,
+    /// It is refused with 400.
+    Refused,
+    /// It is ignored: all alerts are listed.
+    Ignored,
+}
+
+/// A tenant of today: the old API is gone, everything else works.
+const TODAY: State = State {
+    domain: "corp.example",
+    legacy: Legacy::Refused(410),
+    v2: true,
+    filters: Filters::Supported,
+    hunting: true,
+    tables: true,
+};
+
+/// All states.
+pub const STATES: &[State] = &[
+    TODAY,
+    State { domain: "other.example", ..TODAY },
+    State { domain: "late.example", legacy: Legacy::Alive, ..TODAY },
+    State { domain: "legacy.example", legacy: Legacy::Alive, v2: false, ..TODAY },
+    State { domain: "retired-404.example", legacy: Legacy::Refused(404), ..TODAY },
+    State { domain: "retired-403.example", legacy: Legacy::Refused(403), ..TODAY },
+    State { domain: "retired-empty.example", legacy: Legacy::Empty, ..TODAY },
+    State { domain: "filter-refused.example", filters: Filters::Refused, ..TODAY },
+    State { domain: "filter-ignored.example", filters: Filters::Ignored, ..TODAY },
+    State { domain: "no-hunting.example", filters: Filters::Refused, hunting: false, ..TODAY },
+    State { domain: "no-tables.example", filters: Filters::Refused, tables: false, ..TODAY },
+];
+
+impl State {
+    /// The state of a tenant.
+    pub fn of(tenant: &Tenant) -> Option<&'static Self> {
+        STATES.iter().find(|state| state.domain == tenant.domain)
+    }
+}

@@ -1,0 +1,103 @@
+//! What a filter or query asks about, so that something can be made up about it.
+
+use crate::kql::{Predicate, Query, Test};
+use crate::odata::Filter;
+
+/// A kind of value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Ip,
+    Domain,
+    Url,
+    Hostname,
+    FileName,
+    FilePath,
+    Sha256,
+}
+
+/// A value that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Topic {
+    pub(super) kind: Kind,
+    pub(super) value: String,
+}
+
+/// All kinds with their letter in ids.
+const KINDS: [(Kind, char); 7] = [
+    (Kind::Ip, 'i'),
+    (Kind::Domain, 'd'),
+    (Kind::Url, 'u'),
+    (Kind::Hostname, 'h'),
+    (Kind::FileName, 'n'),
+    (Kind::FilePath, 'p'),
+    (Kind::Sha256, 's'),
+];
+
+impl Kind {
+    pub(super) fn letter(self) -> char {
+        KINDS.iter().find(|(kind, _)| *kind == self).map_or('?', |(_, letter)| *letter)
+    }
+
+    pub(super) fn of_letter(letter: char) -> Option<Self> {
+        KINDS.iter().find(|(_, known)| *known == letter).map(|(kind, _)| *kind)
+    }
+
+    /// The kind that the first property of a filter tells.
+    fn of_property(path: &str) -> Option<Self> {
+        Some(match path.rsplit('/').next()? {
+            "ipAddress" | "sourceAddress" => Self::Ip,
+            "deviceDnsName" | "destinationDomain" => Self::Domain,
+            "url" | "destinationUrl" => Self::Url,
+            "hostName" | "netBiosName" => Self::Hostname,
+            "fileName" | "name" => Self::FileName,
+            "filePath" | "path" => Self::FilePath,
+            "sha256" | "hashValue" => Self::Sha256,
+            _ => return None,
+        })
+    }
+}
+
+impl Topic {
+    fn new(kind: Kind, value: &str) -> Self {
+        Self { kind, value: value.to_owned() }
+    }
+
+    /// What an OData filter asks about: a relay asks about one value at a time.
+    pub(super) fn of_filter(filter: &Filter) -> Option<Self> {
+        let (paths, texts) = (filter.paths(), filter.texts());
+        let kind = Kind::of_property(paths.first()?)?;
+        match (kind, texts.as_slice()) {
+            // Folder, name, and the whole.
+            (Kind::FilePath, [_, _, whole]) => Some(Self::new(kind, whole)),
+            (_, [first, ..]) => Some(Self::new(kind, first)),
+            _ => None,
+        }
+    }
+
+    /// What a hunting query asks about.
+    pub(super) fn of_query(query: &Query) -> Vec<Self> {
+        let mut topics = Vec::new();
+        query.conditions().for_each(|condition| collect(condition, &mut topics));
+        topics
+    }
+}
+
+fn collect(condition: &Predicate, topics: &mut Vec<Topic>) {
+    match condition {
+        Predicate::Or(parts) => parts.iter().for_each(|part| collect(part, topics)),
+        // Folder and name of a path, which is asked about as a whole too.
+        Predicate::And(_) => {}
+        Predicate::Column(column, test) => {
+            let found = match (column.as_str(), test) {
+                ("RemoteIP", Test::Equals(value)) => Some((Kind::Ip, value)),
+                ("RemoteUrl", Test::EqualsFolded(value)) => Some((Kind::Url, value)),
+                ("RemoteUrl", Test::Has(value)) => Some((Kind::Domain, value)),
+                ("DeviceName", Test::EqualsFolded(value)) => Some((Kind::Hostname, value)),
+                ("FileName", Test::EqualsFolded(value)) => Some((Kind::FileName, value)),
+                ("FolderPath", Test::EqualsFolded(value)) => Some((Kind::FilePath, value)),
+                _ => None,
+            };
+            topics.extend(found.map(|(kind, value)| Topic::new(kind, value)));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The tables that can be asked and their columns
+//! (<https://learn.microsoft.com/defender-xdr/advanced-hunting-schema-tables>).
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A point in time.
+    DateTime,
+    /// A text.
+    String,
+    /// A whole number.
+    Int32,
+    /// A larger whole number.
+    Int64,
+    /// A list or object, as the text of its JSON.
+    Dynamic,
+}
+
+impl Kind {
+    /// Its name in the schema of an answer.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DateTime => "DateTime",
+            Self::String => "String",
+            Self::Int32 => "Int32",
+            Self::Int64 => "Int64",
+            Self::Dynamic => "Object",
+        }
+    }
+}
+
+/// A table of advanced hunting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Table {
+    /// File creation, modification and other file system events.
+    DeviceFileEvents,
+    /// Network connections and related events.
+    DeviceNetworkEvents,
+    /// Network adapters of devices.
+    DeviceNetworkInfo,
+    /// Files, addresses, URLs, users and devices of alerts.
+    AlertEvidence,
+}
+
+use Kind::{DateTime, Dynamic, Int32, Int64, String};
+
+const DEVICE: [(&str, Kind); 3] = [("Timestamp", DateTime), ("DeviceId", String), ("DeviceName", String)];
+
+const INITIATING_PROCESS: [(&str, Kind); 9] = [
+    ("InitiatingProcessSHA1", String),
+    ("InitiatingProcessSHA256", String),
+    ("InitiatingProcessMD5", String),
+    ("InitiatingProcessFileName", String),
+    ("InitiatingProcessFolderPath", String),
+    ("InitiatingProcessParentFileName", String),
+    ("InitiatingProcessCommandLine", String),
+    ("InitiatingProcessId", Int64),
+    ("ReportId", Int64),
+];
+
+const FILE: [(&str, Kind); 9] = [
+    ("ActionType", String),
+    ("FileName", String),
+    ("PreviousFileName", String),
+    ("FolderPath", String),
+    ("SHA1", String),
+    ("SHA256", String),
+    ("MD5", String),
+    ("FileOriginUrl", String),
+    ("FileOriginReferrerUrl", String),
+];
+
+const NETWORK: [(&str, Kind); 7] = [
+    ("ActionType", String),
+    ("RemoteIP", String),
+    ("RemotePort", Int32),
+    ("RemoteUrl", String),
+    ("LocalIP", String),
+    ("LocalPort", Int32),
+    ("Protocol", String),
+];
+
+const ADAPTER: [(&str, Kind); 6] = [
+    ("NetworkAdapterName", String),
+    ("MacAddress", String),
+    ("NetworkAdapterType", String),
+    ("NetworkAdapterStatus", String),
+    ("IPAddresses", Dynamic),
+    ("ReportId", Int64),
+];
+
+const EVIDENCE: [(&str, Kind); 26] = [
+    ("Timestamp", DateTime),
+    ("AlertId", String),
+    ("Title", String),
+    ("Categories", Dynamic),
+    ("AttackTechniques", Dynamic),
+    ("ServiceSource", String),
+    ("DetectionSource", String),
+    ("EntityType", String),
+    ("EvidenceRole", String),
+    ("EvidenceDirection", String),
+    ("FileName", String),
+    ("FolderPath", String),
+    ("SHA1", String),
+    ("SHA256", String),
+    ("RemoteIP", String),
+    ("LocalIP", String),
+    ("RemoteUrl", String),
+    ("AccountName", String),
+    ("AccountUpn", String),
+    ("AccountObjectId", String),
+    ("DeviceId", String),
+    ("DeviceName", String),
+    ("NetworkMessageId", String),
+    ("EmailSubject", String),
+    ("ProcessCommandLine", String),
+    ("Severity", String),
+];
+
+impl Table {
+    /// The table of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all =
+            [Self::DeviceFileEvents, Self::DeviceNetworkEvents, Self::DeviceNetworkInfo, Self::AlertEvidence];
+        all.into_iter().find(|table| table.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DeviceFileEvents => "DeviceFileEvents",
+            Self::DeviceNetworkEvents => "DeviceNetworkEvents",
+            Self::DeviceNetworkInfo => "DeviceNetworkInfo",
+            Self::AlertEvidence => "AlertEvidence",
+        }
+    }
+
+    /// Its columns, as far as they are simulated.
+    pub fn columns(self) -> impl Iterator<Item = (&'static str, Kind)> {
+        let parts: [&'static [(&'static str, Kind)]; 3] = match self {
+            Self::DeviceFileEvents => [&DEVICE, &FILE, &INITIATING_PROCESS],
+            Self::DeviceNetworkEvents => [&DEVICE, &NETWORK, &INITIATING_PROCESS],
+            Self::DeviceNetworkInfo => [&DEVICE, &ADAPTER, &[]],
+            Self::AlertEvidence => [&EVIDENCE, &[], &[]],
+        };
+        parts.into_iter().flatten().copied()
+    }
+}

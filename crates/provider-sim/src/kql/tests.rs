@@ -1,0 +1,182 @@
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+const FILES: &str = "Timestamp, DeviceId, DeviceName, ActionType, FileName, PreviousFileName, FolderPath, SHA1, \
+                     SHA256, MD5, FileOriginUrl, FileOriginReferrerUrl, InitiatingProcessSHA1, \
+                     InitiatingProcessSHA256, InitiatingProcessMD5, InitiatingProcessFileName, \
+                     InitiatingProcessFolderPath, InitiatingProcessParentFileName, ReportId";
+
+fn now() -> Timestamp {
+    "2026-11-02T12:00:00Z".parse().unwrap()
+}
+
+fn rows(value: Value) -> Vec<Row> {
+    serde_json::from_value(value).unwrap()
+}
+
+fn run(query: &str, table: Value) -> Vec<Row> {
+    Query::parse(query).unwrap().run(rows(table), now()).rows
+}
+
+fn column<'a>(rows: &'a [Row], name: &str) -> Vec<&'a str> {
+    rows.iter().map(|row| row[name].as_str().unwrap_or("-")).collect()
+}
+
+#[test]
+fn a_file_query_is_read() {
+    let text = format!(
+        "DeviceFileEvents | where SHA256 =~ 'a' or SHA1 =~ 'b' | top 7 by Timestamp desc | project {FILES}"
+    );
+    let query = Query::parse(&text).unwrap();
+    assert_eq!(query.table, Table::DeviceFileEvents);
+    let is = |column: &str, value: &str| {
+        Predicate::Column(column.to_owned(), Test::EqualsFolded(value.to_owned()))
+    };
+    assert_eq!(query.steps[0], Step::Where(Predicate::Or(vec![is("SHA256", "a"), is("SHA1", "b")])));
+    assert_eq!(query.steps[1], Step::Top { count: 7, by: "Timestamp".to_owned(), descending: true });
+    assert!(matches!(&query.steps[2], Step::Project(columns) if columns.len() == 19));
+}
+
+#[test]
+fn the_other_shapes_are_read() {
+    let queries = [
+        "DeviceNetworkEvents | where RemoteIP in~ ('192.0.2.1', '::ffff:192.0.2.1') | top 100 by Timestamp desc",
+        "DeviceNetworkEvents | where RemoteUrl =~ 'a.example' or RemoteUrl startswith 'a.example/' | top 1 by Timestamp desc",
+        "DeviceNetworkInfo | where DeviceId in ('a', 'b') | summarize arg_max(Timestamp, IPAddresses) by DeviceId, MacAddress",
+        "AlertEvidence\n| where Timestamp > ago(30d)\n| where RemoteIP == \"x\" or LocalIP == \"x\"\n\
+         | summarize LastSeen = max(Timestamp) by AlertId\n| top 1000 by LastSeen desc",
+        "AlertEvidence | where RemoteUrl has \"x\" or DeviceName startswith \"x.\" \
+         or (FolderPath =~ \"C:\\\\Temp\" and FileName =~ \"y\")",
+    ];
+    for query in queries {
+        Query::parse(query).unwrap_or_else(|fault| panic!("{query}: {fault}"));
+    }
+}
+
+#[test]
+fn and_binds_closer_than_or() {
+    let query =
+        Query::parse("AlertEvidence | where FileName == 'a' or FileName == 'b' and SHA1 == 'c'").unwrap();
+    let Step::Where(Predicate::Or(parts)) = &query.steps[0] else { panic!("{query:?}") };
+    assert!(matches!(parts.as_slice(), [Predicate::Column(..), Predicate::And(both)] if both.len() == 2));
+}
+
+#[test]
+fn what_is_not_of_these_shapes_is_refused() {
+    let refused = [
+        "",
+        "DeviceEvents | where DeviceId == 'x'",
+        "devicefileevents | where SHA1 == 'x'",
+        "DeviceFileEvents | where sha1 == 'x'",
+        "DeviceFileEvents | where SHA1 == 'x",
+        "DeviceFileEvents | where SHA1 == 'x' or 1 == 1",
+        "DeviceFileEvents | where SHA1 == 'x' or true",
+        "DeviceFileEvents | where SHA1 == 'x'y'",
+        "DeviceFileEvents | where SHA1 == 'x''y'",
+        "DeviceFileEvents | where SHA1 == 'x'or SHA1 == 'y'",
+        "DeviceFileEvents | where SHA1 == 'x\\q'",
+        "DeviceFileEvents | where SHA1 == 'x\ny'",
+        "DeviceFileEvents | where SHA1 == 'x'; DeviceFileEvents",
+        "DeviceFileEvents | where SHA1 == 'x' // all",
+        "DeviceFileEvents | where SHA1 == @'x'",
+        "DeviceFileEvents | where SHA1 in ()",
+        "DeviceFileEvents | where SHA1 contains 'x'",
+        "DeviceFileEvents | where (SHA1 == 'x'",
+        "DeviceFileEvents | union DeviceNetworkEvents",
+        "DeviceFileEvents | limit 5",
+        "DeviceFileEvents | top 5 by Timestamp",
+        "DeviceFileEvents | top -5 by Timestamp desc",
+        "DeviceFileEvents | project SHA1 | top 5 by Timestamp desc",
+        "DeviceFileEvents || where SHA1 == 'x'",
+        "DeviceFileEvents |",
+    ];
+    for query in refused {
+        assert!(Query::parse(query).is_err(), "{query}");
+    }
+}
+
+#[test]
+fn rows_are_found_sorted_and_cut() {
+    let table = json!([
+        {"Timestamp": "2026-11-01T00:00:00.5Z", "SHA1": "AA", "ReportId": 1, "FileName": "one"},
+        {"Timestamp": "2026-11-01T00:00:00.1234567Z", "SHA1": "aa", "FileName": "two"},
+        {"SHA1": "aa", "FileName": "never"},
+        {"Timestamp": "2026-11-02T00:00:00Z", "SHA1": "aa", "FileName": "three"},
+        {"Timestamp": "2026-11-02T00:00:00Z", "SHA1": "bb", "FileName": "other"},
+    ]);
+    let order = |count: usize, way: &str| {
+        let query = format!(
+            "DeviceFileEvents | where SHA1 =~ 'aa' | top {count} by Timestamp {way} | project FileName, ReportId, MD5"
+        );
+        let found = run(&query, table.clone());
+        column(&found, "FileName").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(order(9, "desc"), ["three", "one", "two", "never"]);
+    assert_eq!(order(9, "asc"), ["two", "one", "three", "never"]);
+    assert_eq!(order(2, "desc"), ["three", "one"]);
+    let found = run("DeviceFileEvents | where SHA1 == 'AA' | project FileName, ReportId, MD5", table);
+    assert_eq!(Value::from(found[0].clone()), json!({"FileName": "one", "ReportId": 1, "MD5": ""}));
+}
+
+#[test]
+fn every_operator_compares_as_documented() {
+    let hits = |condition: &str| {
+        let table = json!([
+            {"RemoteUrl": "c2.bad.example", "Timestamp": "2026-10-03T12:00:01Z"},
+            {"RemoteUrl": "https://C2.BAD.example/p", "Timestamp": "2026-10-03T11:59:59Z"},
+            {"RemoteUrl": "xc2.bad.example", "Timestamp": null},
+        ]);
+        run(&format!("DeviceNetworkEvents | where {condition}"), table).len()
+    };
+    assert_eq!(hits("RemoteUrl == 'C2.bad.example'"), 0);
+    assert_eq!(hits("RemoteUrl =~ 'C2.bad.example'"), 1);
+    assert_eq!(hits("RemoteUrl startswith 'HTTPS://c2'"), 1);
+    assert_eq!(hits("RemoteUrl has 'c2.bad.example'"), 2);
+    assert_eq!(hits("RemoteUrl in ('c2.bad.example', 'y')"), 1);
+    assert_eq!(hits("RemoteUrl in~ ('y', 'XC2.bad.example')"), 1);
+    assert_eq!(hits("Timestamp > ago(30d)"), 1);
+    assert_eq!(hits("LocalIP == ''"), 3);
+}
+
+#[test]
+fn groups_keep_their_newest_row() {
+    let table = json!([
+        {"Timestamp": "2026-11-01T00:00:00Z", "DeviceId": "a", "MacAddress": "m", "IPAddresses": "old"},
+        {"Timestamp": "2026-11-02T00:00:00Z", "DeviceId": "a", "MacAddress": "m", "IPAddresses": "new"},
+        {"Timestamp": "2026-11-01T00:00:00Z", "DeviceId": "a", "MacAddress": "n", "IPAddresses": "other"},
+    ]);
+    let query = "DeviceNetworkInfo | where DeviceId in ('a') | summarize arg_max(Timestamp, IPAddresses) by DeviceId, MacAddress";
+    let outcome = Query::parse(query).unwrap().run(rows(table), now());
+    let names: Vec<&str> = outcome.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["DeviceId", "MacAddress", "Timestamp", "IPAddresses"]);
+    assert_eq!(column(&outcome.rows, "IPAddresses"), ["new", "other"]);
+
+    let table = json!([
+        {"Timestamp": "2026-11-01T00:00:00Z", "AlertId": "x"},
+        {"Timestamp": "2026-11-02T00:00:00Z", "AlertId": "y"},
+        {"Timestamp": "2026-11-03T00:00:00Z", "AlertId": "x"},
+    ]);
+    let query = "AlertEvidence | summarize LastSeen = max(Timestamp) by AlertId | top 5 by LastSeen desc";
+    let found = run(query, table);
+    assert_eq!(column(&found, "AlertId"), ["x", "y"]);
+    assert_eq!(column(&found, "LastSeen"), ["2026-11-03T00:00:00Z", "2026-11-02T00:00:00Z"]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in r#"DeviceFileEvents \| (where|top|project|summarize|[a-z'"\\() =~|]|\PC){0,20}"#) {
+        let _ = Query::parse(&text);
+    }
+
+    #[test]
+    fn an_escaped_value_is_one_literal(value in r"[^\p{Cc}\x{2028}\x{2029}]{0,30}") {
+        for quote in ['\'', '"'] {
+            let escaped = value.replace('\\', r"\\").replace(quote, &format!("\\{quote}"));
+            let query = Query::parse(&format!("DeviceFileEvents | where SHA1 =~ {quote}{escaped}{quote}")).unwrap();
+            prop_assert_eq!(query.literals(), [value.as_str()]);
+        }
+    }
+}

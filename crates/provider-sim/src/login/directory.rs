@@ -1,0 +1,147 @@
+//! Who is known: tenants, applications, secrets, and what administrators consented to.
+//!
+//! Every application is registered in every tenant, and every secret belongs to every application, so that a
+//! test combines them freely. How a tenant's APIs behave is told by the sides of these APIs.
+
+/// An organisation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: &'static str,
+    /// Its verified domain name, accepted in place of the id.
+    pub domain: &'static str,
+}
+
+const fn tenant(id: &'static str, domain: &'static str) -> Tenant {
+    Tenant { id, domain }
+}
+
+/// All tenants.
+pub const TENANTS: &[Tenant] = &[
+    // The tenant of the demonstration.
+    tenant("11111111-2222-4333-8444-555555555555", "corp.example"),
+    // A second one, to tell apart.
+    tenant("11111111-2222-4333-8444-555555555556", "other.example"),
+    // Tenants whose security APIs are in one state or another.
+    tenant("11111111-2222-4333-8444-000000000001", "late.example"),
+    tenant("11111111-2222-4333-8444-000000000002", "legacy.example"),
+    tenant("11111111-2222-4333-8444-000000000003", "retired-404.example"),
+    tenant("11111111-2222-4333-8444-000000000004", "retired-403.example"),
+    tenant("11111111-2222-4333-8444-000000000005", "retired-empty.example"),
+    tenant("11111111-2222-4333-8444-000000000006", "filter-refused.example"),
+    tenant("11111111-2222-4333-8444-000000000007", "filter-ignored.example"),
+    tenant("11111111-2222-4333-8444-000000000008", "no-hunting.example"),
+    tenant("11111111-2222-4333-8444-000000000009", "no-tables.example"),
+];
+
+impl Tenant {
+    /// The tenant of this id or domain, in any case.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        TENANTS
+            .iter()
+            .find(|known| known.id.eq_ignore_ascii_case(name) || known.domain.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A client secret.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// The secret itself.
+    pub value: &'static str,
+    /// Whether its time is over.
+    pub expired: bool,
+}
+
+/// The secret to log in with.
+pub const SECRET: &str = "demo-secret";
+/// A secret that was good once.
+pub const EXPIRED_SECRET: &str = "expired-secret";
+
+/// All secrets.
+pub const SECRETS: &[Secret] =
+    &[Secret { value: SECRET, expired: false }, Secret { value: EXPIRED_SECRET, expired: true }];
+
+/// An API that tokens are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Microsoft Graph.
+    Graph,
+    /// The API of Microsoft Defender for Endpoint.
+    Defender,
+}
+
+impl Resource {
+    /// What it is called in scopes and in the audience of tokens.
+    pub const fn uri(self) -> &'static str {
+        match self {
+            Self::Graph => "https://graph.microsoft.com",
+            Self::Defender => "https://api.securitycenter.microsoft.com",
+        }
+    }
+
+    /// The API of this name.
+    pub fn find(uri: &str) -> Option<Self> {
+        [Self::Graph, Self::Defender].into_iter().find(|known| known.uri() == uri)
+    }
+}
+
+/// An application, with the permissions that administrators consented to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Its client id.
+    pub id: &'static str,
+    graph: &'static [&'static str],
+    defender: &'static [&'static str],
+}
+
+/// May do everything that a relay asks for.
+pub const FULL: Application = Application {
+    id: "22222222-3333-4444-8555-666666666666",
+    graph: &["SecurityEvents.Read.All", "SecurityAlert.Read.All", "ThreatHunting.Read.All"],
+    defender: &[
+        "AdvancedQuery.Read.All",
+        "Alert.ReadWrite.All",
+        "File.Read.All",
+        "Machine.CollectForensics",
+        "Machine.Isolate",
+        "Machine.ReadWrite.All",
+        "Machine.RestrictExecution",
+        "Machine.Scan",
+        "Machine.StopAndQuarantine",
+        "Score.Read.All",
+        "Ti.ReadWrite.All",
+    ],
+};
+/// May read alerts and nothing else: no hunting, no action.
+pub const ALERTS_ONLY: Application = Application {
+    id: "22222222-3333-4444-8555-000000000001",
+    graph: &["SecurityAlert.Read.All"],
+    defender: &["Alert.Read.All"],
+};
+/// Consented to years ago and never again: has the permissions of the retired API only.
+pub const LEGACY_ONLY: Application = Application {
+    id: "22222222-3333-4444-8555-000000000002",
+    graph: &["SecurityEvents.Read.All"],
+    defender: &[],
+};
+/// Nobody consented to anything.
+pub const UNCONSENTED: Application =
+    Application { id: "22222222-3333-4444-8555-000000000003", graph: &[], defender: &[] };
+
+/// All applications.
+pub const APPLICATIONS: &[Application] = &[FULL, ALERTS_ONLY, LEGACY_ONLY, UNCONSENTED];
+
+impl Application {
+    /// The application of this client id, in any case.
+    pub fn find(id: &str) -> Option<&'static Self> {
+        APPLICATIONS.iter().find(|known| known.id.eq_ignore_ascii_case(id))
+    }
+
+    /// The permissions of an API that it has.
+    pub fn roles(&self, resource: Resource) -> &'static [&'static str] {
+        match resource {
+            Resource::Graph => self.graph,
+            Resource::Defender => self.defender,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Access tokens: they carry their own facts, so an API needs nothing else to judge a call.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::directory::{Resource, Tenant};
+use crate::request::Request;
+
+/// Signs tokens. It protects nothing: the simulator only has to know its own tokens from others.
+const KEY: &[u8] = b"the simulator signs its own tokens";
+
+/// What a token says. The names are those of the real claims
+/// ([documentation](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The API that the token is for.
+    pub aud: String,
+    /// Id of the tenant.
+    pub tid: String,
+    /// Client id of the application.
+    pub appid: String,
+    /// Permissions that were consented to.
+    pub roles: Vec<String>,
+    /// When it was issued, in seconds since 1970.
+    pub iat: i64,
+    /// When it expires, in seconds since 1970.
+    pub exp: i64,
+}
+
+/// Why a call's token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFault {
+    /// There is none.
+    Missing,
+    /// It is not one of this login service.
+    Malformed,
+    /// Its time is over.
+    Expired,
+    /// It is for another API.
+    WrongAudience,
+}
+
+impl Grant {
+    /// The token that says this.
+    pub fn sign(&self) -> String {
+        let encode = |part: &serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
+        let signed = format!("{}.{}", encode(&json!({"typ": "JWT", "alg": "HS256"})), encode(&json!(self)));
+        let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY), signed.as_bytes());
+        format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// What a token of this login service says; nothing for any other text.
+    pub fn read(token: &str) -> Option<Self> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;
+        hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, KEY), signed.as_bytes(), &signature).ok()?;
+        let (_, facts) = signed.split_once('.')?;
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(facts).ok()?).ok()
+    }
+
+    /// What the bearer token of a call to an API says.
+    ///
+    /// # Errors
+    /// The token is not accepted.
+    pub fn of(request: &Request, resource: Resource) -> Result<Self, TokenFault> {
+        let grant = Self::read(request.bearer().ok_or(TokenFault::Missing)?).ok_or(TokenFault::Malformed)?;
+        if request.tokens_expired || grant.exp <= Timestamp::now().as_second() {
+            return Err(TokenFault::Expired);
+        }
+        if grant.aud != resource.uri() {
+            return Err(TokenFault::WrongAudience);
+        }
+        Ok(grant)
+    }
+
+    /// Whether it has one of these permissions.
+    pub fn has_any(&self, roles: &[&str]) -> bool {
+        self.roles.iter().any(|role| roles.contains(&role.as_str()))
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> Option<&'static Tenant> {
+        Tenant::find(&self.tid)
+    }
+}

@@ -1,0 +1,164 @@
+//! Microsoft's login service (Entra ID), as far as the client credentials flow goes
+//! ([documentation](https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow)).
+//!
+//! | call | |
+//! |---|---|
+//! | `POST /{tenant}/oauth2/v2.0/token` | an access token for an application, from a form |
+//!
+//! Tenants and applications are those of [`directory`]. A token is issued even when nobody consented to any
+//! permission; it then lists no roles, and the API that it is for refuses it. Tokens carry all that the APIs
+//! have to know ([`Grant`]). The fault `expired-tokens` has it issue tokens that expired an hour ago.
+
+pub mod directory;
+mod fault;
+pub mod grant;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::side::Side;
+
+use directory::{Application, Resource, Tenant};
+use fault::Fault;
+pub use grant::{Grant, TokenFault};
+
+/// Life of a token in seconds.
+const LIFE: i64 = 3599;
+const PARAMETERS: [&str; 4] = ["client_id", "client_secret", "grant_type", "scope"];
+
+/// The side.
+#[derive(Debug, Default)]
+pub struct Login;
+
+impl Side for Login {
+    fn name(&self) -> &'static str {
+        "login"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "/login"
+    }
+
+    fn calls(&self) -> &'static [&'static str] {
+        &["POST /{tenant}/oauth2/v2.0/token"]
+    }
+
+    fn admit(&self, request: &Request) -> Result<(), Reply> {
+        checked(request).map(drop)
+    }
+
+    fn answer(&self, request: &Request) -> Reply {
+        match checked(request) {
+            Ok(asked) => asked.granted(request.tokens_expired),
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn finish(&self, _: &Request, reply: &mut Reply) {
+        *reply = std::mem::replace(reply, Reply::empty(500)).header("Cache-Control", "no-store, no-cache");
+    }
+}
+
+/// A request for a token to which nothing is wrong.
+struct Asked {
+    tenant: &'static Tenant,
+    application: &'static Application,
+    resource: Resource,
+}
+
+impl Asked {
+    fn granted(&self, expired: bool) -> Reply {
+        let issued = Timestamp::now().as_second() - if expired { LIFE + 3600 } else { 0 };
+        let grant = Grant {
+            aud: self.resource.uri().to_owned(),
+            tid: self.tenant.id.to_owned(),
+            appid: self.application.id.to_owned(),
+            roles: self.application.roles(self.resource).iter().map(|role| (*role).to_owned()).collect(),
+            iat: issued,
+            exp: issued + LIFE,
+        };
+        Reply::json(
+            200,
+            &json!({
+                "token_type": "Bearer",
+                "expires_in": LIFE,
+                "ext_expires_in": LIFE,
+                "access_token": grant.sign(),
+            }),
+        )
+    }
+}
+
+/// All checks, in the service's order: the call, its form, the tenant, the application, its secret, the scope.
+fn checked(request: &Request) -> Result<Asked, Reply> {
+    let [tenant, "oauth2", "v2.0", "token"] = request.parts()[..] else {
+        return Err(Reply::html(
+            404,
+            "<html><body><h2>404 - File or directory not found.</h2></body></html>",
+        ));
+    };
+    token_for(tenant, request).map_err(|fault| fault.reply(request))
+}
+
+fn token_for(tenant: &str, request: &Request) -> Result<Asked, Fault> {
+    if request.method != "POST" {
+        return Err(Fault::Method(request.method.clone()));
+    }
+    let form = form(request)?;
+    let field = |name: &'static str| form.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let grant_type = field("grant_type").ok_or(Fault::Missing("grant_type"))?;
+    if grant_type != "client_credentials" {
+        return Err(Fault::GrantType(grant_type.to_owned()));
+    }
+    let client = field("client_id").ok_or(Fault::Missing("client_id"))?;
+    let scope = field("scope").ok_or(Fault::Missing("scope"))?;
+    if !is_tenant_name(tenant) {
+        return Err(Fault::TenantName(tenant.to_owned()));
+    }
+    let tenant = Tenant::find(tenant).ok_or_else(|| Fault::UnknownTenant(tenant.to_owned()))?;
+    let application = Application::find(client)
+        .ok_or_else(|| Fault::UnknownApplication { client: client.to_owned(), tenant: tenant.domain })?;
+    let secret = field("client_secret").ok_or(Fault::NoSecret)?;
+    match directory::SECRETS.iter().find(|known| known.value == secret) {
+        None => Err(Fault::WrongSecret(application.id)),
+        Some(known) if known.expired => Err(Fault::ExpiredSecret(application.id)),
+        Some(_) => resource(scope, tenant).map(|resource| Asked { tenant, application, resource }),
+    }
+}
+
+/// The fields of the form; none where the body is declared as anything else.
+fn form(request: &Request) -> Result<BTreeMap<String, String>, Fault> {
+    let declared = request.header("content-type").and_then(|value| value.split(';').next());
+    let mut fields = BTreeMap::new();
+    if declared.map(str::trim) != Some("application/x-www-form-urlencoded") {
+        return Ok(fields);
+    }
+    for (name, value) in request.form() {
+        if fields.insert(name.clone(), value).is_some() && PARAMETERS.contains(&name.as_str()) {
+            return Err(Fault::Duplicate(name));
+        }
+    }
+    Ok(fields)
+}
+
+/// Whether it can be the name of a tenant at all: a GUID or a domain.
+fn is_tenant_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    text.contains(['.', '-']) && text.chars().all(allowed) && !text.starts_with(['.', '-'])
+}
+
+/// The API that a scope asks for: in this flow always everything that was consented to.
+fn resource(scope: &str, tenant: &Tenant) -> Result<Resource, Fault> {
+    if scope.contains(char::is_whitespace) {
+        return Err(Fault::Scope(scope.to_owned()));
+    }
+    let uri = scope.strip_suffix("/.default").ok_or_else(|| Fault::NotDefaultScope(scope.to_owned()))?;
+    Resource::find(uri).ok_or_else(|| Fault::UnknownResource { uri: uri.to_owned(), tenant: tenant.domain })
+}
+
+#[cfg(test)]
+mod tests;

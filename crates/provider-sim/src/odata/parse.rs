@@ -1,0 +1,247 @@
+//! From tokens to a filter.
+
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use super::token::{Placed, Token, tokens};
+use super::{Filter, Literal, Operator, Path};
+
+/// Why a filter is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} (at character {place})")]
+pub struct Fault {
+    place: usize,
+    problem: String,
+}
+
+impl Fault {
+    pub(super) fn at(place: usize, problem: impl Into<String>) -> Self {
+        Self { place, problem: problem.into() }
+    }
+}
+
+/// Deeper nesting is refused; no API allows nearly as much.
+const DEEPEST: usize = 32;
+
+pub(super) fn filter(text: &str) -> Result<Filter, Fault> {
+    let mut parser = Parser {
+        tokens: tokens(text)?.into_iter().peekable(),
+        end: text.len(),
+        variables: Vec::new(),
+        depth: 0,
+    };
+    let filter = parser.alternatives()?;
+    match parser.tokens.next() {
+        None => Ok(filter),
+        Some(rest) => Err(Fault::at(rest.place, format!("the filter should end before {:?}", rest.token))),
+    }
+}
+
+struct Parser {
+    tokens: Peekable<IntoIter<Placed>>,
+    end: usize,
+    /// Variables of the `any` around this place.
+    variables: Vec<String>,
+    depth: usize,
+}
+
+impl Parser {
+    fn next(&mut self) -> Result<Placed, Fault> {
+        self.tokens.next().ok_or_else(|| Fault::at(self.end, "the filter breaks off"))
+    }
+
+    fn sign(&mut self, wanted: char) -> Result<(), Fault> {
+        let next = self.next()?;
+        if next.token == Token::Sign(wanted) {
+            Ok(())
+        } else {
+            Err(Fault::at(next.place, format!("`{wanted}` was expected, not {:?}", next.token)))
+        }
+    }
+
+    /// Takes a sign where it is the next token and touches what is before it.
+    fn touching(&mut self, wanted: char) -> bool {
+        self.tokens.next_if(|next| next.token == Token::Sign(wanted) && !next.spaced).is_some()
+    }
+
+    /// Takes a keyword where it is the next token; it stands between spaces.
+    fn keyword(&mut self, wanted: &str) -> Result<bool, Fault> {
+        let is = |next: &Placed| next.spaced && matches!(&next.token, Token::Word(word) if word == wanted);
+        Ok(self.tokens.next_if(is).is_some() && self.spaced()?)
+    }
+
+    /// Makes sure that a space stands before the next token.
+    fn spaced(&mut self) -> Result<bool, Fault> {
+        match self.tokens.peek() {
+            Some(next) if next.spaced => Ok(true),
+            Some(next) => Err(Fault::at(next.place, "a space was expected")),
+            None => Err(Fault::at(self.end, "the filter breaks off")),
+        }
+    }
+
+    /// `a or b or …`, where `and` binds closer.
+    fn alternatives(&mut self) -> Result<Filter, Fault> {
+        self.joined("or", Filter::Or, |parser| parser.joined("and", Filter::And, Self::condition))
+    }
+
+    fn joined(
+        &mut self,
+        keyword: &str,
+        join: fn(Vec<Filter>) -> Filter,
+        part: fn(&mut Self) -> Result<Filter, Fault>,
+    ) -> Result<Filter, Fault> {
+        let mut parts = vec![part(self)?];
+        while self.keyword(keyword)? {
+            parts.push(part(self)?);
+        }
+        Ok(if parts.len() == 1 { parts.remove(0) } else { join(parts) })
+    }
+
+    fn condition(&mut self) -> Result<Filter, Fault> {
+        let Placed { token, place, .. } = self.next()?;
+        match token {
+            Token::Sign('(') => {
+                let inner = self.nested(place)?;
+                self.sign(')')?;
+                Ok(inner)
+            }
+            Token::Word(word) if self.touching('(') => self.function(&word, place),
+            Token::Word(word) => self.test(word, place),
+            other => Err(Fault::at(place, format!("a condition was expected, not {other:?}"))),
+        }
+    }
+
+    fn nested(&mut self, place: usize) -> Result<Filter, Fault> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(Fault::at(place, "the filter is nested too deeply"));
+        }
+        let inner = self.alternatives()?;
+        self.depth -= 1;
+        Ok(inner)
+    }
+
+    /// `contains(path,'text')` after its parenthesis.
+    fn function(&mut self, name: &str, place: usize) -> Result<Filter, Fault> {
+        let make = match name {
+            "contains" => Filter::Contains,
+            "startswith" => Filter::StartsWith,
+            _ => return Err(Fault::at(place, format!("the function {name} is not understood"))),
+        };
+        let next = self.next()?;
+        let Token::Word(first) = next.token else {
+            return Err(Fault::at(next.place, format!("a path was expected, not {:?}", next.token)));
+        };
+        let path = self.path(first, next.place)?;
+        self.sign(',')?;
+        let literal = self.next()?;
+        let Token::Literal(Literal::Text(text)) = literal.token else {
+            return Err(Fault::at(literal.place, format!("a text was expected, not {:?}", literal.token)));
+        };
+        self.sign(')')?;
+        Ok(make(path, text))
+    }
+
+    /// A condition that begins with a path.
+    fn test(&mut self, first: String, place: usize) -> Result<Filter, Fault> {
+        let mut segments = vec![first];
+        while self.touching('/') {
+            let (word, at) = self.word()?;
+            if word == "any" && self.touching('(') {
+                return self.any(segments, at);
+            }
+            segments.push(word);
+        }
+        let path = self.resolved(segments, place)?;
+        if self.keyword("in")? {
+            return self.list().map(|literals| Filter::In(path, literals));
+        }
+        let (word, at) = self.word()?;
+        let operator =
+            operator(&word).ok_or_else(|| Fault::at(at, format!("the operator {word} is not understood")))?;
+        self.spaced()?;
+        self.literal().map(|literal| Filter::Compare(path, operator, literal))
+    }
+
+    /// `any(x: …)` after its parenthesis.
+    fn any(&mut self, collection: Vec<String>, place: usize) -> Result<Filter, Fault> {
+        let collection = self.resolved(collection, place)?;
+        let (variable, at) = self.word()?;
+        if variable.contains('.') || self.variables.contains(&variable) {
+            return Err(Fault::at(at, format!("{variable} cannot be a variable here")));
+        }
+        self.sign(':')?;
+        self.variables.push(variable);
+        let condition = self.nested(place)?;
+        self.variables.pop();
+        self.sign(')')?;
+        Ok(Filter::Any(collection, Box::new(condition)))
+    }
+
+    fn path(&mut self, first: String, place: usize) -> Result<Path, Fault> {
+        let mut segments = vec![first];
+        while self.touching('/') {
+            segments.push(self.word()?.0);
+        }
+        self.resolved(segments, place)
+    }
+
+    /// Inside `any`, a path begins with the variable, and elsewhere with a property.
+    fn resolved(&mut self, mut segments: Vec<String>, place: usize) -> Result<Path, Fault> {
+        if let Some(variable) = self.variables.last() {
+            if segments.len() < 2 || segments.first() != Some(variable) {
+                return Err(Fault::at(place, format!("a path must begin with {variable}/ here")));
+            }
+            segments.remove(0);
+        }
+        let names = |segment: &String| {
+            segment.starts_with(|c: char| c.is_ascii_alphabetic()) && !segment.ends_with('.')
+        };
+        if segments.iter().all(names) && segments.last().is_some_and(|last| !last.contains('.')) {
+            Ok(Path(segments))
+        } else {
+            Err(Fault::at(place, format!("{} is no path", segments.join("/"))))
+        }
+    }
+
+    fn word(&mut self) -> Result<(String, usize), Fault> {
+        match self.next()? {
+            Placed { token: Token::Word(word), place, .. } => Ok((word, place)),
+            Placed { token, place, .. } => {
+                Err(Fault::at(place, format!("a name was expected, not {token:?}")))
+            }
+        }
+    }
+
+    fn literal(&mut self) -> Result<Literal, Fault> {
+        match self.next()? {
+            Placed { token: Token::Literal(literal), .. } => Ok(literal),
+            Placed { token, place, .. } => {
+                Err(Fault::at(place, format!("a literal was expected, not {token:?}")))
+            }
+        }
+    }
+
+    /// `('x', 'y')`.
+    fn list(&mut self) -> Result<Vec<Literal>, Fault> {
+        self.sign('(')?;
+        let mut literals = vec![self.literal()?];
+        while self.touching(',') {
+            literals.push(self.literal()?);
+        }
+        self.sign(')')?;
+        Ok(literals)
+    }
+}
+
+fn operator(word: &str) -> Option<Operator> {
+    Some(match word {
+        "eq" => Operator::Equal,
+        "ne" => Operator::NotEqual,
+        "gt" => Operator::Greater,
+        "ge" => Operator::GreaterOrEqual,
+        "lt" => Operator::Less,
+        "le" => Operator::LessOrEqual,
+        _ => return None,
+    })
+}

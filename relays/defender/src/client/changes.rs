@@ -1,0 +1,106 @@
+//! The calls that change something at the provider. None is repeated after it may have arrived.
+
+use relay_core::error::{Code, Error};
+use relay_core::provider::{Failure, Request};
+use serde_json::Value;
+
+use super::{
+    Ask, INDICATOR_CHANGE, INVESTIGATION, ISOLATION, Kind, PACKAGE, RESTRICTION, SCAN, address, error,
+};
+use crate::subject::MachineId;
+
+/// What can be asked of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MachineCall {
+    /// Cut it off from the network.
+    Isolate,
+    /// Let it back.
+    Unisolate,
+    /// Let it run only what Microsoft signed.
+    Restrict,
+    /// Let it run everything again.
+    Unrestrict,
+    /// Search it for malware.
+    Scan,
+    /// Collect data for an investigation.
+    Collect,
+    /// Investigate it automatically.
+    Investigate,
+}
+
+impl MachineCall {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Isolate => "isolate",
+            Self::Unisolate => "unisolate",
+            Self::Restrict => "restrictCodeExecution",
+            Self::Unrestrict => "unrestrictCodeExecution",
+            Self::Scan => "runAntiVirusScan",
+            Self::Collect => "collectInvestigationPackage",
+            Self::Investigate => "startInvestigation",
+        }
+    }
+
+    fn kind(self) -> &'static Kind {
+        match self {
+            Self::Isolate | Self::Unisolate => &ISOLATION,
+            Self::Restrict | Self::Unrestrict => &RESTRICTION,
+            Self::Scan => &SCAN,
+            Self::Collect => &PACKAGE,
+            Self::Investigate => &INVESTIGATION,
+        }
+    }
+}
+
+impl Ask<'_> {
+    /// Takes an action on a device. Success means that the provider accepted it.
+    ///
+    /// # Errors
+    /// The provider declined it, or it is not known whether it arrived.
+    pub async fn act(&self, machine: &MachineId, action: MachineCall, body: &Value) -> Result<(), Error> {
+        let url = self.api().path("machines").segment(machine.as_str()).path(action.path());
+        let kind = action.kind();
+        let url = address(url).map_err(|failure| error(kind, &failure))?;
+        match self.change(kind, self.relay.client.post(kind.name, url).json(body)).await {
+            Err(Failure::Rejected(rejection))
+                if rejection.text_at(&["/error/code"]).as_deref() == Some("ActiveRequestAlreadyExists") =>
+            {
+                Err(Error::fatal(
+                    Code::INVALID_ARGUMENT,
+                    "The same action is already running on that device.",
+                ))
+            }
+            outcome => outcome.map_err(|failure| error(kind, &failure)),
+        }
+    }
+
+    /// Creates an indicator, or changes the one of this type and value.
+    ///
+    /// # Errors
+    /// As [`Ask::act`].
+    pub async fn add_indicator(&self, body: &Value) -> Result<(), Error> {
+        let told = |failure| error(&INDICATOR_CHANGE, &failure);
+        let url = address(self.api().path("indicators")).map_err(told)?;
+        let request = self.relay.client.post(INDICATOR_CHANGE.name, url).json(body);
+        self.change(&INDICATOR_CHANGE, request).await.map_err(told)
+    }
+
+    /// Removes an indicator; one that is gone already is no failure.
+    ///
+    /// # Errors
+    /// As [`Ask::act`].
+    pub async fn remove_indicator(&self, id: &str) -> Result<(), Error> {
+        let told = |failure| error(&INDICATOR_CHANGE, &failure);
+        let url = address(self.api().path("indicators").segment(id)).map_err(told)?;
+        let request = self.relay.client.delete(INDICATOR_CHANGE.name, url);
+        match self.change(&INDICATOR_CHANGE, request).await {
+            Err(failure) if failure.status() == Some(404) => Ok(()),
+            outcome => outcome.map_err(told),
+        }
+    }
+
+    async fn change(&self, kind: &'static Kind, request: Request<'_>) -> Result<(), Failure> {
+        let token = self.token(&self.relay.settings.api);
+        self.send(kind, request.auth(token)).await.map(drop)
+    }
+}

@@ -1,0 +1,115 @@
+//! Names, observable types, claims and settings of the relay.
+
+use relay_core::observable::{ObservableType, TypeCase};
+use relay_core::relay::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
+use relay_core::settings::Setting;
+
+/// The provider's name in every entity.
+pub(crate) const TITLE: &str = "Microsoft Defender for Endpoint";
+
+pub(crate) const MODULE: Module = Module {
+    name: "defender",
+    package: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    title: TITLE,
+    summary: "Alerts and device events of Microsoft Defender for Endpoint, and response actions on devices and \
+              indicators",
+    user_agent: Some(concat!(
+        "Cisco-SecureXThreatResponseMicrosoftDefenderForEndpoint/",
+        env!("CARGO_PKG_VERSION")
+    )),
+    observables: &[
+        ObservableType::Sha1,
+        ObservableType::Sha256,
+        ObservableType::Md5,
+        ObservableType::Ip,
+        ObservableType::Ipv6,
+        ObservableType::Domain,
+        ObservableType::Url,
+        ObservableType::MsMachineId,
+    ],
+    type_case: TypeCase::Folded,
+    order: CheckOrder::BodyFirst,
+    claims: &[
+        Claim {
+            name: "client_id",
+            label: "Application ID",
+            required: true,
+            secret: false,
+            help: "application (client) id of the registration in Microsoft Entra",
+        },
+        Claim {
+            name: "tenant_id",
+            label: "Tenant ID",
+            required: true,
+            secret: false,
+            help: "directory (tenant) id, or one of the tenant's domain names",
+        },
+        Claim {
+            name: "client_secret",
+            label: "Client Secret",
+            required: true,
+            secret: true,
+            help: "value of a client secret of the application",
+        },
+        ENTITIES_LIMIT,
+    ],
+    settings: &[
+        Setting::new(
+            "provider.api_url",
+            "https://api.security.microsoft.com/api/v1.0",
+            "base URL of the API, version included",
+        ),
+        Setting::new(
+            "provider.login_url",
+            "https://login.microsoftonline.com",
+            "base URL of the login service",
+        ),
+        Setting::new(
+            "provider.ui_url",
+            "https://security.microsoft.com",
+            "base URL of the Defender portal, for links",
+        ),
+        Setting::new(
+            "provider.scope",
+            "https://api.securitycenter.microsoft.com/.default",
+            "what access tokens of the API are for",
+        ),
+        Setting::new(
+            "provider.hunting_api",
+            "auto",
+            "where advanced hunting is asked: `auto`, `mde`, `graph` or `off`",
+        ),
+        Setting::new(
+            "provider.graph_url",
+            "",
+            "base URL of Microsoft Graph, for hunting; default: https://graph.microsoft.com/v1.0 while \
+             RELAY_PROVIDER__API_URL is not set, otherwise none",
+        ),
+        Setting::new(
+            "provider.graph_scope",
+            "https://graph.microsoft.com/.default",
+            "what access tokens of Microsoft Graph are for",
+        ),
+        Setting::new(
+            "provider.max_enrichment",
+            "30",
+            "most devices, files and single alerts, of each, that are looked up per request",
+        ),
+        Setting::new(
+            "provider.indicator_actions",
+            "current",
+            "words for an indicator's action: `current`, or `legacy` (Alert, AlertAndBlock)",
+        ),
+        Setting::new(
+            "provider.dry_run",
+            "false",
+            "answer triggers as if they had succeeded, without calling the provider",
+        ),
+        Setting::new(
+            "provider.repeat_window",
+            "30s",
+            "an identical trigger within this time is answered from the first one's result; `0s`: never",
+        ),
+    ],
+};

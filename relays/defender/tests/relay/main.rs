@@ -1,0 +1,102 @@
+//! The relay before the simulated Defender for Endpoint, asked over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+mod audit;
+mod defects;
+mod examples;
+mod failures;
+mod health;
+mod hostile;
+mod hunting;
+mod links;
+mod lookups;
+mod offers;
+mod triggers;
+
+use provider_sim::Answer;
+use relay_testkit::{Setup, Stage};
+use serde_json::{Value, json};
+
+/// Loader and notepad of the worked examples, by all their hashes.
+const LOADER: [&str; 3] = [
+    "2f00000000000000000000000000000000000b02",
+    "c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3",
+    "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4",
+];
+const NOTEPAD: [&str; 3] = [
+    "1f00000000000000000000000000000000000a01",
+    "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1",
+    "b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2",
+];
+/// The device of the worked examples.
+const MACHINE: &str = "73e7e2de709dff64ef64b1d0c30e67fab63279db";
+/// A file of which nothing is known by itself: each test says what there is.
+const SHA1: &str = "00000000000000000000000000000000000000aa";
+
+/// The relay as a tenant of the demo uses it.
+fn setup() -> Setup {
+    Setup::new(
+        relay_defender::relay,
+        json!({
+            "client_id": "22222222-3333-4444-8555-666666666666",
+            "tenant_id": "11111111-2222-4333-8444-555555555555",
+            "client_secret": "demo-secret",
+        }),
+        &[("RELAY_PROVIDER__API_URL", "/defender"), ("RELAY_PROVIDER__LOGIN_URL", "/login")],
+    )
+}
+
+/// Path and query of the calls to the API, in order, the prefix left out.
+fn calls(stage: &Stage) -> Vec<String> {
+    let calls = stage.sim.calls_to("defender");
+    calls.iter().map(|call| call.line().replacen("/defender", "", 1)).collect()
+}
+
+/// Pins the alerts of a path.
+fn alerts(stage: &Stage, path: &str, alerts: &Value) {
+    stage.sim.answer("defender", Answer::get(path).json(json!({ "value": alerts })));
+}
+
+/// Pins what every hunting query finds.
+fn rows(stage: &Stage, rows: &Value) {
+    stage.sim.answer("defender", Answer::post("/advancedqueries/run").json(json!({ "Results": rows })));
+}
+
+/// The queries that were sent.
+fn queries(stage: &Stage) -> Vec<String> {
+    let calls = stage.sim.calls_to("defender");
+    let query = |call: &provider_sim::SeenCall| Some(call.json()?["Query"].as_str()?.to_owned());
+    calls.iter().filter_map(query).collect()
+}
+
+/// An alert with an id, a time and the given rest.
+fn alert(id: &str, rest: &Value) -> Value {
+    let mut alert =
+        json!({"id": id, "alertCreationTime": "2026-11-02T08:00:00Z", "evidence": [{"entityType": "User"}]});
+    for (name, value) in rest.as_object().unwrap() {
+        alert[name.as_str()] = value.clone();
+    }
+    alert
+}
+
+/// `source relation related` of each relation, types left out.
+fn relations(sighting: &Value) -> Vec<String> {
+    let text = |value: &Value| value["value"].as_str().unwrap_or("?").to_owned();
+    let list = sighting["relations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter()
+        .map(|one| {
+            format!(
+                "{} {} {}",
+                text(&one["source"]),
+                one["relation"].as_str().unwrap(),
+                text(&one["related"])
+            )
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_to_the_fixtures_are_the_golden_ones() {
+    relay_testkit::golden(&setup(), "defender", env!("CARGO_MANIFEST_DIR")).await;
+}

@@ -1,0 +1,7 @@
+//! The program: settings from the environment, one relay, until SIGTERM. See the library for what it does.
+
+use std::process::ExitCode;
+
+fn main() -> anyhow::Result<ExitCode> {
+    relay_core::run(&relay_graph::relay())
+}

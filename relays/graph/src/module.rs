@@ -1,0 +1,113 @@
+//! Names, observable types, claims and settings of the relay.
+
+use relay_core::observable::{ObservableType, TypeCase};
+use relay_core::relay::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
+use relay_core::settings::Setting;
+
+/// The provider's name in every entity.
+pub(crate) const TITLE: &str = "Microsoft Graph Security";
+
+/// The types that are looked up whatever the settings.
+pub(crate) const ALWAYS: [ObservableType; 7] = [
+    ObservableType::Ip,
+    ObservableType::Domain,
+    ObservableType::Hostname,
+    ObservableType::Url,
+    ObservableType::FileName,
+    ObservableType::FilePath,
+    ObservableType::Sha256,
+];
+
+pub(crate) const MODULE: Module = Module {
+    name: "graph",
+    package: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    title: TITLE,
+    summary: "Security alerts of a Microsoft tenant, by Microsoft Graph, as sightings of observables",
+    // Microsoft asks partners for {Company}-{Product}/{Version}.
+    user_agent: Some(concat!(
+        "Cisco-SecureXThreatResponseMicrosoftGraphSecurity/",
+        env!("CARGO_PKG_VERSION")
+    )),
+    observables: &[
+        ALWAYS[0],
+        ALWAYS[1],
+        ALWAYS[2],
+        ALWAYS[3],
+        ALWAYS[4],
+        ALWAYS[5],
+        ALWAYS[6],
+        // With `provider.extended_types` only.
+        ObservableType::Ipv6,
+        ObservableType::Sha1,
+        ObservableType::Md5,
+        ObservableType::Email,
+        ObservableType::User,
+        ObservableType::MsMachineId,
+    ],
+    type_case: TypeCase::Exact,
+    order: CheckOrder::BodyFirst,
+    claims: &[
+        Claim {
+            name: "application_id",
+            label: "Application ID",
+            required: true,
+            secret: false,
+            help: "\"Application (client) ID\" of the app registration",
+        },
+        Claim {
+            name: "tenant_id",
+            label: "Tenant ID",
+            required: true,
+            secret: false,
+            help: "\"Directory (tenant) ID\", or a verified domain name of the tenant",
+        },
+        Claim {
+            name: "client_secret",
+            label: "Client Secret",
+            required: true,
+            secret: true,
+            help: "value (not id) of a client secret of the application",
+        },
+        ENTITIES_LIMIT,
+    ],
+    settings: &[
+        Setting::new(
+            "provider.api_url",
+            "https://graph.microsoft.com/v1.0",
+            "base URL of the API, with its version",
+        ),
+        Setting::new(
+            "provider.login_url",
+            "https://login.microsoftonline.com",
+            "base URL of the login service",
+        ),
+        Setting::new(
+            "provider.ui_url",
+            "https://security.microsoft.com",
+            "base URL of the portal, for links that the API leaves out",
+        ),
+        Setting::new(
+            "provider.scope",
+            "https://graph.microsoft.com/.default",
+            "what access tokens are for: the API's host, followed by `/.default`",
+        ),
+        Setting::new(
+            "provider.alerts_api",
+            "auto",
+            "which API is asked: `v2` (alerts_v2), `legacy` (alerts, retired in October 2026) or `auto` (both)",
+        ),
+        Setting::new(
+            "provider.v2_search",
+            "auto",
+            "how alerts are found in alerts_v2: `filter`, `hunting`, `scan`, or `auto`: what works, in this order",
+        ),
+        Setting::new("provider.lookback_days", "30", "how far back `hunting` (at most 30) and `scan` look"),
+        Setting::new("provider.scan_max_pages", "10", "pages of 200 alerts that `scan` reads at most"),
+        Setting::new(
+            "provider.extended_types",
+            "false",
+            "also look up `ipv6`, `sha1`, `md5`, `email`, `user` and `ms_machine_id` (alerts_v2 only)",
+        ),
+    ],
+};
