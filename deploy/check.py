@@ -1,0 +1,315 @@
+"""Checks of what runs the relays, as far as they need no container engine.
+
+Each function below is one check; it reports what it finds by `fail`. Run it by check.sh, which brings the tools.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+
+RELAYS = ["graph", "defender", "securitytrails", "gigamon", "xforce"]
+PORTS = {name: 9101 + place for place, name in enumerate(RELAYS)}
+ROOT = Path(__file__).resolve().parent.parent
+KUBERNETES = ROOT / "deploy/kubernetes"
+# The oldest version with all that the manifests use, and a recent one.
+VERSIONS = ["1.31", "1.33"]
+
+failures = []
+
+
+def fail(where, what):
+    failures.append(f"{where}: {what}")
+
+
+def expect(condition, where, what):
+    if not condition:
+        fail(where, what)
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, **options)
+
+
+def tool(*names):
+    """The first of these programs that is installed."""
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+# --- Dockerfiles --------------------------------------------------------------------------------------------------
+
+
+def dockerfiles():
+    """What is to be built once is the same text everywhere, or it would be built again for each image."""
+    stages = {}
+    files = {f"relay-{name}": ROOT / f"relays/{name}/Dockerfile" for name in RELAYS}
+    files |= {name: ROOT / f"crates/{name}/Dockerfile" for name in ("provider-sim", "relayctl")}
+    for package, path in files.items():
+        text = path.read_text()
+        where = str(path.relative_to(ROOT))
+        instructions = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+        head, _, rest = instructions.partition("FROM dependencies AS ")
+        stages.setdefault("dependencies", {}).setdefault(head, []).append(where)
+        if package != "provider-sim":
+            core = rest.partition("FROM core AS ")[0]
+            stages.setdefault("core", {}).setdefault(core, []).append(where)
+        health = "NONE" if package == "relayctl" else f'CMD ["/usr/local/bin/{package}", "healthcheck"]'
+        for wanted in [
+            f"cargo build --locked --release --workspace --exclude relay-testkit --bin {package};",
+            f"COPY --from=build /out/{package} /usr/local/bin/{package}",
+            "USER 65532:65532",
+            "STOPSIGNAL SIGTERM",
+            health,
+            f'ENTRYPOINT ["/usr/local/bin/{package}"]',
+            f'org.opencontainers.image.title="{package}"',
+        ]:
+            expect(wanted in text, where, f"lacks `{wanted}`")
+        strangers = [name for name in RELAYS if f"relay-{name}" != package and f"relays/{name}" in text]
+        expect(not strangers, where, f"speaks of {strangers}")
+    for stage, variants in stages.items():
+        expect(len(variants) == 1, "Dockerfiles", f"the stage `{stage}` differs: {list(variants.values())}")
+
+
+# --- docker-compose.yml -------------------------------------------------------------------------------------------
+
+
+def composed(*files, variables=None):
+    """The composition as a composer reads it, or as it is written where there is none."""
+    program = [tool("docker-compose")] if tool("docker-compose") else ["docker", "compose"]
+    command = [*program, *(part for file in files for part in ("-f", file)), "--profile", "monitoring", "--profile", "tools",
+               "config"]
+    with tempfile.NamedTemporaryFile("w", suffix=".env") as empty:
+        # Neither the user's .env nor his environment shall matter.
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        result = run(*command[: len(program)], "--env-file", empty.name, *command[len(program) :],
+                     env=environment | (variables or {}))
+    if result.returncode:
+        fail(" + ".join(files), result.stderr.strip())
+        return {}
+    return yaml.safe_load(result.stdout)["services"]
+
+
+def settings(service):
+    environment = service.get("environment") or {}
+    return dict(pair.split("=", 1) for pair in environment) if isinstance(environment, list) else environment
+
+
+def published(service):
+    """Pairs of host address and host port."""
+    for port in service.get("ports", []):
+        if isinstance(port, dict):
+            yield port.get("host_ip"), int(port["published"])
+        else:
+            address, host, _ = port.rsplit(":", 2)
+            yield address, int(host)
+
+
+def compose():
+    if not tool("docker-compose") and run("docker", "compose", "version").returncode:
+        print("docker-compose.yml: no composer here, not checked")
+        return
+    services = composed("docker-compose.yml")
+    for name, service in services.items():
+        where = f"docker-compose.yml: {name}"
+        expect(service.get("read_only") is True, where, "its root file system can be written")
+        expect(service.get("cap_drop") == ["ALL"], where, "keeps capabilities")
+        expect("no-new-privileges:true" in service.get("security_opt", []), where, "may gain privileges")
+        expect(not service.get("privileged"), where, "is privileged")
+        for address, port in published(service):
+            expect(address == "127.0.0.1", where, f"publishes port {port} on {address}")
+    for name, port in PORTS.items():
+        service = services.get(f"relay-{name}", {})
+        where = f"docker-compose.yml: relay-{name}"
+        values = settings(service)
+        expect([port] == [number for _, number in published(service)], where, f"is not on port {port}")
+        expect(service.get("user") == "65532:65532", where, "does not name its user")
+        expect(values.get("RELAY_AUTH__AUDIENCE") == f"http://127.0.0.1:{port}", where, "has another audience")
+        addresses = {key: value for key, value in values.items() if re.fullmatch("RELAY_PROVIDER__.*_URL", key)}
+        expect(addresses, where, "has no provider")
+        for key, value in addresses.items():
+            expect(value.startswith("http://provider-sim:9100/"), where, f"{key} is not the simulator")
+
+    # Every name in .env.example is one that the composition reads; set to nothing, it leaves the simulator.
+    example = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    read = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    unread = set(example) - read - {"COMPOSE_FILE"}
+    expect(not unread, ".env.example", f"{sorted(unread)} are read nowhere")
+    missing = {name for name in read if name.endswith(("_URL", "_HOSTS", "_AUDIENCE"))} - set(example)
+    expect(not missing, ".env.example", f"lacks {sorted(missing)}")
+    example.pop("COMPOSE_FILE", None)
+    for name in RELAYS:
+        values = settings(composed("docker-compose.yml", variables=example).get(f"relay-{name}", {}))
+        left = [key for key, value in values.items() if "provider-sim" in (value or "")]
+        expect(not left, ".env.example", f"with all of it, relay-{name} still has the simulator in {left}")
+
+    secret = composed("docker-compose.yml", "deploy/compose/secrets.yml")
+    for name in RELAYS:
+        service = secret.get(f"relay-{name}", {})
+        where = f"deploy/compose/secrets.yml: relay-{name}"
+        sources = [entry["source"] for entry in service.get("secrets", [])]
+        expect(sources == [name], where, f"sees the secrets {sources}")
+        expect(settings(service).get("RELAY_AUTH__SECRET_KEY_FILE") == "/run/secrets/secret_key", where,
+               "does not read its secret")
+
+
+# --- Kubernetes ---------------------------------------------------------------------------------------------------
+
+
+def kustomize(folder):
+    program = tool("kustomize")
+    command = [program, "build"] if program else ["kubectl", "kustomize"]
+    result = run(*command, os.path.relpath(folder, ROOT))
+    where = os.path.relpath(folder, KUBERNETES)
+    if result.returncode:
+        fail(where, result.stderr.strip())
+    expect("deprecated" not in result.stderr, where, result.stderr.strip())
+    return [document for document in yaml.safe_load_all(result.stdout) if document]
+
+
+def everything():
+    """The overlay with all relays and with every component that is optional."""
+    with tempfile.TemporaryDirectory(dir=KUBERNETES) as folder:
+        documents = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": ["../overlays/all"],
+            "components": ["../components/service-monitor"],
+        }
+        Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(documents))
+        return kustomize(folder)
+
+
+def of_kind(resources, kind):
+    return [resource for resource in resources if resource["kind"] == kind]
+
+
+def matches(selector, labels):
+    return selector and all(labels.get(key) == value for key, value in selector.items())
+
+
+def secured(where, pod):
+    """The restricted Pod Security Standard, and a little more."""
+    expect(pod["securityContext"].get("runAsNonRoot") is True, where, "may run as root")
+    expect(pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, where, "has no seccomp profile")
+    expect(pod.get("automountServiceAccountToken") is False, where, "gets a token of the cluster")
+    for container in pod["containers"]:
+        context = container["securityContext"]
+        expect(context.get("allowPrivilegeEscalation") is False, where, "may gain privileges")
+        expect(context.get("readOnlyRootFilesystem") is True, where, "can write its root file system")
+        expect(context.get("capabilities") == {"drop": ["ALL"]}, where, "keeps capabilities")
+        expect(container["resources"]["limits"].get("memory"), where, "has no memory limit")
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            expect(container[probe]["httpGet"]["port"] == "admin", where, f"{probe} is not on the admin port")
+
+
+def one_relay(name, resources):
+    where = f"overlays/{name}"
+    kinds = sorted(resource["kind"] for resource in resources)
+    expect(kinds == ["ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy",
+                     "PodDisruptionBudget", "Service", "ServiceAccount"], where, f"has {kinds}")
+    by_kind = {resource["kind"]: resource for resource in resources}
+    deployment, service, ingress = by_kind["Deployment"], by_kind["Service"], by_kind["Ingress"]
+    pod = deployment["spec"]["template"]
+    labels = pod["metadata"]["labels"]
+    secured(where, pod["spec"])
+    container = pod["spec"]["containers"][0]
+    expect(f"/relay-{name}:" in container["image"], where, f"runs {container['image']}")
+    expect(container["envFrom"] == [{"configMapRef": {"name": by_kind["ConfigMap"]["metadata"]["name"]}}], where,
+           "does not read its settings")
+    for selector, of in [
+        (deployment["spec"]["selector"]["matchLabels"], "Deployment"),
+        (service["spec"]["selector"], "Service"),
+        (by_kind["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"], "PodDisruptionBudget"),
+        (by_kind["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"], "NetworkPolicy"),
+        *((spread["labelSelector"]["matchLabels"], "topology spread")
+          for spread in pod["spec"]["topologySpreadConstraints"]),
+    ]:
+        expect(matches(selector, labels), where, f"the {of} does not select the pods")
+        expect(f"relay-{name}" in selector.values(), where, f"the {of} selects the pods of other relays")
+    target = by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
+    expect(target == deployment["metadata"]["name"], where, "the autoscaler has no target")
+    peers = [peer for rule in by_kind["NetworkPolicy"]["spec"]["egress"] for peer in rule["to"]]
+    expect(not any("podSelector" in peer for peer in peers), where, "egress to pods that have this relay's labels")
+    rule = ingress["spec"]["rules"][0]
+    expect(by_kind["ConfigMap"]["data"]["RELAY_AUTH__AUDIENCE"] == f"https://{rule['host']}", where,
+           "audience and ingress host differ")
+    expect(ingress["spec"]["tls"][0]["hosts"] == [rule["host"]], where, "the certificate is for another host")
+    backend = rule["http"]["paths"][0]["backend"]["service"]
+    expect(backend == {"name": service["metadata"]["name"], "port": {"name": "http"}}, where, "ingress to nowhere")
+    mounted = any(volume.get("secret", {}).get("secretName") == f"relay-{name}-secret-key"
+                  for volume in pod["spec"].get("volumes", []))
+    wanted = "RELAY_AUTH__SECRET_KEY_FILE" in by_kind["ConfigMap"]["data"]
+    expect(mounted == wanted, where, "secret and setting do not fit together")
+
+
+def kubernetes():
+    for name in RELAYS:
+        resources = kustomize(KUBERNETES / "overlays" / name)
+        if resources:
+            one_relay(name, resources)
+    resources = everything()
+    named = [(resource["kind"], resource["metadata"]["name"]) for resource in resources]
+    expect(len(named) == len(set(named)), "overlays/all", "two resources have the same name")
+    expect(len(of_kind(resources, "Deployment")) == len(RELAYS), "overlays/all", "does not hold every relay once")
+    expect(not of_kind(resources, "Secret"), "overlays/all", "holds a secret")
+    for resource in resources:
+        where = f"overlays/all: {resource['kind']} {resource['metadata']['name']}"
+        if resource["apiVersion"].startswith("monitoring.coreos.com/"):
+            selector = resource["spec"]["selector"]["matchLabels"]
+            services = of_kind(resources, "Service")
+            expect(all(matches(selector, service["metadata"]["labels"]) for service in services), where,
+                   "does not select every service")
+            continue
+        for version in VERSIONS:
+            try:
+                kubernetes_validate.validate(resource, version, strict=True)
+            except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
+                fail(f"{where} ({version})", error.message)
+
+
+# --- Monitoring ---------------------------------------------------------------------------------------------------
+
+
+def monitoring():
+    """Rules and dashboard speak of metrics that exist."""
+    source = (ROOT / "crates/relay-core/src/telemetry/metrics.rs").read_text()
+    exported = set(re.findall(r'"(relay_[a-z_]+)"', source))
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/relays.json").read_text())
+    shown = json.dumps(dashboard)
+    rules = (ROOT / "deploy/prometheus/rules.yml").read_text()
+    for where, text in [("dashboard", shown), ("rules.yml", rules)]:
+        # Names before a selector, a range or a comma; words of prose and recorded names have none of these.
+        used = set(re.findall(r"\b(relay_[a-z_]+)(?=[{\[,])", text))
+        unknown = {re.sub("_(bucket|sum|count)$", "", metric) for metric in used} - exported
+        expect(used and not unknown, where, f"uses {sorted(unknown)}, which no relay exports")
+    unseen = {metric for metric in exported if metric not in shown}
+    expect(not unseen, "dashboard", f"does not show {sorted(unseen)}")
+    numbers = [panel["id"] for panel in dashboard["panels"]]
+    expect(len(numbers) == len(set(numbers)), "dashboard", "two panels have the same id")
+    for group in yaml.safe_load(rules)["groups"]:
+        for rule in group["rules"]:
+            if "alert" in rule:
+                expect({"summary", "description"} <= set(rule["annotations"]), rule["alert"], "says not what to do")
+                expect(rule["labels"]["severity"] in ("warning", "critical"), rule["alert"], "has no severity")
+    if not tool("promtool"):
+        print("prometheus: no promtool here, rules not checked")
+        return
+    for command in (["check", "config"], ["check", "rules"], ["test", "rules"]):
+        file = {"config": "prometheus.yml", "rules": "rules.yml"}[command[1]]
+        file = "rules_test.yml" if command[0] == "test" else file
+        result = run("promtool", *command, f"deploy/prometheus/{file}")
+        expect(result.returncode == 0, f"promtool {' '.join(command)}", result.stdout + result.stderr)
+
+
+for check in (dockerfiles, compose, kubernetes, monitoring):
+    check()
+    print(f"checked: {check.__name__}")
+if failures:
+    sys.exit("\n".join(failures))
