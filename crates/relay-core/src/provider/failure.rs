@@ -48,7 +48,7 @@ pub(super) const REJECTION_BYTES: usize = 64 * 1024;
 /// How the standard library begins the message of a name that does not resolve, on every platform.
 const UNKNOWN_HOST: &str = "failed to lookup address information";
 /// A shorter text is no provider's secret, and would be struck out of ordinary words.
-const SHORTEST_SECRET: usize = 8;
+const SHORTEST_SECRET: usize = 6;
 /// How much of a provider's own words an error repeats, in characters.
 const WORDS: usize = 500;
 
