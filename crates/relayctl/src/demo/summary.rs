@@ -82,7 +82,10 @@ fn connections(dossiers: &[Dossier]) -> Vec<String> {
             if !asked(source) || !asked(related) {
                 continue;
             }
-            let text = harmless(&format!("{source}  {}  {related}", relation.kind.replace('_', " ")));
+            let kind = relation.kind.replace('_', " ");
+            // Both ends stand in full in the table above; here they only have to be told apart.
+            let room = WIDTH.saturating_sub(kind.chars().count() + 4) / 2;
+            let text = harmless(&format!("{}  {kind}  {}", cut(source, room), cut(related, room)));
             match told.iter_mut().find(|(known, _)| *known == text) {
                 None => told.push((text, vec![finding.relay])),
                 Some((_, relays)) if relays.contains(&finding.relay) => {}
