@@ -186,11 +186,10 @@ mod tests {
     use super::*;
 
     fn evidence(verdict: &str, status: &str) -> Evidence {
-        Evidence {
-            verdict: Some(verdict.to_owned()),
-            remediation_status: Some(status.to_owned()),
-            ..Evidence::default()
-        }
+        let mut evidence = Evidence::default();
+        evidence.verdict = Some(verdict.to_owned());
+        evidence.remediation_status = Some(status.to_owned());
+        evidence
     }
 
     #[test]
