@@ -186,10 +186,11 @@ mod tests {
     use super::*;
 
     fn evidence(verdict: &str, status: &str) -> Evidence {
-        let mut evidence = Evidence::default();
-        evidence.verdict = Some(verdict.to_owned());
-        evidence.remediation_status = Some(status.to_owned());
-        evidence
+        Evidence {
+            verdict: Some(verdict.to_owned()),
+            remediation_status: Some(status.to_owned()),
+            ..Evidence::default()
+        }
     }
 
     #[test]
