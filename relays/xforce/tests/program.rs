@@ -262,7 +262,8 @@ async fn a_stop_lets_a_running_request_finish() {
     let (address, admin) = (program.address.clone(), program.admin.clone());
     let (code, log) = program.ended();
     assert_eq!(code, Some(0));
-    assert_eq!(log.last().expect("lines")["message"], "stopped");
+    // The server's own threads may still have a word after it.
+    assert!(log.iter().any(|line| line["message"] == "stopped"), "{log:?}");
     for gone in [address, admin] {
         assert!(TcpStream::connect(gone).is_err(), "it still listens");
     }

@@ -69,9 +69,13 @@ async fn main() {
         );
     }
 
+    drop(relay);
+
     println!("200 requests at a time");
+    let relay = Process::relay(RELAY, &sim, &provider).await;
+    let token = self::token(&sim, &relay);
     let busy = traffic::observe(&relay.url, &token, 1, 9);
-    fire(&busy, if quick { 200 } else { 4000 }, 200).await;
+    fire(&busy, if quick { 200 } else { 1000 }, 200).await;
     println!("  highest resident memory {:.1} MB", relay.peak_mb());
     drop(relay);
 
