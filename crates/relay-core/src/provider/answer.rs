@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
@@ -16,14 +16,23 @@ use crate::lenient::{self, Wanted};
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    headers: Kept,
     pub(super) body: Bytes,
     /// Set, in all clones, by whoever could not read it: it must not serve again.
     unreadable: Arc<AtomicBool>,
 }
 
+/// Copies of the headers that a relay reads. The map as received is a kilobyte, and its values are windows into
+/// the buffer of the connection, which each answer in the cache would keep alive.
+type Kept = Arc<[(HeaderName, HeaderValue)]>;
+
 impl Answer {
-    pub(super) fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, keep: &[HeaderName], body: Bytes) -> Self {
+        let copies = |name| {
+            let copy = move |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+            headers.get_all(name).iter().filter_map(copy).map(move |value| (HeaderName::clone(name), value))
+        };
+        let headers = keep.iter().flat_map(copies).collect();
         Self { status, headers, body, unreadable: Arc::default() }
     }
 
@@ -41,14 +50,11 @@ impl Answer {
         self.status.as_u16()
     }
 
-    /// A header's value where it is readable text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// All values of a header that may come several times.
-    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+    /// The readable values of a header, in the order in which they came. The request has to name the header with
+    /// [`super::Request::keep_header`]; others are not kept.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = move |(kept, _): &&(HeaderName, HeaderValue)| kept == name;
+        self.headers.iter().filter(named).filter_map(|(_, value)| value.to_str().ok())
     }
 
     /// The body as it came.
@@ -107,20 +113,13 @@ pub(crate) async fn read_capped(mut response: reqwest::Response, most: usize) ->
     if announced > most {
         return Err(ReadError::TooLarge(most));
     }
-    let Some(first) = response.chunk().await? else { return Ok(Bytes::new()) };
-    let Some(second) = response.chunk().await? else { return capped(first, most) };
-    let mut body = BytesMut::with_capacity(announced.max(first.len() + second.len()));
-    body.extend_from_slice(&first);
-    body.extend_from_slice(&second);
-    while body.len() <= most {
-        match response.chunk().await? {
-            Some(chunk) => body.extend_from_slice(&chunk),
-            None => return Ok(body.freeze()),
+    let mut body = BytesMut::with_capacity(announced);
+    // Copied, since a chunk is a window into the buffer of the connection, which may be much larger.
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > most {
+            return Err(ReadError::TooLarge(most));
         }
     }
-    Err(ReadError::TooLarge(most))
-}
-
-fn capped(body: Bytes, most: usize) -> Result<Bytes, ReadError> {
-    if body.len() > most { Err(ReadError::TooLarge(most)) } else { Ok(body) }
+    Ok(body.freeze())
 }

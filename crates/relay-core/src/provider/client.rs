@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -193,7 +193,7 @@ impl Client {
             hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
-        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, read))
+        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
             .await
             .unwrap_or(Err(Failure::Timeout(limit)));
         match secret(&request.auth, token) {
@@ -231,7 +231,7 @@ impl Client {
                 .form(&oauth::form(source));
             scope.count_provider_call();
             let limit = self.0.read_timeout;
-            let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, |_| ()))
+            let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, &[], |_| ()))
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit)));
             let Err(failure) = &outcome else { break outcome };
@@ -254,6 +254,7 @@ impl Inner {
     async fn exchange(
         &self,
         builder: RequestBuilder,
+        keep: &[HeaderName],
         seen: impl Fn(&reqwest::header::HeaderMap),
     ) -> Result<Answer, Failure> {
         let mut response = builder.send().await.map_err(|error| Failure::of_transport(&error))?;
@@ -265,7 +266,7 @@ impl Inner {
                 ReadError::Broken(error) => Failure::of_transport(&error),
                 too_large @ ReadError::TooLarge(_) => Failure::Unreadable(too_large.to_string()),
             })?;
-            return Ok(Answer::new(status, headers, body));
+            return Ok(Answer::new(status, &headers, keep, body));
         }
         let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
         // The body only adds words to the message: what cannot be read of it is left out.

@@ -53,6 +53,7 @@ pub struct Request<'c> {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) kept_headers: Vec<HeaderName>,
     pub(super) auth: Auth,
     pub(super) body: Bytes,
     pub(super) repeatable: bool,
@@ -76,6 +77,7 @@ impl<'c> Request<'c> {
             method,
             url,
             headers: vec![(ACCEPT, HeaderValue::from_static("application/json"))],
+            kept_headers: Vec::new(),
             auth: Auth::None,
             body: Bytes::new(),
             cached: false,
@@ -102,6 +104,12 @@ impl<'c> Request<'c> {
     /// A header with a fixed value.
     pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
+        self
+    }
+
+    /// Keeps a header of the answer for [`Answer::headers`].
+    pub fn keep_header(mut self, name: &'static str) -> Self {
+        self.kept_headers.push(HeaderName::from_static(name));
         self
     }
 

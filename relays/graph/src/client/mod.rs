@@ -51,7 +51,7 @@ const HUNTING_TIME: Duration = Duration::from_secs(60);
 /// A list of alerts of one of the alert APIs.
 fn list<'r>(relay: &'r Graph, call: &Call<Graph>, api: Api, url: Url) -> Request<'r> {
     let name = if api == Api::Legacy { "legacy_alerts" } else { "alerts" };
-    let request = relay.client.get(name, url).auth(relay.auth(call)).rate(&ALERTS);
+    let request = relay.client.get(name, url).auth(relay.auth(call)).rate(&ALERTS).keep_header("warning");
     // Without it, newer words of the API's vocabularies all arrive as `unknownFutureValue`.
     if api == Api::V2 { request.header("prefer", "include-unknown-enum-members") } else { request }
 }
