@@ -8,6 +8,9 @@ use crate::error::{Code, Error, Errors, Severity};
 use crate::found::Found;
 use crate::relay::{Action, Offered};
 
+/// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
+const ENTITY_BYTES: usize = 512;
+
 /// An answer on its way out, with the figures for the log and the metrics.
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -63,18 +66,25 @@ impl<D: Serialize> Envelope<D> {
 
 impl Reply {
     pub(crate) fn of<D: Serialize>(envelope: &Envelope<D>, observables: usize) -> Self {
-        Self::with_status(200, envelope, observables)
+        Self::written(200, envelope, observables, 0)
     }
 
-    fn with_status<D: Serialize>(status: u16, envelope: &Envelope<D>, observables: usize) -> Self {
+    /// `expected` is about how many bytes the answer will have: room that need not be found while writing.
+    fn written<D: Serialize>(
+        status: u16,
+        envelope: &Envelope<D>,
+        observables: usize,
+        expected: usize,
+    ) -> Self {
         let outcome = match envelope.errors.iter().map(Error::severity).min_by_key(|severity| *severity as u8)
         {
             None => Outcome::Ok,
             Some(Severity::Warning) => Outcome::Warning,
             Some(Severity::Fatal | Severity::Error) => Outcome::Error,
         };
-        match serde_json::to_vec(envelope) {
-            Ok(json) => Self {
+        let mut json = Vec::with_capacity(expected.max(128));
+        match serde_json::to_writer(&mut json, envelope) {
+            Ok(()) => Self {
                 status,
                 json,
                 stats: Stats { observables, errors: envelope.errors.len(), outcome, ..Stats::default() },
@@ -90,7 +100,7 @@ impl Reply {
 
     /// Nothing but a failure of the HTTP request itself.
     pub(crate) fn refused(status: u16, error: Error) -> Self {
-        Self::with_status(status, &Envelope::<()> { data: None, errors: error.into() }, 0)
+        Self::written(status, &Envelope::<()> { data: None, errors: error.into() }, 0, 0)
     }
 
     /// A fault of this program. What it is stands in the log; the caller learns nothing of the inside.
@@ -123,7 +133,8 @@ pub(crate) fn found(found: Found, asked: usize) -> Reply {
     errors.settle(asked);
     let entities = bundle.counts().into_iter().filter(|(_, count)| *count > 0).collect();
     let data: Option<Bundle> = (!bundle.is_empty() || errors.is_empty()).then_some(bundle);
-    let mut reply = Reply::of(&Envelope { data, errors }, asked);
+    let expected = data.as_ref().map_or(0, |bundle| bundle.len() * ENTITY_BYTES);
+    let mut reply = Reply::written(200, &Envelope { data, errors }, asked, expected);
     reply.stats.entities = entities;
     reply
 }
