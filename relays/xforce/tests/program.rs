@@ -252,6 +252,9 @@ async fn a_stop_lets_a_running_request_finish() {
     let answer = std::thread::scope(|scope| {
         let request = scope.spawn(|| program.ask("/health", &token, ""));
         let (mut call, _) = provider.accept().expect("the provider call");
+        // An answer that comes before the question would be no answer.
+        let question = BufReader::new(call.try_clone().expect("the same connection"));
+        assert!(question.lines().any(|line| line.is_ok_and(|line| line.is_empty())), "the call broke off");
         program.terminate();
         while !program.probe("/readyz").starts_with("HTTP/1.1 503 ") {}
         assert!(program.probe("/livez").starts_with("HTTP/1.1 200 "));
