@@ -9,7 +9,7 @@ use crate::found::Found;
 use crate::relay::{Action, Offered};
 
 /// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
-const ENTITY_BYTES: usize = 512;
+const ENTITY_BYTES: usize = 768;
 
 /// An answer on its way out, with the figures for the log and the metrics.
 pub(crate) struct Reply {

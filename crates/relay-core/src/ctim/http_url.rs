@@ -53,19 +53,22 @@ impl HttpUrl {
 fn push_legal(url: &mut String, part: &str, also: &[u8]) {
     const ILLEGAL: &[u8] = b"\"<>\\^`{|}";
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    // Where the stretch begins that may stay as it is, which mostly is the whole part.
+    let mut kept = 0;
     for (position, byte) in part.bytes().enumerate() {
         let illegal = !byte.is_ascii_graphic()
             || ILLEGAL.contains(&byte)
             || also.contains(&byte)
             || (byte == b'%' && !is_escape(&part.as_bytes()[position..]));
         if illegal {
+            url.push_str(part.get(kept..position).unwrap_or_default());
+            kept = position + 1;
             url.push('%');
             url.push(char::from(HEX[usize::from(byte >> 4)]));
             url.push(char::from(HEX[usize::from(byte & 0xF)]));
-        } else {
-            url.push(char::from(byte));
         }
     }
+    url.push_str(part.get(kept..).unwrap_or_default());
 }
 
 fn is_escape(bytes: &[u8]) -> bool {

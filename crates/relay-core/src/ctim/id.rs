@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::{Entity, Observable, schema};
 
@@ -39,11 +41,14 @@ impl Kind {
 }
 
 /// The id of an entity of any type, `transient:<type>-<uuid>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
     kind: Kind,
     uuid: Uuid,
 }
+
+/// Room for the text of an id.
+type Buffer = [u8; 64];
 
 impl Reference {
     /// Derives the id from what makes the entity the one it is: the relay, the type, the natural key, which
@@ -51,28 +56,60 @@ impl Reference {
     ///
     /// The uuid is of version 5 in the URL namespace, over these parts joined with U+001F (unit separator).
     pub(super) fn derive(relay: &str, kind: Kind, natural_key: &str, about: Option<&Observable>) -> Self {
-        const SEPARATOR: &str = "\u{1f}";
+        const SEPARATOR: u8 = 0x1f;
         let (kind_of_observable, value) = about.map_or(("", ""), |o| (o.kind().as_str(), o.value()));
         let parts = [relay, kind.as_str(), natural_key, kind_of_observable, value];
         let parts = if about.is_some() { &parts[..] } else { &parts[..3] };
-        Self { kind, uuid: Uuid::new_v5(&Uuid::NAMESPACE_URL, parts.join(SEPARATOR).as_bytes()) }
+        let length: usize = parts.iter().map(|part| part.len() + 1).sum();
+        let mut name = Vec::with_capacity(Uuid::NAMESPACE_URL.as_bytes().len() + length);
+        name.extend_from_slice(Uuid::NAMESPACE_URL.as_bytes());
+        for (position, part) in parts.iter().enumerate() {
+            if position > 0 {
+                name.push(SEPARATOR);
+            }
+            name.extend_from_slice(part.as_bytes());
+        }
+        // As `Uuid::new_v5`, by an implementation that uses the processor's own instructions.
+        let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, &name);
+        let mut bytes = uuid::Bytes::default();
+        bytes.copy_from_slice(&hash.as_ref()[..16]);
+        Self { kind, uuid: Builder::from_sha1_bytes(bytes).into_uuid() }
     }
 
     /// The type of the entity.
     pub fn kind(self) -> Kind {
         self.kind
     }
+
+    /// The text of it. An answer has hundreds, so they do not go through the formatting machinery.
+    fn text(self, buffer: &mut Buffer) -> &str {
+        let mut end = 0;
+        let mut uuid = Uuid::encode_buffer();
+        let uuid: &str = self.uuid.hyphenated().encode_lower(&mut uuid);
+        for part in ["transient:", self.kind.as_str(), "-", uuid] {
+            buffer[end..end + part.len()].copy_from_slice(part.as_bytes());
+            end += part.len();
+        }
+        std::str::from_utf8(&buffer[..end]).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "transient:{}-{}", self.kind.as_str(), self.uuid)
+        f.write_str(self.text(&mut [0; 64]))
     }
 }
 
 impl Serialize for Reference {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text(&mut [0; 64]))
+    }
+}
+
+/// The uuid alone: it is a hash of the type too.
+impl Hash for Reference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.uuid.as_u128());
     }
 }
 

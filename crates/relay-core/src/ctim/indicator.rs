@@ -4,15 +4,22 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::base::{Base, Words};
-use super::setters::{base_setters, description_setters, setters};
+use super::setters::{as_its_facts, base_setters, description_setters, setters};
 use super::{
     Confidence, Entity, EntityId, ExternalReference, HttpUrl, IndicatorType, IntoText, Kind, Observable,
     Origin, Severity, ShortText, Timestamp, Tlp, ValidTime,
 };
 
 /// A rule, feed or list that tells what to look for.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Indicator {
+    // In a box, since every setter moves the entity, and so does every list that it goes through.
+    facts: Box<Facts>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+struct Facts {
     #[serde(flatten)]
     base: Base,
     #[serde(flatten)]
@@ -35,6 +42,8 @@ pub struct Indicator {
     about: Option<Observable>,
 }
 
+as_its_facts!(Indicator);
+
 impl Indicator {
     /// A rule or collection that is one Indicator, whichever observables led to it. The natural key names
     /// it at the provider. Its producer is the origin's source until a setter says otherwise.
@@ -54,15 +63,17 @@ impl Indicator {
 
     fn made(origin: Origin, natural_key: &str, about: Option<&Observable>, valid_time: ValidTime) -> Self {
         Self {
-            base: Base::new(origin, Kind::Indicator, natural_key, about),
-            words: Words::default(),
-            producer: ShortText::constant(origin.source()),
-            valid_time,
-            severity: None,
-            confidence: None,
-            kinds: Vec::new(),
-            tags: Vec::new(),
-            about: about.cloned(),
+            facts: Box::new(Facts {
+                base: Base::new(origin, Kind::Indicator, natural_key, about),
+                words: Words::default(),
+                producer: ShortText::constant(origin.source()),
+                valid_time,
+                severity: None,
+                confidence: None,
+                kinds: Vec::new(),
+                tags: Vec::new(),
+                about: about.cloned(),
+            }),
         }
     }
 
@@ -71,16 +82,16 @@ impl Indicator {
 
     setters! {
         /// How bad a match is.
-        option severity: Severity => severity;
+        option severity: Severity => facts.severity;
         /// How sure a match is.
-        option confidence: Confidence => confidence;
+        option confidence: Confidence => facts.confidence;
     }
 
     /// Who made it, where that is not the source; none and blank change nothing.
     #[must_use]
     pub fn producer(mut self, producer: impl IntoText<1024>) -> Self {
         if let Some(producer) = producer.into_text() {
-            self.producer = producer;
+            self.facts.producer = producer;
         }
         self
     }
@@ -88,7 +99,7 @@ impl Indicator {
     /// Adds what kind of rule, feed or list it is.
     #[must_use]
     pub fn indicator_type(mut self, indicator_type: impl Into<Option<IndicatorType>>) -> Self {
-        self.kinds.extend(indicator_type.into());
+        self.facts.kinds.extend(indicator_type.into());
         self
     }
 
@@ -96,9 +107,9 @@ impl Indicator {
     #[must_use]
     pub fn tag(mut self, tag: impl IntoText<1024>) -> Self {
         if let Some(tag) = tag.into_text()
-            && !self.tags.contains(&tag)
+            && !self.facts.tags.contains(&tag)
         {
-            self.tags.push(tag);
+            self.facts.tags.push(tag);
         }
         self
     }
@@ -108,14 +119,14 @@ impl Entity for Indicator {
     const KIND: Kind = Kind::Indicator;
 
     fn id(&self) -> EntityId<Self> {
-        EntityId::new(self.base.id)
+        EntityId::new(self.facts.base.id)
     }
 
     fn relay(&self) -> &'static str {
-        self.base.relay
+        self.facts.base.relay
     }
 
     fn about(&self) -> Option<&Observable> {
-        self.about.as_ref()
+        self.facts.about.as_ref()
     }
 }

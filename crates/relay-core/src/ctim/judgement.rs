@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::base::Base;
-use super::setters::{base_setters, setters};
+use super::setters::{as_its_facts, base_setters, setters};
 use super::{
     Confidence, Disposition, Entity, EntityId, ExternalReference, HttpUrl, Kind, Observable, Origin,
     Severity, ShortText, Timestamp, Tlp, ValidTime,
@@ -14,8 +14,15 @@ use super::{
 const MAX_PRIORITY: u8 = 90;
 
 /// A source's opinion about one observable, for a time.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Judgement {
+    // In a box, since every setter moves the entity, and so does every list that it goes through.
+    facts: Box<Facts>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+struct Facts {
     #[serde(flatten)]
     base: Base,
     observable: Observable,
@@ -34,6 +41,8 @@ pub struct Judgement {
     reason_uri: Option<HttpUrl>,
 }
 
+as_its_facts!(Judgement);
+
 impl Judgement {
     /// An opinion about the observable that was asked for. The natural key names it at the provider.
     ///
@@ -47,15 +56,17 @@ impl Judgement {
         valid_time: ValidTime,
     ) -> Self {
         Self {
-            base: Base::new(origin, Kind::Judgement, natural_key, Some(observable)),
-            observable: observable.clone(),
-            disposition,
-            priority: MAX_PRIORITY,
-            confidence: Confidence::Unknown,
-            severity: Severity::Unknown,
-            valid_time: valid_time.with_start(),
-            reason: None,
-            reason_uri: None,
+            facts: Box::new(Facts {
+                base: Base::new(origin, Kind::Judgement, natural_key, Some(observable)),
+                observable: observable.clone(),
+                disposition,
+                priority: MAX_PRIORITY,
+                confidence: Confidence::Unknown,
+                severity: Severity::Unknown,
+                valid_time: valid_time.with_start(),
+                reason: None,
+                reason_uri: None,
+            }),
         }
     }
 
@@ -63,19 +74,19 @@ impl Judgement {
 
     setters! {
         /// How sure the source is.
-        value confidence: Confidence => confidence;
+        value confidence: Confidence => facts.confidence;
         /// How bad it is.
-        value severity: Severity => severity;
+        value severity: Severity => facts.severity;
         /// Why the source thinks so.
-        text reason: 1024 => reason;
+        text reason: 1024 => facts.reason;
         /// Where the reason is explained.
-        option reason_uri: HttpUrl => reason_uri;
+        option reason_uri: HttpUrl => facts.reason_uri;
     }
 
     /// Its weight against other sources', 0 to 90; more counts as 90, the most for automated systems.
     #[must_use]
     pub fn priority(mut self, priority: u8) -> Self {
-        self.priority = priority.min(MAX_PRIORITY);
+        self.facts.priority = priority.min(MAX_PRIORITY);
         self
     }
 }
@@ -84,14 +95,14 @@ impl Entity for Judgement {
     const KIND: Kind = Kind::Judgement;
 
     fn id(&self) -> EntityId<Self> {
-        EntityId::new(self.base.id)
+        EntityId::new(self.facts.base.id)
     }
 
     fn relay(&self) -> &'static str {
-        self.base.relay
+        self.facts.base.relay
     }
 
     fn about(&self) -> Option<&Observable> {
-        Some(&self.observable)
+        Some(&self.facts.observable)
     }
 }

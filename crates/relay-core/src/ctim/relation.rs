@@ -1,8 +1,8 @@
 //! Relations between observables, the context of a sighting.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -31,14 +31,16 @@ fn as_str<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Err
 #[derive(Clone, Debug)]
 pub struct Relations {
     origin: Arc<str>,
-    list: Vec<ObservedRelation>,
-    seen: HashSet<(Observable, RelationType, Observable)>,
+    facts: IndexMap<Fact, Map<String, Value>>,
 }
+
+/// By what relations are equal.
+type Fact = (Observable, RelationType, Observable);
 
 impl Relations {
     /// Relations that `origin` reported.
     pub fn new<const N: usize>(origin: &Text<N>) -> Self {
-        Self { origin: origin.as_str().into(), list: Vec::new(), seen: HashSet::new() }
+        Self { origin: origin.as_str().into(), facts: IndexMap::new() }
     }
 
     /// Adds a relation, unless one of its ends is missing, both are the same or it is there already.
@@ -62,31 +64,34 @@ impl Relations {
         let (Some(source), Some(related)) = (source.into(), related.into()) else {
             return;
         };
-        if source == related || !self.seen.insert((source.clone(), relation.clone(), related.clone())) {
-            return;
+        if source != related {
+            self.facts.entry((source, relation, related)).or_insert(relation_info);
         }
-        let origin = Arc::clone(&self.origin);
-        self.list.push(ObservedRelation { origin, relation, relation_info, source, related });
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.facts.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.facts.is_empty()
     }
 
     /// Keeps the first `limit`.
     pub fn truncate(&mut self, limit: usize) {
-        for cut in self.list.drain(limit.min(self.list.len())..) {
-            self.seen.remove(&(cut.source, cut.relation, cut.related));
-        }
+        self.facts.truncate(limit);
     }
 
     pub(super) fn into_list(self) -> Vec<ObservedRelation> {
-        self.list
+        let of = |((source, relation, related), relation_info)| ObservedRelation {
+            origin: Arc::clone(&self.origin),
+            relation,
+            relation_info,
+            source,
+            related,
+        };
+        self.facts.into_iter().map(of).collect()
     }
 }

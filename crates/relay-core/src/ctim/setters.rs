@@ -1,4 +1,4 @@
-//! The chained setters of entities, each declared in a line.
+//! What entities have in common as code: chained setters, each declared in a line, and their schema.
 
 /// Declares setters: `<how> <name>: <what> => <the field>;`, where `how` is
 /// - `text`: takes whatever may become a text of at most `what` characters; none and blank leave it out,
@@ -34,25 +34,25 @@ macro_rules! setters {
     };
 }
 
-/// The setters of [`Base`](super::base::Base), for an entity that holds one as `base`.
+/// The setters of [`Base`](super::base::Base), for an entity whose `facts` hold one as `base`.
 macro_rules! base_setters {
     () => {
         $crate::ctim::setters::setters! {
             /// The page that shows this at the provider.
-            option source_uri: HttpUrl => base.source_uri;
+            option source_uri: HttpUrl => facts.base.source_uri;
             /// When the provider made it or last changed it.
-            option timestamp: Timestamp => base.timestamp;
+            option timestamp: Timestamp => facts.base.timestamp;
             /// With whom it may be shared; without one the platform takes `green`.
-            option tlp: Tlp => base.tlp;
+            option tlp: Tlp => facts.base.tlp;
         }
 
         /// Adds an id that the provider knows it by, unless it is there already.
         #[must_use]
         pub fn external_id(mut self, id: impl $crate::ctim::IntoText<2048>) -> Self {
             if let Some(id) = id.into_text()
-                && !self.base.external_ids.contains(&id)
+                && !self.facts.base.external_ids.contains(&id)
             {
-                self.base.external_ids.push(id);
+                self.facts.base.external_ids.push(id);
             }
             self
         }
@@ -61,25 +61,42 @@ macro_rules! base_setters {
         #[must_use]
         pub fn external_reference(mut self, reference: impl Into<Option<ExternalReference>>) -> Self {
             if let Some(reference) = reference.into() {
-                self.base.external_references.get_or_insert_default().push(reference);
+                self.facts.base.external_references.get_or_insert_default().push(reference);
             }
             self
         }
     };
 }
 
-/// The setters of [`Words`](super::base::Words), for an entity that holds one as `words`.
+/// The setters of [`Words`](super::base::Words), for an entity whose `facts` hold one as `words`.
 macro_rules! description_setters {
     () => {
         $crate::ctim::setters::setters! {
             /// A line that names it.
-            text title: 1024 => words.title;
+            text title: 1024 => facts.words.title;
             /// A sentence about it.
-            text short_description: 2048 => words.short_description;
+            text short_description: 2048 => facts.words.short_description;
             /// All that is to be said, in Markdown.
-            text description: 5000 => words.description;
+            text description: 5000 => facts.words.description;
         }
     };
 }
 
-pub(super) use {base_setters, description_setters, setters};
+/// Describes an entity in OpenAPI as what its box holds.
+macro_rules! as_its_facts {
+    ($entity:ident) => {
+        impl utoipa::PartialSchema for $entity {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                Facts::schema()
+            }
+        }
+
+        impl ToSchema for $entity {
+            fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+                Facts::schemas(schemas);
+            }
+        }
+    };
+}
+
+pub(super) use {as_its_facts, base_setters, description_setters, setters};

@@ -4,15 +4,22 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::base::{Base, Words};
-use super::setters::{base_setters, description_setters, setters};
+use super::setters::{as_its_facts, base_setters, description_setters, setters};
 use super::{
     Confidence, Entity, EntityId, ExternalReference, HttpUrl, Kind, Observable, ObservedRelation,
     ObservedTime, Origin, Relations, Resolution, Sensor, Severity, Table, Target, Timestamp, Tlp,
 };
 
 /// When, where and how often an observable was seen.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Sighting {
+    // In a box, since every setter moves the entity, and so does every list that it goes through.
+    facts: Box<Facts>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+struct Facts {
     #[serde(flatten)]
     base: Base,
     #[serde(flatten)]
@@ -45,6 +52,8 @@ pub struct Sighting {
     data: Option<Table>,
 }
 
+as_its_facts!(Sighting);
+
 impl Sighting {
     /// A sighting of the observable that was asked for. The natural key names the fact at the provider
     /// (an alert, an event, ...) and is the same whenever the fact is told.
@@ -57,19 +66,21 @@ impl Sighting {
         observed_time: ObservedTime,
     ) -> Self {
         Self {
-            base: Base::new(origin, Kind::Sighting, natural_key, Some(observable)),
-            words: Words::default(),
-            observables: vec![observable.clone()],
-            observed_time,
-            confidence: Confidence::Unknown,
-            count: 1,
-            internal: None,
-            severity: None,
-            resolution: None,
-            sensor: None,
-            targets: None,
-            relations: None,
-            data: None,
+            facts: Box::new(Facts {
+                base: Base::new(origin, Kind::Sighting, natural_key, Some(observable)),
+                words: Words::default(),
+                observables: vec![observable.clone()],
+                observed_time,
+                confidence: Confidence::Unknown,
+                count: 1,
+                internal: None,
+                severity: None,
+                resolution: None,
+                sensor: None,
+                targets: None,
+                relations: None,
+                data: None,
+            }),
         }
     }
 
@@ -78,23 +89,23 @@ impl Sighting {
 
     setters! {
         /// How sure the source is.
-        value confidence: Confidence => confidence;
+        value confidence: Confidence => facts.confidence;
         /// Whether it was seen in the user's own environment.
-        option internal: bool => internal;
+        option internal: bool => facts.internal;
         /// How bad it is.
-        option severity: Severity => severity;
+        option severity: Severity => facts.severity;
         /// What became of it.
-        option resolution: Resolution => resolution;
+        option resolution: Resolution => facts.resolution;
         /// The kind of device that reported it.
-        option sensor: Sensor => sensor;
+        option sensor: Sensor => facts.sensor;
         /// A table shown with it.
-        option data: Table => data;
+        option data: Table => facts.data;
     }
 
     /// How often this was seen; a count of 0 would be no sighting and is taken as 1.
     #[must_use]
     pub fn count(mut self, count: u64) -> Self {
-        self.count = count.max(1);
+        self.facts.count = count.max(1);
         self
     }
 
@@ -102,7 +113,7 @@ impl Sighting {
     #[must_use]
     pub fn target(mut self, target: impl Into<Option<Target>>) -> Self {
         if let Some(target) = target.into() {
-            let targets = self.targets.get_or_insert_default();
+            let targets = self.facts.targets.get_or_insert_default();
             if !targets.contains(&target) {
                 targets.push(target);
             }
@@ -114,7 +125,7 @@ impl Sighting {
     #[must_use]
     pub fn relations(mut self, relations: Relations) -> Self {
         if !relations.is_empty() {
-            self.relations = Some(relations.into_list());
+            self.facts.relations = Some(relations.into_list());
         }
         self
     }
@@ -122,27 +133,27 @@ impl Sighting {
     /// Writes `relations` also when there are none.
     #[must_use]
     pub fn keep_empty_relations(mut self) -> Self {
-        self.relations.get_or_insert_default();
+        self.facts.relations.get_or_insert_default();
         self
     }
 
     /// Writes `targets` also when there are none.
     #[must_use]
     pub fn keep_empty_targets(mut self) -> Self {
-        self.targets.get_or_insert_default();
+        self.facts.targets.get_or_insert_default();
         self
     }
 
     /// Writes `external_references` also when there are none.
     #[must_use]
     pub fn keep_empty_external_references(mut self) -> Self {
-        self.base.external_references.get_or_insert_default();
+        self.facts.base.external_references.get_or_insert_default();
         self
     }
 
     /// When it was seen, e.g. for its targets.
     pub fn observed_time(&self) -> ObservedTime {
-        self.observed_time
+        self.facts.observed_time
     }
 }
 
@@ -150,14 +161,14 @@ impl Entity for Sighting {
     const KIND: Kind = Kind::Sighting;
 
     fn id(&self) -> EntityId<Self> {
-        EntityId::new(self.base.id)
+        EntityId::new(self.facts.base.id)
     }
 
     fn relay(&self) -> &'static str {
-        self.base.relay
+        self.facts.base.relay
     }
 
     fn about(&self) -> Option<&Observable> {
-        self.observables.first()
+        self.facts.observables.first()
     }
 }

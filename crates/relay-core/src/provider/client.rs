@@ -77,14 +77,16 @@ impl Client {
         if let Some(failure) = request.broken.take() {
             return Err(failure);
         }
-        // Whatever it waits for, a call ends with its request.
-        let outcome = timeout_at(scope.deadline(), async {
+        // Boxed: it is kilobytes of state, which a relay's lookups would carry along wherever they are moved.
+        let call = Box::pin(async {
             if request.cached {
                 self.shared(&request, scope).await
             } else {
                 self.tries(&request, scope).await
             }
         });
+        // Whatever it waits for, a call ends with its request.
+        let outcome = timeout_at(scope.deadline(), call);
         outcome.await.unwrap_or_else(|_| Err(Failure::Deadline(scope.out_of_time())))
     }
 
@@ -193,9 +195,10 @@ impl Client {
             hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
-        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
-            .await
-            .unwrap_or(Err(Failure::Timeout(limit)));
+        let outcome =
+            timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
+                .await
+                .unwrap_or(Err(Failure::Timeout(limit)));
         match secret(&request.auth, token) {
             Some(secret) => outcome.map_err(|failure| failure.without(secret)),
             None => outcome,

@@ -1,6 +1,7 @@
 //! Resolutions: one sighting whose relations say which name resolved to which address.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use relay_core::ctim::{
     Observable, ObservableType, ObservedTime, RelationType, Relations, Sighting, Timestamp,
@@ -69,17 +70,25 @@ impl Mapping<'_> {
             } else {
                 Observable::address(value)
             };
-            ends.extend(end.filter(|end| known.insert(identity(end))));
+            ends.extend(end.filter(|end| known.insert(End::of(end))));
         }
         ends.sort_by(|a, b| a.value().cmp(b.value()));
         ends
     }
 }
 
-/// Two spellings of one address or name are one.
-fn identity(end: &Observable) -> String {
-    match relay_core::observable::ip_address(end.value()) {
-        Some(address) => address.to_string(),
-        None => end.value().trim_end_matches('.').to_lowercase(),
+/// What an observable names: two spellings of one address or name are one.
+#[derive(PartialEq, Eq, Hash)]
+enum End {
+    Address(IpAddr),
+    Name(String),
+}
+
+impl End {
+    fn of(observable: &Observable) -> Self {
+        match relay_core::observable::ip_address(observable.value()) {
+            Some(address) => Self::Address(address),
+            None => Self::Name(observable.value().trim_end_matches('.').to_lowercase()),
+        }
     }
 }
