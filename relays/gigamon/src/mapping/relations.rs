@@ -1,11 +1,10 @@
 //! How the observables of an event relate.
 
 use relay_core::ctim::{Observable, ObservableType, RelationType, Relations};
-use serde_json::Value;
 use url::Url;
 
 use super::RELATIONS_BY;
-use crate::model::{Event, said};
+use crate::model::{Event, Value, said};
 use crate::subject::Subject;
 
 /// The relations of an event, in a fixed order.
@@ -112,17 +111,17 @@ fn host(event: &Event) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::*;
 
-    fn url_of(fields: &Value) -> Option<String> {
+    fn url_of(fields: &Json) -> Option<String> {
         let mut event = json!({
             "uuid": "e1", "event_type": "http", "timestamp": "2026-03-02T08:15:30.120Z", "method": "GET",
             "dst": {"ip": "192.0.2.1"},
         });
         event.as_object_mut()?.extend(fields.as_object()?.clone());
-        url(&Event::new(event.as_object()?.clone())?)
+        url(&Event::new(serde_json::from_value(event).ok()?)?)
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The table shown with a sighting: one row, first about the detection, then about the event.
 
 use relay_core::ctim::{Record, Table};
-use serde_json::Value;
+use serde_json::Number;
 
 use super::{Case, Ruled};
-use crate::model::Event;
+use crate::model::{Event, Value};
 
 /// How a field of an event is shown.
 #[derive(Clone, Copy)]
@@ -78,7 +78,7 @@ fn event_part(event: &Event) -> Record {
         let value = event.field(name);
         fields = match shown {
             Shown::Text => fields.cell(*column, event.text(name)),
-            Shown::Integer => fields.cell(*column, value.and_then(Value::as_i64)),
+            Shown::Integer => fields.cell(*column, value.and_then(Value::as_number).and_then(Number::as_i64)),
             Shown::Number => fields.cell(*column, value.and_then(Value::as_number).cloned()),
             Shown::Truth => fields.cell(*column, value.and_then(Value::as_bool)),
             Shown::Length => fields.cell(*column, event.list(name).len()),

@@ -5,11 +5,9 @@ use relay_core::ctim::Timestamp;
 use relay_core::lenient::{self, Wanted};
 use serde::Deserialize;
 use serde::de::MapAccess;
-use serde::de::value::MapAccessDeserializer;
-use serde_json::{Map, Value};
 
 use super::detection::Wrapped;
-use super::{List, required, said};
+use super::{List, Object, Value, required, said};
 
 /// `GET /v1/events`.
 #[derive(Debug, Deserialize)]
@@ -49,7 +47,7 @@ pub struct Event {
     uuid: String,
     kind: String,
     at: Timestamp,
-    fields: Map<String, Value>,
+    fields: Object,
 }
 
 /// One side of the traffic.
@@ -63,13 +61,13 @@ pub struct End<'e> {
 
 impl<'de> Wanted<'de> for Event {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
-        Map::deserialize(MapAccessDeserializer::new(object)).map(Self::new)
+        Ok(Object::from_object(object)?.and_then(Self::new))
     }
 }
 
 impl Event {
     /// Reads an event and brings its variants to one form. None without a uuid, a type or a readable time.
-    pub fn new(mut fields: Map<String, Value>) -> Option<Self> {
+    pub fn new(mut fields: Object) -> Option<Self> {
         let text = |name: &str| said(fields.get(name)?.as_str()).map(str::to_owned);
         let (uuid, kind) = (text("uuid")?, text("event_type")?);
         let at = Timestamp::parse(fields.get("timestamp")?.as_str()?)?;
@@ -146,7 +144,7 @@ impl Event {
 
     /// The items of a field that is a list; none where it is not.
     pub fn list(&self, name: &str) -> &[Value] {
-        self.field(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+        self.field(name).and_then(Value::as_list).unwrap_or_default()
     }
 
     /// Whether following a path such as `answers.ip` through objects, and through each item of lists, leads to
@@ -163,7 +161,7 @@ fn reaches<'p>(
     mut names: impl Iterator<Item = &'p str> + Clone,
     wanted: &impl Fn(&str) -> bool,
 ) -> bool {
-    if let Value::Array(items) = value {
+    if let Value::List(items) = value {
         return items.iter().any(|item| reaches(item, names.clone(), wanted));
     }
     match names.next() {
@@ -192,35 +190,38 @@ const SIDES: [Side; 2] = [
 ];
 
 /// A side is an object with an address, or it is not there.
-fn normalize_end(fields: &mut Map<String, Value>, side: &Side) {
-    let has_address = |end: &Value| end.get("ip").is_some_and(Value::is_string);
-    if fields.get(side.name).is_some_and(has_address) {
+fn normalize_end(fields: &mut Object, side: &Side) {
+    let text = |value: &Value| value.as_str().is_some();
+    if fields.get(side.name).and_then(|end| end.get("ip")).is_some_and(text) {
         return;
     }
     fields.remove(side.name);
-    let first = |names: &[&str]| names.iter().find_map(|name| fields.get(*name)).cloned();
-    let Some(ip @ Value::String(_)) = first(side.addresses) else { return };
+    let first = |names: &[&str]| names.iter().find_map(|name| fields.get(name)).cloned();
+    let Some(ip) = first(side.addresses).filter(text) else { return };
     let mut end = match fields.get(side.facts) {
         Some(Value::Object(facts)) => facts.clone(),
-        _ => Map::new(),
+        _ => Object::default(),
     };
-    end.extend(first(side.ports).map(|port| ("port".to_owned(), port)));
-    end.insert("ip".to_owned(), ip);
-    fields.insert(side.name.to_owned(), Value::Object(end));
+    end.insert("ip", ip);
+    if let Some(port) = first(side.ports) {
+        end.insert("port", port);
+    }
+    fields.insert(side.name, Value::Object(end));
 }
 
 /// Observations come from several sensors; the first stands for them.
-fn normalize_sensor(fields: &mut Map<String, Value>) {
-    if fields.get("sensor_id").is_some_and(Value::is_string) {
+fn normalize_sensor(fields: &mut Object) {
+    if fields.get("sensor_id").and_then(Value::as_str).is_some() {
         return;
     }
-    if let Some(first) = fields.get("sensor_ids").and_then(|ids| ids.get(0)).cloned() {
-        fields.insert("sensor_id".to_owned(), first);
+    let first = fields.get("sensor_ids").and_then(Value::as_list).and_then(<[_]>::first).cloned();
+    if let Some(first) = first {
+        fields.insert("sensor_id", first);
     }
 }
 
 /// Suricata's own names, which the stream of events uses.
-fn normalize_alert(fields: &mut Map<String, Value>) {
+fn normalize_alert(fields: &mut Object) {
     const NAMES: [(&str, &str); 4] = [
         ("signature", "sig_name"),
         ("category", "sig_category"),
@@ -230,9 +231,9 @@ fn normalize_alert(fields: &mut Map<String, Value>) {
     let Some(Value::Object(alert)) = fields.get("alert").cloned() else { return };
     for (theirs, ours) in NAMES {
         if let Some(value) = alert.get(theirs)
-            && fields.get(ours).is_none_or(Value::is_null)
+            && fields.get(ours).is_none()
         {
-            fields.insert(ours.to_owned(), value.clone());
+            fields.insert(ours, value.clone());
         }
     }
 }
@@ -240,14 +241,18 @@ fn normalize_alert(fields: &mut Map<String, Value>) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Map, Value as Json, json};
 
     use super::*;
 
-    fn event(fields: &Value) -> Option<Event> {
+    fn event(fields: &Json) -> Option<Event> {
         let mut all = json!({"uuid": "e1", "event_type": "flow", "timestamp": "2026-03-02T08:15:30.120Z"});
         all.as_object_mut()?.extend(fields.as_object()?.clone());
-        Event::new(all.as_object()?.clone())
+        Event::new(serde_json::from_value(all).ok()?)
+    }
+
+    fn value(json: Json) -> Value {
+        serde_json::from_value(json).unwrap()
     }
 
     #[test]
@@ -275,7 +280,7 @@ mod tests {
         let (source, destination) = (flat.source().unwrap(), flat.destination().unwrap());
         assert_eq!((source.ip, source.internal), ("10.1.1.1", true));
         assert_eq!((destination.ip, destination.internal), ("192.0.2.1", false));
-        assert_eq!(flat.field("dst"), Some(&json!({"ip": "192.0.2.1", "port": 443})));
+        assert_eq!(flat.field("dst"), Some(&value(json!({"ip": "192.0.2.1", "port": 443}))));
         assert!(flat.leads_to("src.ip", |ip| ip == "10.1.1.1"));
     }
 
@@ -296,8 +301,8 @@ mod tests {
         .unwrap();
         assert_eq!(event.sensor(), Some("acm1"));
         assert_eq!(event.text("sig_name"), Some("ET SCAN"));
-        assert_eq!(event.field("sig_id"), Some(&json!(7)));
-        assert_eq!(event.field("sig_rev"), Some(&json!(2)));
+        assert_eq!(event.field("sig_id"), Some(&value(json!(7))));
+        assert_eq!(event.field("sig_rev"), Some(&value(json!(2))));
     }
 
     #[test]
@@ -328,13 +333,13 @@ mod tests {
             name in "src|dst|src_ip|dst_ip|dest_ip|sensor_ids|alert|files|host",
             value in prop_oneof![
                 Just(json!(null)), Just(json!([])), Just(json!({})), Just(json!([{"ip": []}])),
-                Just(json!({"ip": {"ip": []}})), any::<i64>().prop_map(Value::from), ".*".prop_map(Value::from),
+                Just(json!({"ip": {"ip": []}})), any::<i64>().prop_map(Json::from), ".*".prop_map(Json::from),
             ],
             path in "[a-z.]{0,12}",
         ) {
             let mut fields = Map::new();
             fields.insert(name, value);
-            if let Some(event) = event(&Value::Object(fields)) {
+            if let Some(event) = event(&Json::Object(fields)) {
                 let _ = (event.device().is_some(), event.leads_to(&path, |_| true));
             }
         }

@@ -5,6 +5,7 @@ mod container;
 mod detection;
 mod device;
 mod event;
+mod value;
 
 use relay_core::ctim::Timestamp;
 
@@ -12,6 +13,7 @@ pub use container::{List, required};
 pub use detection::{Detection, DetectionPage, Marks, Rule, RuleAnswer};
 pub use device::{Lease, Summary, SummaryAnswer, Tracking, TrackingAnswer};
 pub use event::{Event, EventPage, SearchPage};
+pub use value::{Object, Value};
 
 /// A time, where it can be read.
 pub(crate) fn time(text: Option<&str>) -> Option<Timestamp> {
