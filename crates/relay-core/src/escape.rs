@@ -8,6 +8,8 @@ use std::fmt::{Display, Write};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use crate::ctim::HttpUrl;
+
 /// All but the characters that RFC 3986 leaves unreserved. `%` is among those that are encoded.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// A colon may stand in a path as it is: an IPv6 address stays readable.
@@ -157,6 +159,11 @@ impl UrlBuilder {
         self.base.set_query(Some(self.query.as_str()).filter(|query| !query.is_empty()));
         self.base.set_fragment(None);
         Some(self.base)
+    }
+
+    /// The URL as a link for the platform. `None` also when it is too long for that.
+    pub fn link(self) -> Option<HttpUrl> {
+        if self.refused { None } else { HttpUrl::from_parts(&self.base, &self.path, &self.query) }
     }
 }
 

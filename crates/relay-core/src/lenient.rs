@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use compact_str::CompactString;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A type that takes the kinds of JSON values that suit it. Every method's default takes none.
@@ -191,6 +192,13 @@ impl Wanted<'_> for i64 {
 impl Wanted<'_> for String {
     fn from_text(value: &str) -> Option<Self> {
         Some(value.to_owned())
+    }
+}
+
+/// A text that needs no memory of its own while it is short, for what an answer has hundreds of.
+impl Wanted<'_> for CompactString {
+    fn from_text(value: &str) -> Option<Self> {
+        Some(value.into())
     }
 }
 

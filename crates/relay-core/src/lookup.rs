@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::stream;
+use futures::{FutureExt, StreamExt};
 
 use crate::call::Scope;
 use crate::error::Error;
@@ -44,13 +44,11 @@ where
 {
     let until = scope.deadline() + GRACE;
     let mut outcomes: Vec<Option<O>> = observables.iter().map(|_| None).collect();
+    // Boxed: what runs them moves them several times, and a lookup's state is kilobytes.
     let lookups: Vec<_> = observables
         .iter()
         .enumerate()
-        .map(|(position, observable)| {
-            let lookup = lookup(observable);
-            async move { (position, lookup.await) }
-        })
+        .map(|(position, observable)| Box::pin(lookup(observable)).map(move |outcome| (position, outcome)))
         .collect();
     // Unordered, so that a slow lookup does not keep the places of finished ones; the stream still
     // starts its futures in order.

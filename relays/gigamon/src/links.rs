@@ -50,13 +50,12 @@ impl Links {
             Some(account) => page.param("account_uuid", account),
             None => page,
         };
-        HttpUrl::from_url(&page.build()?)
+        page.link()
     }
 
     /// The search for any text.
     pub fn search(&self, text: &str) -> Option<HttpUrl> {
-        let url = UrlBuilder::new(&self.ui).path("search").form_param("query", text).build()?;
-        HttpUrl::from_url(&url)
+        UrlBuilder::new(&self.ui).path("search").form_param("query", text).link()
     }
 
     /// The link that lets the user search for an observable. None where it would be too long.

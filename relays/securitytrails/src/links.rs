@@ -49,7 +49,7 @@ impl Links {
             ObservableType::Domain => site.path("domain").segment(value).path("dns"),
             _ => site.path("list/ip").segment(value),
         };
-        HttpUrl::from_url(&page.build()?)
+        page.link()
     }
 
     /// The link that lets the user look the observable up on the site.

@@ -100,8 +100,7 @@ impl Links {
 
     /// The portal's page on an observable.
     pub fn page(&self, about: &Observable) -> Option<HttpUrl> {
-        let url = UrlBuilder::new(&self.ui).path(Family::of(about).word()).segment(about.value()).build()?;
-        HttpUrl::from_url(&url)
+        UrlBuilder::new(&self.ui).path(Family::of(about).word()).segment(about.value()).link()
     }
 
     /// The portal's page of a collection: the title in words, then the id.
@@ -114,7 +113,7 @@ impl Links {
             }
         }
         name.push_str(id);
-        HttpUrl::from_url(&UrlBuilder::new(&self.ui).path("collection").segment(&name).build()?)
+        UrlBuilder::new(&self.ui).path("collection").segment(&name).link()
     }
 
     /// The link that lets the user look the observable up in the portal.

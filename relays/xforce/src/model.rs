@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use relay_core::lenient::{self, Wanted};
 use serde::Deserialize;
 use serde_json::Value;
@@ -186,13 +187,13 @@ pub struct Passive {
 pub struct PassiveRecord {
     /// A name or an address.
     #[serde(default, deserialize_with = "lenient::field")]
-    pub value: Option<String>,
+    pub value: Option<CompactString>,
     /// Type of the DNS record.
     #[serde(default, rename = "recordType", deserialize_with = "lenient::field")]
-    pub record_type: Option<String>,
+    pub record_type: Option<CompactString>,
     /// When it was last observed.
     #[serde(default, deserialize_with = "lenient::field")]
-    pub last: Option<String>,
+    pub last: Option<CompactString>,
 }
 
 /// `GET /api/linkage/...`.
@@ -208,19 +209,19 @@ pub struct Linkage {
 pub struct Linked {
     /// Opaque identifier.
     #[serde(default, deserialize_with = "lenient::field")]
-    pub id: Option<String>,
+    pub id: Option<CompactString>,
     /// `casefile` for a collection.
     #[serde(default, rename = "type", deserialize_with = "lenient::field")]
-    pub kind: Option<String>,
+    pub kind: Option<CompactString>,
     /// Free text.
     #[serde(default, deserialize_with = "lenient::field")]
-    pub title: Option<String>,
+    pub title: Option<CompactString>,
     /// When it was made.
     #[serde(default, deserialize_with = "lenient::field")]
-    pub created: Option<String>,
+    pub created: Option<CompactString>,
     /// `1owned`, `2shared`, `3public` or `4premier`.
     #[serde(default, deserialize_with = "lenient::field")]
-    pub category: Option<String>,
+    pub category: Option<CompactString>,
     /// Who made it.
     #[serde(default, deserialize_with = "lenient::field")]
     pub owner: Option<Owner>,
@@ -231,7 +232,7 @@ pub struct Linked {
 pub struct Owner {
     /// The name.
     #[serde(default, deserialize_with = "lenient::field")]
-    pub name: Option<String>,
+    pub name: Option<CompactString>,
 }
 
 lenient::object!(

@@ -43,6 +43,23 @@ impl HttpUrl {
         (text.len() <= MAX_LENGTH).then_some(Self(text))
     }
 
+    /// A URL from the scheme and host of one, a path and a query, which are encoded for their places already.
+    /// `None` as for [`HttpUrl::parse`].
+    pub(crate) fn from_parts(base: &Url, path: &str, query: &str) -> Option<Self> {
+        if !matches!(base.scheme(), "http" | "https") {
+            return None;
+        }
+        let origin = &base[..Position::BeforePath];
+        let mut text = String::with_capacity(origin.len() + path.len() + query.len() + 2);
+        push_legal(&mut text, origin, b"");
+        push_legal(&mut text, if path.is_empty() { "/" } else { path }, b"[]");
+        if !query.is_empty() {
+            text.push('?');
+            push_legal(&mut text, query, b"");
+        }
+        (text.len() <= MAX_LENGTH).then_some(Self(text))
+    }
+
     /// The URL.
     pub fn as_str(&self) -> &str {
         &self.0

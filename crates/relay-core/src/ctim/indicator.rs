@@ -18,6 +18,7 @@ pub struct Indicator {
     facts: Box<Facts>,
 }
 
+/// A rule, feed or list that tells what to look for.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 struct Facts {
     #[serde(flatten)]

@@ -21,6 +21,7 @@ pub struct Judgement {
     facts: Box<Facts>,
 }
 
+/// A source's opinion about one observable, for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 struct Facts {
     #[serde(flatten)]

@@ -18,6 +18,7 @@ pub struct Sighting {
     facts: Box<Facts>,
 }
 
+/// When, where and how often an observable was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 struct Facts {
     #[serde(flatten)]

@@ -257,6 +257,14 @@ proptest! {
     }
 
     #[test]
+    fn a_link_is_what_the_url_would_be(base in bases(), value in values(), plain in any::<bool>()) {
+        let url = UrlBuilder::new(&base).path("a/b");
+        let url = if plain { url } else { url.segment(&value).param("q", &value).form_param("f", &value) };
+        let built = url.clone().build().and_then(|url| HttpUrl::from_url(&url));
+        prop_assert_eq!(url.link(), built);
+    }
+
+    #[test]
     fn segments_read_back(value in values()) {
         if let Some(segment) = segment(&value) {
             prop_assert!(segment.bytes().all(|byte| is_unreserved(byte) || b"%:".contains(&byte)));

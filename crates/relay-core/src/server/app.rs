@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::pack::{self, Body};
 use super::telemetry::Report;
 use super::{openapi, page};
 use crate::endpoint::Endpoint;
@@ -24,6 +25,7 @@ use crate::telemetry::{RequestId, with_request_id};
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const JSON: &str = "application/json";
 const HEALTH_CHECK: HeaderName = HeaderName::from_static("health-check");
 
 /// What all workers share: the engine and the answers that never change.
@@ -95,16 +97,16 @@ async fn ask(
                 Code::PAYLOAD_TOO_LARGE,
                 format!("The request body is larger than {limit} bytes (RELAY_MAX_BODY)."),
             );
-            return respond(endpoint.name(), Reply::refused(413, error));
+            return refuse(endpoint.name(), Reply::refused(413, error));
         }
         Ok(Ok(Err(_))) => {
             let error =
                 Error::fatal(Code::INVALID_ARGUMENT, "Invalid JSON payload received. The body broke off.");
-            return respond(endpoint.name(), Reply::failed(error));
+            return refuse(endpoint.name(), Reply::failed(error));
         }
         Err(_) => {
             let error = Error::fatal(Code::TIMEOUT, "The request body did not arrive in time.");
-            return respond(endpoint.name(), Reply::failed(error));
+            return refuse(endpoint.name(), Reply::failed(error));
         }
     };
     let asked = Asked {
@@ -115,7 +117,8 @@ async fn ask(
         body,
     };
     let engine = Arc::clone(&site.engine);
-    let answer = async move { engine.answer(asked).await };
+    let pack = pack::is_wanted(&request);
+    let answer = async move { Packed::of(engine.answer(asked).await, pack) };
     let id = request.extensions().get::<RequestId>().cloned();
     let task = match id {
         Some(id) => site.runtime.spawn(with_request_id(id, answer)),
@@ -124,9 +127,22 @@ async fn ask(
     // A client that goes away takes its lookups with it; a panic stays in the task and is answered here.
     let reply = match AbortOnDrop(task).finished().await {
         Ok(reply) => reply,
-        Err(panic) => Reply::bug(&panic.to_string()),
+        Err(panic) => Packed::of(Reply::bug(&panic.to_string()), false),
     };
     respond(endpoint.name(), reply)
+}
+
+/// A reply whose body is ready to go out.
+struct Packed {
+    status: u16,
+    body: Body,
+    stats: Stats,
+}
+
+impl Packed {
+    fn of(reply: Reply, pack: bool) -> Self {
+        Self { status: reply.status, body: Body::new(reply.json, pack), stats: reply.stats }
+    }
 }
 
 /// A spawned task that ends with whoever waits for it.
@@ -156,10 +172,16 @@ fn origin(request: &HttpRequest, trust_proxy: bool) -> String {
     format!("{scheme}://{host}")
 }
 
-fn respond(endpoint: &'static str, reply: Reply) -> HttpResponse {
+fn respond(endpoint: &'static str, reply: Packed) -> HttpResponse {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let response = HttpResponse::build(status).content_type("application/json").body(reply.json);
-    reported(response, endpoint, reply.stats)
+    let mut response = HttpResponse::build(status);
+    response.content_type(JSON);
+    reported(reply.body.send(response), endpoint, reply.stats)
+}
+
+/// An answer that is short in any case.
+fn refuse(endpoint: &'static str, reply: Reply) -> HttpResponse {
+    respond(endpoint, Packed::of(reply, false))
 }
 
 fn reported(mut response: HttpResponse, endpoint: &'static str, stats: Stats) -> HttpResponse {
@@ -167,45 +189,47 @@ fn reported(mut response: HttpResponse, endpoint: &'static str, stats: Stats) ->
     response
 }
 
-fn json_of(endpoint: &'static str, json: String) -> HttpResponse {
-    reported(HttpResponse::Ok().content_type("application/json").body(json), endpoint, Stats::default())
+fn document(endpoint: &'static str, request: &HttpRequest, kind: &'static str, text: String) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.content_type(kind);
+    let body = Body::new(text.into_bytes(), pack::is_wanted(request));
+    reported(body.send(response), endpoint, Stats::default())
 }
 
-async fn version(site: web::Data<Site>) -> HttpResponse {
-    json_of("version", site.version.clone())
+async fn version(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    document("version", &request, JSON, site.version.clone())
 }
 
-async fn openapi_json(site: web::Data<Site>) -> HttpResponse {
-    json_of("openapi", site.openapi.clone())
+async fn openapi_json(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    document("openapi", &request, JSON, site.openapi.clone())
 }
 
 /// Echoes the key of the platform's own probe.
 async fn watchdog(request: HttpRequest) -> HttpResponse {
     if let Some(key) = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok()) {
-        return json_of("watchdog", json!({"data": key}).to_string());
+        return document("watchdog", &request, JSON, json!({"data": key}).to_string());
     }
     let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing.");
-    respond("watchdog", Reply::failed(error))
+    refuse("watchdog", Reply::failed(error))
 }
 
 /// A page for browsers, the same facts as JSON for others.
 async fn root(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
     if accept.contains("text/html") {
-        let response = HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
-            .body(site.page.clone());
-        reported(response, "root", Stats::default())
+        let mut response = document("root", &request, "text/html; charset=utf-8", site.page.clone());
+        let policy = header::HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        response
     } else {
-        json_of("root", site.about.clone())
+        document("root", &request, JSON, site.about.clone())
     }
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
     let path = crate::error::shortened(request.path(), 200);
     let error = Error::fatal(Code::NOT_FOUND, format!("This relay serves nothing at {path}."));
-    respond("other", Reply::refused(404, error))
+    refuse("other", Reply::refused(404, error))
 }
 
 async fn wrong_method(request: HttpRequest) -> HttpResponse {
@@ -218,7 +242,7 @@ async fn wrong_method(request: HttpRequest) -> HttpResponse {
         Code::METHOD_NOT_ALLOWED,
         format!("{} is not allowed here; use {allowed}.", Method::as_str(request.method())),
     );
-    let mut response = respond("other", Reply::refused(405, error));
+    let mut response = refuse("other", Reply::refused(405, error));
     response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
     response
 }

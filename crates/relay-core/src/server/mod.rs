@@ -7,6 +7,7 @@
 mod admin;
 mod app;
 mod openapi;
+mod pack;
 mod page;
 mod telemetry;
 
@@ -76,12 +77,11 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
         let site = Arc::clone(&site);
         App::new()
             .app_data(web::Data::from(Arc::clone(&site)))
-            .wrap(actix_web::middleware::Compress::default())
             .wrap(actix_web::middleware::from_fn(telemetry::observe))
             .configure(|config| app::routes(config, &site))
     })
     .workers(settings.workers)
-    // A compressed answer is sent in parts; else the later ones wait 40 ms for the client to confirm the first.
+    // An answer may be sent in parts; else the later ones wait 40 ms for the client to confirm the first.
     .tcp_nodelay(true)
     .shutdown_timeout(DRAIN.as_secs())
     // A client that closes its side is gone: its lookups end, which a half-open connection would keep running.

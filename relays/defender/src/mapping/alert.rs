@@ -77,7 +77,7 @@ fn page(portal: &Url, id: &str, tenant: Option<&str>) -> Option<HttpUrl> {
     if let Some(tenant) = tenant.filter(|tenant| !tenant.trim().is_empty()) {
         url = url.param("tid", tenant);
     }
-    HttpUrl::from_url(&url.build()?)
+    url.link()
 }
 
 /// A process or file of the evidence.

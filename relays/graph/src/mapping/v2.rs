@@ -124,7 +124,7 @@ fn page(alert: &Alert, place: &'static str, id: &str, ui: &Url) -> Option<HttpUr
     if let Some(tenant) = told(alert.tenant_id.as_deref()) {
         url = url.param("tid", tenant);
     }
-    HttpUrl::from_url(&url.build()?)
+    url.link()
 }
 
 fn references<'a>(
