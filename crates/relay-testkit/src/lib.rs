@@ -19,6 +19,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod golden;
+pub mod load;
 
 use std::collections::BTreeMap;
 

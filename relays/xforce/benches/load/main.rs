@@ -1,29 +1,20 @@
 //! Load benchmark: the relay as its own process, asked over loopback HTTP, side by side with a bare program
 //! that makes the same provider calls and nothing else. `BENCHMARKS.md` explains the figures.
-//!
-//! CPU time is what the kernel counts for the process, so the load generator and the provider, which run in
-//! this one, do not blur it.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "a benchmark prints, and panics where it cannot go on"
 )]
 
 mod bare;
-mod process;
 mod provider;
-mod traffic;
 
 use std::time::Duration;
 
 use provider_sim::{Options, Sim};
-use serde_json::{Value, json};
-
-use process::Process;
-use traffic::{Traffic, fire};
+use relay_testkit::load::{Process, Times, Traffic, fire, free_address};
+use serde_json::json;
 
 const RELAY: &str = env!("CARGO_BIN_EXE_relay-xforce");
 
@@ -46,65 +37,64 @@ async fn main() {
         "one observable, three provider calls with answers of {} bytes, 16 requests at a time",
         provider::BYTES
     );
-    let relay = Process::relay(RELAY, &sim, &provider).await;
+    let relay = relay(&sim, &provider).await;
     let token = token(&sim, &relay);
     println!("  started and ready in {:.1} ms, {:.1} MB resident", relay.ready_after_ms, relay.resident_mb());
-    let bare = Process::bare(&provider).await;
+    let bare = bare_program(&provider).await;
     for round in 1..=2 {
-        let observe = traffic::observe(&relay.url, &token, 1, round);
+        let observe = Traffic::observe(&relay.url, &token, 1, round);
         report("relay", &relay, &fire(&observe, requests, 16).await);
-        let asked = traffic::observe(&bare.url, &token, 1, round);
+        let asked = Traffic::observe(&bare.url, &token, 1, round);
         report("bare program", &bare, &fire(&asked, requests, 16).await);
     }
+    let packed = Traffic::observe(&relay.url, &token, 1, 3).packed();
+    report("relay, gzip", &relay, &fire(&packed, requests, 16).await);
 
     println!("/version, 16 requests at a time");
     let versions = if quick { 200 } else { 40_000 };
     for (name, process) in [("relay", &relay), ("bare actix-web", &bare)] {
         let traffic = Traffic::get(&format!("{}/version", process.url));
-        let (cpu, took) = fire_counted(process, &traffic, versions).await;
+        process.cpu_since_last();
+        let times = fire(&traffic, versions, 16).await;
         println!(
-            "  {name:<16} {:>8.0} requests per second of CPU, {:>8.0} per second of the clock",
-            versions as f64 / cpu.as_secs_f64().max(1e-9),
-            versions as f64 / took.as_secs_f64(),
+            "  {name:<16} {:>8.0} requests per second of CPU; {}",
+            1000.0 / times.share_of(process.cpu_since_last()).max(1e-9),
+            times.line(),
         );
     }
 
-    drop(relay);
-
     println!("200 requests at a time");
-    let relay = Process::relay(RELAY, &sim, &provider).await;
-    let token = self::token(&sim, &relay);
-    let busy = traffic::observe(&relay.url, &token, 1, 9);
-    fire(&busy, if quick { 200 } else { 1000 }, 200).await;
-    println!("  highest resident memory {:.1} MB", relay.peak_mb());
-    drop(relay);
+    for (name, gzip) in [("plain", false), ("gzip", true)] {
+        let relay = self::relay(&sim, &provider).await;
+        let busy = Traffic::observe(&relay.url, &self::token(&sim, &relay), 1, 9);
+        let busy = if gzip { busy.packed() } else { busy };
+        fire(&busy, if quick { 200 } else { 1000 }, 200).await;
+        println!("  {name:<16} highest resident memory {:.1} MB", relay.peak_mb());
+    }
 
     println!("20 observables, 60 calls of 50 ms, 16 at a time");
-    let relay = Process::relay(RELAY, &sim, &slow_provider).await;
-    let token = self::token(&sim, &relay);
-    let observe = traffic::observe(&relay.url, &token, 20, 3);
+    let relay = self::relay(&sim, &slow_provider).await;
+    let observe = Traffic::observe(&relay.url, &self::token(&sim, &relay), 20, 3);
     let times = fire(&observe, if quick { 2 } else { 20 }, 1).await;
     println!("  {}", times.line());
 }
 
+async fn relay(sim: &Sim, api: &str) -> Process {
+    Process::relay(RELAY, sim, &[("RELAY_PROVIDER__API_URL", api)]).await
+}
+
 fn token(sim: &Sim, relay: &Process) -> String {
-    let claims: Value = json!({
-        "jwks_host": sim.host(), "aud": relay.url, "key": "demo-key", "password": "demo-password",
-    });
-    sim.keys().sign(&claims)
+    relay.token(sim, &json!({"key": "demo-key", "password": "demo-password"}))
 }
 
-fn report(name: &str, process: &Process, times: &traffic::Times) {
-    let cpu = process.cpu_since_last();
-    println!(
-        "  {name:<16} {:.3} ms CPU per request; {}",
-        cpu.as_secs_f64() * 1000.0 / times.len() as f64,
-        times.line()
-    );
+async fn bare_program(api: &str) -> Process {
+    let listen = free_address();
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([bare::WORD, &listen, api]);
+    Process::start(command, &listen, &format!("http://{listen}/version")).await
 }
 
-async fn fire_counted(process: &Process, traffic: &Traffic, requests: usize) -> (Duration, Duration) {
-    process.cpu_since_last();
-    let times = fire(traffic, requests, 16).await;
-    (process.cpu_since_last(), times.took)
+fn report(name: &str, process: &Process, times: &Times) {
+    let cpu = times.share_of(process.cpu_since_last());
+    println!("  {name:<16} {cpu:.3} ms CPU per request; {}", times.line());
 }

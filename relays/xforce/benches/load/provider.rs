@@ -1,47 +1,21 @@
-//! A provider that answers at once, or after a pause, with answers of about 5 kB. It stands in for the
-//! simulator, which records and checks every call and would take the CPU that others need here.
+//! Answers of about 5 kB, full of what the relay maps.
 
 use std::time::Duration;
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use relay_testkit::load;
 use serde_json::{Value, json};
 
 /// Size of each answer.
 pub(crate) const BYTES: usize = 5000;
 
-#[derive(Clone)]
-struct Answers {
-    report: String,
-    resolve: String,
-    linkage: String,
-    pause: Duration,
-}
-
-/// Starts it and returns the base URL of its API.
+/// Starts a provider that gives them after a pause, and returns the base URL of its API.
 pub(crate) fn start(pause: Duration) -> String {
-    let answers = Answers { report: report(), resolve: resolve(), linkage: linkage(), pause };
-    let server = HttpServer::new(move || {
-        App::new().app_data(web::Data::new(answers.clone())).default_service(web::to(answer))
+    let (report, resolve, linkage) = (report(), resolve(), linkage());
+    load::provider(pause, move |asked| match asked {
+        path if path.starts_with("/api/resolve/") => resolve.clone(),
+        path if path.starts_with("/api/linkage/") => linkage.clone(),
+        _ => report.clone(),
     })
-    .workers(1)
-    .disable_signals()
-    .bind("127.0.0.1:0")
-    .unwrap();
-    let address = server.addrs()[0];
-    tokio::spawn(server.run());
-    format!("http://{address}")
-}
-
-async fn answer(request: HttpRequest, answers: web::Data<Answers>) -> HttpResponse {
-    if !answers.pause.is_zero() {
-        tokio::time::sleep(answers.pause).await;
-    }
-    let body = match request.path() {
-        path if path.starts_with("/api/resolve/") => &answers.resolve,
-        path if path.starts_with("/api/linkage/") => &answers.linkage,
-        _ => &answers.report,
-    };
-    HttpResponse::Ok().content_type("application/json").body(body.clone())
 }
 
 fn report() -> String {

@@ -6,38 +6,34 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use provider_sim::Sim;
+use serde_json::{Value, json};
 
-use crate::bare;
-
-pub(crate) struct Process {
+/// A process that answers HTTP requests until it is dropped.
+pub struct Process {
     child: Child,
-    pub(crate) url: String,
-    pub(crate) ready_after_ms: f64,
+    /// Where it answers.
+    pub url: String,
+    /// How long it took from its start until it was ready, in milliseconds.
+    pub ready_after_ms: f64,
     cpu: Mutex<Duration>,
 }
 
 impl Process {
-    /// The relay, with its log going nowhere and everything else as by default.
-    pub(crate) async fn relay(program: &str, sim: &Sim, api: &str) -> Self {
+    /// A relay's program with these settings, its log going nowhere and everything else as by default. It trusts the
+    /// simulator's keys.
+    pub async fn relay(program: &str, sim: &Sim, settings: &[(&str, &str)]) -> Self {
         let (listen, admin) = (free_address(), free_address());
         let mut command = Command::new(program);
         command
             .env("RELAY_LISTEN", &listen)
             .env("RELAY_ADMIN_LISTEN", &admin)
             .env("RELAY_AUTH__JWKS_HOSTS", sim.url())
-            .env("RELAY_PROVIDER__API_URL", api);
+            .envs(settings.iter().copied());
         Self::start(command, &listen, &format!("http://{admin}/readyz")).await
     }
 
-    /// The bare program.
-    pub(crate) async fn bare(api: &str) -> Self {
-        let listen = free_address();
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([bare::WORD, &listen, api]);
-        Self::start(command, &listen, &format!("http://{listen}/version")).await
-    }
-
-    async fn start(mut command: Command, listen: &str, ready: &str) -> Self {
+    /// Any program that listens there, and is ready as soon as that URL answers.
+    pub async fn start(mut command: Command, listen: &str, ready: &str) -> Self {
         let http = reqwest::Client::default();
         let started = Instant::now();
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -49,8 +45,15 @@ impl Process {
         Self { child, url: format!("http://{listen}"), ready_after_ms, cpu: Mutex::default() }
     }
 
+    /// A token with these claims that the process accepts, if it is a relay.
+    pub fn token(&self, sim: &Sim, claims: &Value) -> String {
+        let mut all = json!({"jwks_host": sim.host(), "aud": self.url});
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        sim.keys().sign(&all)
+    }
+
     /// CPU time, user and system, since this was last asked.
-    pub(crate) fn cpu_since_last(&self) -> Duration {
+    pub fn cpu_since_last(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         // Fields 14 and 15; the name in field 2 may hold spaces, so count from its end.
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -63,11 +66,13 @@ impl Process {
         spent
     }
 
-    pub(crate) fn resident_mb(&self) -> f64 {
+    /// Memory that it occupies now, in megabytes.
+    pub fn resident_mb(&self) -> f64 {
         self.status("VmRSS:")
     }
 
-    pub(crate) fn peak_mb(&self) -> f64 {
+    /// The most memory that it ever occupied, in megabytes.
+    pub fn peak_mb(&self) -> f64 {
         self.status("VmHWM:")
     }
 
@@ -85,6 +90,7 @@ impl Drop for Process {
     }
 }
 
-fn free_address() -> String {
+/// A loopback address that nothing listened on a moment ago.
+pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
