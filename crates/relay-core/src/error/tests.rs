@@ -38,6 +38,21 @@ fn at_most_five_observables_are_named() {
 }
 
 #[test]
+fn tens_of_thousands_of_failures_are_told_without_delay() {
+    let error = Error::fatal(Code::UNAVAILABLE, "Acme is down.");
+    let begun = std::time::Instant::now();
+    let told = settled(&error, 40_000, 40_001);
+    assert!(told[0].ends_with(" and 39995 more)"), "{told:?}");
+    let mut errors = Errors::default();
+    for number in 0..40_000 {
+        errors.add(Error::fatal(Code::UNAVAILABLE, format!("Acme does not like {number}.")));
+    }
+    assert_eq!(errors.len(), 40_000);
+    // Comparing each with all others takes a minute.
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn lookups_that_the_deadline_cut_off_are_counted() {
     let error = Error::out_of_time("The request ran out of its 25s");
     assert_eq!(settled(&error, 2, 2), ["The request ran out of its 25s; 2 of 2 lookups did not finish"]);
