@@ -163,11 +163,15 @@ impl Client {
         }
         stopped(request, scope)?;
         scope.count_provider_call();
-        let started = Instant::now();
+        let mut told = CallReport {
+            metrics: &self.0.metrics,
+            scope,
+            call: request.name,
+            outcome: None,
+            started: Instant::now(),
+        };
         let outcome = self.exchange(request, token, bucket.as_deref()).await;
-        let label = outcome.as_ref().map_or_else(Failure::label, |_| "ok");
-        self.0.metrics.provider_call(request.name, label, started.elapsed());
-        log::debug!(call = request.name, outcome = label, ms = milliseconds(started.elapsed()); "provider call");
+        told.outcome = Some(outcome.as_ref().map_or_else(Failure::label, |_| "ok"));
         outcome
     }
 
@@ -272,6 +276,25 @@ impl Inner {
         // The body only adds words to the message: what cannot be read of it is left out.
         let body = read_capped(response, REJECTION_BYTES).await.unwrap_or_default();
         Err(Failure::Rejected(Rejection { status: status.as_u16(), body, retry_after }))
+    }
+}
+
+/// Tells metrics and log of a call that was sent, also when it is given up while it waits for its answer.
+struct CallReport<'a> {
+    metrics: &'a Metrics,
+    scope: &'a Scope,
+    call: &'static str,
+    outcome: Option<&'static str>,
+    started: Instant,
+}
+
+impl Drop for CallReport<'_> {
+    fn drop(&mut self) {
+        let given_up = || if self.scope.time_left().is_zero() { "deadline" } else { "aborted" };
+        let outcome = self.outcome.unwrap_or_else(given_up);
+        let took = self.started.elapsed();
+        self.metrics.provider_call(self.call, outcome, took);
+        log::debug!(call = self.call, outcome = outcome, ms = milliseconds(took); "provider call");
     }
 }
 

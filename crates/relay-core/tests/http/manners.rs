@@ -349,7 +349,11 @@ async fn probes_and_metrics_are_on_the_admin_port_only() {
         r#"relay_cache_lookups_total{outcome="miss",relay="acme"} 1"#,
         r#"relay_entities_total{type="verdicts",relay="acme"} 1"#,
         r#"relay_requests_in_flight{relay="acme"} 0"#,
+        r#"relay_request_seconds_count{endpoint="observe",outcome="ok",relay="acme"} 1"#,
+        r#"relay_provider_call_seconds_count{call="thing",outcome="ok",relay="acme"} 1"#,
         "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
+        "process_open_fds",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
