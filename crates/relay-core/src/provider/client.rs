@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -197,13 +199,11 @@ impl Client {
             hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
-        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
-            .await
-            .unwrap_or(Err(Failure::Timeout(limit)));
-        match secret(&request.auth, token) {
-            Some(secret) => outcome.map_err(|failure| failure.without(secret)),
-            None => outcome,
-        }
+        let outcome =
+            timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
+                .await
+                .unwrap_or(Err(Failure::Timeout(limit)));
+        outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without))
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
@@ -324,13 +324,16 @@ fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
     scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
 
-/// What a call proves its identity with.
-fn secret<'a>(auth: &'a Auth, token: Option<&'a SecretString>) -> Option<&'a SecretString> {
+/// What a call proves its identity with, in every form in which the provider could repeat it.
+fn secrets(auth: &Auth, token: Option<&SecretString>) -> Vec<SecretString> {
     match auth {
-        Auth::None => None,
-        Auth::Basic { password, .. } => Some(password),
-        Auth::Header { value, .. } => Some(value),
-        Auth::Token(_) => token,
+        Auth::None => Vec::new(),
+        Auth::Basic { user, password } => {
+            let pair = format!("{}:{}", user.expose_secret(), password.expose_secret());
+            vec![BASE64_STANDARD.encode(pair).into(), password.clone(), user.clone()]
+        }
+        Auth::Header { value, .. } => vec![value.clone()],
+        Auth::Token(_) => token.cloned().into_iter().collect(),
     }
 }
 
