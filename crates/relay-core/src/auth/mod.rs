@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use claims::{ClaimError, Claims};
 use jwks::Jwks;
+pub use jwks::rs256_key;
 
 use crate::error::{Error, shortened};
 use crate::settings::{AuthSettings, SettingsError};
@@ -109,8 +110,9 @@ impl Authenticator {
                 let unverified: Unverified = jsonwebtoken::dangerous::insecure_decode(token)
                     .map_err(|_| Error::authorization("the token is not a JWT"))?
                     .claims;
-                let Some(Value::String(host)) = unverified.jwks_host else {
-                    return Err(Error::authorization("the token lacks the claim `jwks_host`"));
+                let host = match unverified.jwks_host {
+                    Some(Value::String(host)) if !host.trim().is_empty() => host,
+                    _ => return Err(Error::authorization("the token lacks the claim `jwks_host`")),
                 };
                 let Some(kid) = head.kid else {
                     return Err(Error::authorization("the token's header lacks `kid`"));

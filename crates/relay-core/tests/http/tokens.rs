@@ -94,10 +94,12 @@ async fn a_token_without_jwks_host_or_kid_says_which() {
     let stage = stage().await;
     let without = stage.token_with(&json!({"jwks_host": null}));
     assert_eq!(told_of(&stage, &without).await, "the token lacks the claim `jwks_host`");
-    let mut claims = stage.claims();
-    claims["jwks_host"] = json!(["127.0.0.1"]);
-    let odd = stage.sim.keys().sign(&claims);
-    assert_eq!(told_of(&stage, &odd).await, "the token lacks the claim `jwks_host`");
+    for odd in [json!(["127.0.0.1"]), json!(""), json!(" ")] {
+        let mut claims = stage.claims();
+        claims["jwks_host"] = odd;
+        let odd = stage.sim.keys().sign(&claims);
+        assert_eq!(told_of(&stage, &odd).await, "the token lacks the claim `jwks_host`");
+    }
     let no_kid = stage.sim.keys().sign_with(&json!({"alg": "RS256"}), &stage.claims());
     assert_eq!(told_of(&stage, &no_kid).await, "the token's header lacks `kid`");
 }
@@ -202,6 +204,8 @@ async fn an_expired_token_and_an_early_one_are_refused_beyond_the_leeway() {
             assert_eq!(told_of(&stage, &token).await, expected, "{changes}");
         }
     }
+    let nothing = stage.sim.keys().hs256(SECRET.as_bytes(), &json!({"key": "key-one", "exp": null}));
+    assert_eq!(told_of(&stage, &nothing).await, "the token's `exp` or `nbf` is not a time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

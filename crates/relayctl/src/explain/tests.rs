@@ -140,6 +140,16 @@ async fn the_verdict_is_that_of_the_relay_and_names_the_reason() {
         (with(json!({"exp": now - 7200})), "time", "expired 2 h ago, at "),
         (with(json!({"nbf": now + 600})), "time", "not valid before "),
         (with(json!({"exp": "tomorrow"})), "time", "`exp` is not a time"),
+        (
+            keys.sign(&{
+                let mut claims = stage.claims();
+                claims["exp"] = Value::Null;
+                claims
+            }),
+            "time",
+            "`exp` is not a time",
+        ),
+        (with(json!({"jwks_host": " "})), "key host", "`jwks_host` is missing"),
         (with(json!({"password": null})), "claims", "`password` is missing: API password"),
         (with(json!({"key": " "})), "claims", "`key` is empty"),
         (with(json!({"key": 7})), "claims", "`key` is not a text"),
