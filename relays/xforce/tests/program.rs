@@ -269,6 +269,30 @@ async fn a_stop_lets_a_running_request_finish() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_waits_for_any_more_is_in_the_log() {
+    let sim = Sim::start(Options::default()).await.expect("a simulator");
+    let provider = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", provider.local_addr().expect("an address"));
+    let program = Program::start(&[("RELAY_PROVIDER__API_URL", &url)]);
+    let mut socket = TcpStream::connect(&program.address).expect("a connection");
+    let token = token(&sim, "demo-key", "demo-password");
+    write!(
+        socket,
+        "POST /health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Id: given-up\r\n\
+         Content-Length: 0\r\n\r\n"
+    )
+    .expect("a request");
+    let _call = provider.accept().expect("the provider call");
+    drop(socket);
+    while !program.probe("/metrics").contains(r#"outcome="aborted""#) {}
+    program.terminate();
+    let (_, log) = program.ended();
+    let lines: Vec<&Value> = log.iter().filter(|line| line["request_id"] == "given-up").collect();
+    assert_eq!(lines.len(), 1, "{log:?}");
+    assert_eq!(lines[0]["message"], "the client went away before its answer");
+}
+
 /// Good and bad requests, and the log of them.
 async fn log_of_requests(settings: &[(&str, &str)]) -> (Vec<Value>, Vec<String>) {
     let sim = Sim::start(Options::default()).await.expect("a simulator");

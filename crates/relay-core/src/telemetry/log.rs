@@ -55,7 +55,8 @@ impl<'kvs> VisitSource<'kvs> for IntoMap<'_> {
     }
 }
 
-/// Message, then `key=value` pairs. One record is one line, whatever the message holds.
+/// Message, then `key=value` pairs. One record is one line, and nothing in it is obeyed by a terminal, whatever
+/// the texts hold.
 fn text_line(record: &Record<'_>) -> String {
     let mut line = record.args().to_string();
     if let Some(id) = current_request_id() {
@@ -63,7 +64,21 @@ fn text_line(record: &Record<'_>) -> String {
         line.push_str(id.as_str());
     }
     let _ = record.key_values().visit(&mut IntoText(&mut line));
-    if line.contains(['\n', '\r']) { line.replace('\r', "\\r").replace('\n', "\\n") } else { line }
+    if line.chars().any(is_unsafe) { escaped(&line) } else { line }
+}
+
+/// Control characters, the line ends of Unicode, and what turns the direction of writing.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(line: &str) -> String {
+    let mut out = String::with_capacity(line.len() + 8);
+    for c in line.chars() {
+        if is_unsafe(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 struct IntoText<'l>(&'l mut String);
@@ -71,7 +86,14 @@ struct IntoText<'l>(&'l mut String);
 impl<'kvs> VisitSource<'kvs> for IntoText<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
         use std::fmt::Write;
-        let _ = write!(self.0, " {}={value}", key.as_str());
+        let text = value.to_string();
+        // Quoted where it could be taken for the end of the value and a further pair.
+        let plain = !text.is_empty() && !text.contains([' ', '"', '=']);
+        let _ = if plain {
+            write!(self.0, " {}={text}", key.as_str())
+        } else {
+            write!(self.0, " {}={:?}", key.as_str(), text)
+        };
         Ok(())
     }
 }
@@ -80,6 +102,22 @@ impl<'kvs> VisitSource<'kvs> for IntoText<'_> {
 mod tests {
     use super::*;
     use crate::telemetry::{RequestId, with_request_id};
+
+    #[test]
+    fn no_text_forges_a_line_a_pair_or_a_command_to_the_terminal() {
+        let line = |message: &str, instance: &str| {
+            let pairs = [("instance", log::kv::Value::from(instance)), ("status", log::kv::Value::from(200))];
+            text_line(&Record::builder().args(format_args!("{message}")).key_values(&pairs).build())
+        };
+        assert_eq!(
+            line("a\r\nb\u{1b}[2J\u{7f}\u{9b}1m\u{2028}\u{202e}c", "m-1"),
+            "a\\r\\nb\\u{1b}[2J\\u{7f}\\u{9b}1m\\u{2028}\\u{202e}c instance=m-1 status=200"
+        );
+        assert_eq!(line("x", "m status=500"), r#"x instance="m status=500" status=200"#);
+        assert_eq!(line("x", "m\" y=\"\n"), r#"x instance="m\" y=\"\n" status=200"#);
+        assert_eq!(line("x", ""), r#"x instance="" status=200"#);
+        assert_eq!(line("Bedrohung – ünïcödé 🦀", "-"), "Bedrohung – ünïcödé 🦀 instance=- status=200");
+    }
 
     #[tokio::test]
     async fn a_line_carries_the_request_id_and_stays_one_line() {
