@@ -181,10 +181,11 @@ async fn openapi_json(site: web::Data<Site>) -> HttpResponse {
 
 /// Echoes the key of the platform's own probe.
 async fn watchdog(request: HttpRequest) -> HttpResponse {
-    if let Some(key) = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok()) {
+    let key = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok());
+    if let Some(key) = key.filter(|key| !key.is_empty()) {
         return json_of("watchdog", json!({"data": key}).to_string());
     }
-    let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing.");
+    let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing or empty.");
     respond("watchdog", Reply::failed(error))
 }
 

@@ -221,7 +221,12 @@ async fn the_watchdog_echoes_its_header_and_misses_it() {
     let response = call(&stage, Method::GET, "/watchdog").await;
     assert_eq!(response.status(), 200);
     let answer = json_of(response).await;
-    assert_eq!(only_error(&answer, "fatal", "health check failed"), "The header Health-Check is missing.");
+    let missing = "The header Health-Check is missing or empty.";
+    assert_eq!(only_error(&answer, "fatal", "health check failed"), missing);
+    // CTIM has no empty key to echo.
+    let request = stage.http.get(format!("{}/watchdog", stage.relay.url)).header("health-check", "");
+    let answer = json_of(request.send().await.expect("an answer")).await;
+    assert_eq!(only_error(&answer, "fatal", "health check failed"), missing);
 }
 
 #[tokio::test(flavor = "multi_thread")]
