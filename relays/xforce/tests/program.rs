@@ -217,6 +217,8 @@ fn the_start_says_what_an_operator_should_know() {
         .collect();
     assert_eq!(started.len(), 1, "{log:?}");
     assert!(started[0].ends_with("accepts tokens: RS256 and HS256"), "{started:?}");
+    let others: Vec<&Value> = log.iter().filter(|line| line["level"] == "INFO").skip(1).collect();
+    assert_eq!(others.len(), 2, "a start is one line, an end two: {others:?}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use env_logger::{Builder, Target, WriteStyle};
-use log::Record;
 use log::kv::{Key, Value, VisitSource};
+use log::{LevelFilter, Record};
 use serde_json::{Map, json};
 
 use super::current_request_id;
@@ -16,6 +16,8 @@ use crate::settings::{LogFormat, Settings};
 /// One is installed already.
 pub(crate) fn install(settings: &Settings) -> Result<(), log::SetLoggerError> {
     let mut builder = Builder::new();
+    // Ours is the line that tells of start and end; the server's own are for those who ask for them.
+    builder.filter_module("actix_server", LevelFilter::Warn);
     builder.parse_filters(&settings.log).target(Target::Stderr).write_style(WriteStyle::Auto);
     match settings.log_format {
         LogFormat::Json => builder.format(|out, record| {
