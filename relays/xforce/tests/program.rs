@@ -272,6 +272,24 @@ async fn a_stop_lets_a_running_request_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn local_time_is_not_told_as_utc() {
+    let sim = Sim::start(Options::default()).await.expect("a simulator");
+    let api = format!("{}/xforce", sim.url());
+    let program = Program::start(&[("RELAY_PROVIDER__API_URL", &api), ("TZ", "EAST-14")]);
+    let answer = program.ask(
+        "/deliberate/observables",
+        &token(&sim, "demo-key", "demo-password"),
+        r#"[{"type": "domain", "value": "login-verify.example"}]"#,
+    );
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    let start = body["data"]["verdicts"]["docs"][0]["valid_time"]["start_time"].as_str().expect("a time");
+    let start: jiff::Timestamp = start.parse().expect("a time");
+    let apart = start.duration_until(jiff::Timestamp::now()).abs();
+    assert!(apart < jiff::SignedDuration::from_mins(30), "{start} is {apart} from now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_nobody_waits_for_any_more_is_in_the_log() {
     let sim = Sim::start(Options::default()).await.expect("a simulator");
     let provider = TcpListener::bind("127.0.0.1:0").expect("a free port");
