@@ -124,7 +124,8 @@ async fn ask(
     // A client that goes away takes its lookups with it; a panic stays in the task and is answered here.
     let reply = match AbortOnDrop(task).finished().await {
         Ok(reply) => reply,
-        Err(panic) => Reply::bug(&panic.to_string()),
+        // What it was has its own line in the log.
+        Err(_) => Reply::bug("the request ended in a panic"),
     };
     respond(endpoint.name(), reply)
 }

@@ -1,6 +1,7 @@
 //! Log lines for people or for machines, each with the id of the request it belongs to.
 
 use std::io::Write;
+use std::panic::PanicHookInfo;
 
 use env_logger::{Builder, Target, WriteStyle};
 use log::kv::{Key, Value, VisitSource};
@@ -31,7 +32,19 @@ pub(crate) fn install(settings: &Settings) -> Result<(), log::SetLoggerError> {
             writeln!(out, "{:.3} {style}{level:5}{style:#} {}", jiff::Timestamp::now(), text_line(record))
         }),
     };
-    builder.try_init()
+    builder.try_init()?;
+    // A line like all others: what the standard library writes is of several lines, and never JSON.
+    std::panic::set_hook(Box::new(|panic| log::error!("{}", panic_line(panic))));
+    Ok(())
+}
+
+/// Where a panic happened, and its message where it has one.
+fn panic_line(panic: &PanicHookInfo<'_>) -> String {
+    let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let payload = panic.payload();
+    let message = payload.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    format!("panic at {place}: {}", message.unwrap_or("without a message"))
 }
 
 fn json_line(record: &Record<'_>, now: jiff::Timestamp) -> String {
@@ -104,6 +117,19 @@ impl<'kvs> VisitSource<'kvs> for IntoText<'_> {
 mod tests {
     use super::*;
     use crate::telemetry::{RequestId, with_request_id};
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log() {
+        let (sender, lines) = std::sync::mpsc::channel();
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| drop(sender.send(panic_line(panic)))));
+        let ended = std::panic::catch_unwind(|| panic!("of a {}", "test"));
+        std::panic::set_hook(usual);
+        assert!(ended.is_err());
+        let line = lines.recv().expect("a line");
+        assert!(line.starts_with("panic at ") && line.contains("log.rs:"), "{line}");
+        assert!(line.ends_with(": of a test"), "{line}");
+    }
 
     #[test]
     fn no_text_forges_a_line_a_pair_or_a_command_to_the_terminal() {
