@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 
 use clap::builder::styling::AnsiColor;
 pub(crate) use clap::builder::styling::Style;
+use relay_core::error::is_obeyed;
 
 use crate::answer::Disposition;
 
@@ -69,12 +70,6 @@ pub(crate) fn harmless_json(json: &str) -> String {
         }
     }
     out
-}
-
-/// Control characters, and those that turn the direction of writing.
-fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// At most `most` characters of a text, the rest shown as `…`.
