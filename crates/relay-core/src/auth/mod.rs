@@ -100,6 +100,10 @@ impl Authenticator {
             }
             _ => Error::authorization("the token is not a JWT"),
         })?;
+        // Whoever demands something of a reader that it does not know must not be read (RFC 7515, section 4.1.11).
+        if head.crit.is_some() {
+            return Err(Error::authorization("the token's header demands an extension (`crit`)"));
+        }
         let claims = match head.alg {
             Algorithm::RS256 => {
                 let jwks = self.jwks.as_ref().ok_or_else(|| {
