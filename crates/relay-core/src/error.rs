@@ -4,6 +4,7 @@
 //! Messages are plain words for a person. They never contain a credential or a token.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -164,11 +165,14 @@ impl Error {
         &self.about
     }
 
-    /// Two failures that are told to the user as one.
-    fn equals(&self, other: &Self) -> bool {
-        self.code == other.code && self.severity == other.severity && self.message == other.message
+    /// What makes two failures one that is told to the user once.
+    fn identity(&self) -> Identity {
+        (self.code, self.severity, self.message.clone())
     }
 }
+
+/// See [`Error::identity`].
+type Identity = (Code, Severity, Cow<'static, str>);
 
 /// How many observables an error names before it says how many more there are.
 const NAMED: usize = 5;
@@ -203,10 +207,16 @@ impl Serialize for Error {
     }
 }
 
-/// The first `length` characters of a text from outside, on one line, for a message.
+/// Whether a character of a text from outside does something where the text is shown: control characters, the
+/// line ends of Unicode, and those that turn the direction of writing.
+pub fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The first `length` characters of a text from outside, on one line and in one direction, for a message.
 pub fn shortened(text: &str, length: usize) -> String {
-    let mut out: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(length + 1).collect();
+    let mut out: String = text.chars().map(|c| if is_obeyed(c) { ' ' } else { c }).take(length + 1).collect();
     if let Some((at, _)) = out.char_indices().nth(length) {
         out.truncate(at);
         out.push('…');
@@ -216,26 +226,34 @@ pub fn shortened(text: &str, length: usize) -> String {
 
 /// Errors in the order in which they came, equal ones once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Errors(Vec<Error>);
+pub struct Errors {
+    list: Vec<Error>,
+    /// By hash, since one request may have tens of thousands of lookups that all fail.
+    known: HashMap<Identity, Known>,
+}
+
+/// An error in the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Known {
+    position: usize,
+    about: HashSet<Observable>,
+}
 
 impl Errors {
     /// Adds an error; where an equal one is there already, only the observables concerned.
-    pub fn add(&mut self, error: Error) {
-        match self.0.iter_mut().find(|known| known.equals(&error)) {
-            Some(known) => {
-                for observable in error.about {
-                    if !known.about.contains(&observable) {
-                        known.about.push(observable);
-                    }
-                }
-            }
-            None => self.0.push(error),
-        }
+    pub fn add(&mut self, mut error: Error) {
+        let about = std::mem::take(&mut error.about);
+        let known = self.known.entry(error.identity()).or_insert_with(|| {
+            self.list.push(error);
+            Known { position: self.list.len() - 1, about: HashSet::new() }
+        });
+        let told = &mut self.list[known.position].about;
+        told.extend(about.into_iter().filter(|observable| known.about.insert(observable.clone())));
     }
 
     /// Adds the errors of one lookup, saying which observable they concern.
     pub(crate) fn add_lookup(&mut self, errors: Errors, observable: &Observable) {
-        for mut error in errors.0 {
+        for mut error in errors {
             if error.about.is_empty() {
                 error.about.push(observable.clone());
             }
@@ -246,7 +264,7 @@ impl Errors {
     /// Once all lookups are in: leaves the observables out of errors that concern all `asked` of them, and
     /// counts the lookups that the deadline cut off.
     pub(crate) fn settle(&mut self, asked: usize) {
-        for error in &mut self.0 {
+        for error in &mut self.list {
             if error.out_of_time && !error.about.is_empty() {
                 let hit = error.about.len();
                 error.message = format!("{}; {hit} of {asked} lookups did not finish", error.message).into();
@@ -259,23 +277,25 @@ impl Errors {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// How many different ones there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// The errors in order.
     pub fn iter(&self) -> impl Iterator<Item = &Error> {
-        self.0.iter()
+        self.list.iter()
     }
 }
 
 impl From<Error> for Errors {
     fn from(error: Error) -> Self {
-        Self(vec![error])
+        let mut errors = Self::default();
+        errors.add(error);
+        errors
     }
 }
 
@@ -284,7 +304,7 @@ impl IntoIterator for Errors {
     type IntoIter = std::vec::IntoIter<Error>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.list.into_iter()
     }
 }
 
@@ -296,7 +316,7 @@ impl Extend<Error> for Errors {
 
 impl Serialize for Errors {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.list.serialize(serializer)
     }
 }
 

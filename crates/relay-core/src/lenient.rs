@@ -39,6 +39,11 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 /// A type that takes the kinds of JSON values that suit it. Every method's default takes none.
 pub trait Wanted<'de>: Sized {
+    /// `null`.
+    fn from_null() -> Option<Self> {
+        None
+    }
+
     /// A boolean.
     fn from_bool(_: bool) -> Option<Self> {
         None
@@ -137,11 +142,11 @@ impl<'de, T: Wanted<'de>> Visitor<'de> for Lenient<T> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
+        Ok(T::from_null())
     }
 
     fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
+        Ok(T::from_null())
     }
 
     fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Self::Value, D::Error> {

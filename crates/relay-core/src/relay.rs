@@ -224,6 +224,21 @@ type StartFn =
 
 impl Relay {
     /// Begins a relay of a provider; it serves `/health` and what the builder's other methods add.
+    ///
+    /// An endpoint that the provider cannot serve does not compile:
+    ///
+    /// ```
+    /// # use relay_core::relay::{Observe, Relay, Respond};
+    /// fn observing<P: Observe>() -> Relay {
+    ///     Relay::of::<P>().observe().build()
+    /// }
+    /// ```
+    /// ```compile_fail,E0277
+    /// # use relay_core::relay::{Observe, Relay, Respond};
+    /// fn responding<P: Observe>() -> Relay {
+    ///     Relay::of::<P>().observe().respond().build()
+    /// }
+    /// ```
     pub fn of<P: Provider>() -> RelayBuilder<P> {
         RelayBuilder { capabilities: Capabilities::none() }
     }

@@ -20,7 +20,8 @@ use crate::telemetry;
 /// The relay does not start; the message names the setting that is wrong.
 pub fn run(relay: &Relay) -> anyhow::Result<ExitCode> {
     let module = relay.module();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => serve(relay).map(|()| ExitCode::SUCCESS),
         ["--version" | "-V"] => print(&format!("{} {}\n", module.package, module.version)),

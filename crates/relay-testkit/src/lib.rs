@@ -20,6 +20,7 @@
 
 mod golden;
 pub mod load;
+mod tls;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ use relay_core::testing::schema::{self, AnswerKind, Expect};
 use serde_json::{Map, Value, json};
 
 pub use golden::golden;
+pub use tls::self_signed_host;
 
 /// How a relay is put before the simulator; variations of it make the cases of a test.
 #[derive(Clone)]

@@ -17,7 +17,7 @@ use url::Url;
 use crate::answer::{Answer, Observable, Problem};
 use crate::client;
 use crate::token::read;
-use crate::ui::{BAD, DOUBTFUL, harmless, styled};
+use crate::ui::{BAD, DOUBTFUL, harmless, harmless_json, styled};
 
 /// Asks a relay once and shows what it answers
 ///
@@ -94,8 +94,7 @@ impl Ask {
         let answer: Answer = serde_json::from_slice(&body)
             .with_context(|| format!("{place} answers with status {status} and no relay's JSON"))?;
         if self.json {
-            out.write_all(&body)?;
-            writeln!(out)?;
+            writeln!(out, "{}", harmless_json(&String::from_utf8_lossy(&body)))?;
         } else {
             let data = answer.data.unwrap_or_default();
             write!(

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use relay_core::settings::SETTINGS;
+use serde_json::Value;
 use url::Url;
 
 use crate::token::{read, secret_of};
@@ -117,7 +118,12 @@ impl Explain {
             Ok(token) => token,
             Err(problem) => return Ok(vec![Check::failed("form", problem)]),
         };
-        let mut checks = vec![Check::passed("form", "a JWT")];
+        let mut checks = vec![match token.header.get("crit") {
+            None | Some(Value::Null) => Check::passed("form", "a JWT"),
+            Some(_) => {
+                Check::failed("form", "its header demands an extension (`crit`), which relays do not know")
+            }
+        }];
         match token.algorithm() {
             Some("RS256") => {
                 checks.push(Check::passed("algorithm", "RS256: signed by a key of the platform"));

@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 
 use clap::builder::styling::AnsiColor;
 pub(crate) use clap::builder::styling::Style;
+use relay_core::error::is_obeyed;
 
 use crate::answer::Disposition;
 
@@ -44,20 +45,31 @@ pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A text that came from elsewhere, without what a terminal would obey: control characters, and those that
-/// turn the direction of writing. It stays one line.
+/// A text that came from elsewhere, without what a terminal would obey. It stays one line.
 pub(crate) fn harmless(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars()
         .map(|c| match c {
             '\n' | '\r' | '\t' => ' ',
-            c if obeyed(c) => '\u{fffd}',
+            c if is_obeyed(c) => '\u{fffd}',
             c => c,
         })
         .collect()
+}
+
+/// JSON that came from elsewhere, its meaning unchanged: within its texts, what a terminal would obey is escaped.
+pub(crate) fn harmless_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.push(c),
+            // All of them are in the first plane, so four digits name them.
+            c if is_obeyed(c) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// At most `most` characters of a text, the rest shown as `…`.
@@ -247,6 +259,15 @@ mod tests {
     fn nothing_that_a_terminal_obeys_gets_through() {
         assert_eq!(harmless("a\x1b[31m\u{202e}b\r\nc\u{7}"), "a\u{fffd}[31m\u{fffd}b  c\u{fffd}");
         assert_eq!(harmless("Bedrohung – ünïcödé 🦀"), "Bedrohung – ünïcödé 🦀");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_without_what_a_terminal_obeys() {
+        let json = "{\"a\": \"\u{9b}2J\u{7f}\u{202e}ü🦀\",\n\t\"b\": \"\\u001b[2J\"}\r\n";
+        let shown = harmless_json(json);
+        assert_eq!(shown, "{\"a\": \"\\u009b2J\\u007f\\u202eü🦀\",\n\t\"b\": \"\\u001b[2J\"}\r\n");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&shown), read(json));
     }
 
     #[test]

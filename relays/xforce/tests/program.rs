@@ -217,6 +217,8 @@ fn the_start_says_what_an_operator_should_know() {
         .collect();
     assert_eq!(started.len(), 1, "{log:?}");
     assert!(started[0].ends_with("accepts tokens: RS256 and HS256"), "{started:?}");
+    let others: Vec<&Value> = log.iter().filter(|line| line["level"] == "INFO").skip(1).collect();
+    assert_eq!(others.len(), 2, "a start is one line, an end two: {others:?}");
 }
 
 #[test]
@@ -270,6 +272,48 @@ async fn a_stop_lets_a_running_request_finish() {
     for gone in [address, admin] {
         assert!(TcpStream::connect(gone).is_err(), "it still listens");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_time_is_not_told_as_utc() {
+    let sim = Sim::start(Options::default()).await.expect("a simulator");
+    let api = format!("{}/xforce", sim.url());
+    let program = Program::start(&[("RELAY_PROVIDER__API_URL", &api), ("TZ", "EAST-14")]);
+    let answer = program.ask(
+        "/deliberate/observables",
+        &token(&sim, "demo-key", "demo-password"),
+        r#"[{"type": "domain", "value": "login-verify.example"}]"#,
+    );
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    let start = body["data"]["verdicts"]["docs"][0]["valid_time"]["start_time"].as_str().expect("a time");
+    let start: jiff::Timestamp = start.parse().expect("a time");
+    let apart = start.duration_until(jiff::Timestamp::now()).abs();
+    assert!(apart < jiff::SignedDuration::from_mins(30), "{start} is {apart} from now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_waits_for_any_more_is_in_the_log() {
+    let sim = Sim::start(Options::default()).await.expect("a simulator");
+    let provider = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", provider.local_addr().expect("an address"));
+    let program = Program::start(&[("RELAY_PROVIDER__API_URL", &url)]);
+    let mut socket = TcpStream::connect(&program.address).expect("a connection");
+    let token = token(&sim, "demo-key", "demo-password");
+    write!(
+        socket,
+        "POST /health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Id: given-up\r\n\
+         Content-Length: 0\r\n\r\n"
+    )
+    .expect("a request");
+    let _call = provider.accept().expect("the provider call");
+    drop(socket);
+    while !program.probe("/metrics").contains(r#"outcome="aborted""#) {}
+    program.terminate();
+    let (_, log) = program.ended();
+    let lines: Vec<&Value> = log.iter().filter(|line| line["request_id"] == "given-up").collect();
+    assert_eq!(lines.len(), 1, "{log:?}");
+    assert_eq!(lines[0]["message"], "the client went away before its answer");
 }
 
 /// Good and bad requests, and the log of them.

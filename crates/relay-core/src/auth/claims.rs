@@ -93,7 +93,9 @@ impl Claims {
         const MAXIMUM: usize = 1000;
         let number = match self.0.get("CTR_ENTITIES_LIMIT") {
             Some(Value::Number(number)) => whole(number),
-            Some(Value::String(text)) => text.trim().parse().ok(),
+            Some(Value::String(text)) => {
+                text.trim().parse().ok().filter(|number: &f64| number.is_finite()).map(cut)
+            }
             _ => None,
         };
         match number.map(usize::try_from) {
@@ -105,10 +107,14 @@ impl Claims {
     }
 }
 
+fn whole(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| number.as_f64().map(cut))
+}
+
 /// A number without its fraction; a huge one becomes the largest there is.
 #[expect(clippy::cast_possible_truncation, reason = "`as` cuts and saturates, which is what is wanted")]
-fn whole(number: &Number) -> Option<i64> {
-    number.as_i64().or_else(|| number.as_f64().map(|number| number as i64))
+fn cut(number: f64) -> i64 {
+    number as i64
 }
 
 impl From<Map<String, Value>> for Claims {
@@ -151,7 +157,13 @@ mod tests {
             (json!(2.9), 2),
             (json!(0.5), 100),
             (json!(5000), 1000),
-            (json!("99999999999999999999"), 100),
+            (json!("99999999999999999999"), 1000),
+            (json!("-99999999999999999999"), 100),
+            (json!("7.0"), 7),
+            (json!("2.9"), 2),
+            (json!("inf"), 100),
+            (json!("NaN"), 100),
+            (json!("0x10"), 100),
             (json!(1e300), 1000),
             (json!(-1e300), 100),
             (json!(u64::MAX), 1000),

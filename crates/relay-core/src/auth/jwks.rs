@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -137,7 +137,7 @@ async fn fetch(http: &reqwest::Client, url: &Url) -> Result<HashMap<String, Arc<
         .await
         .map_err(|_| format!("it gives no answer within {} s", TIMEOUT.as_secs()))??;
     let set: KeySet = serde_json::from_slice(&body).map_err(|_| "its answer is not a key set".to_owned())?;
-    Ok(set.keys.into_iter().filter_map(usable).collect())
+    Ok(set.keys.into_iter().filter_map(rs256_key).map(|(kid, key)| (kid, Arc::new(key))).collect())
 }
 
 impl Host {
@@ -171,12 +171,16 @@ impl Host {
     }
 }
 
-/// An RSA key with an id; others cannot verify an RS256 token.
-fn usable(entry: Value) -> Option<(String, Arc<DecodingKey>)> {
+/// An entry of a key set, with its id, where it may verify RS256 tokens: an RSA key that is not meant for another
+/// algorithm, nor for encryption.
+pub fn rs256_key(entry: Value) -> Option<(String, DecodingKey)> {
     let key: Jwk = serde_json::from_value(entry).ok()?;
     let AlgorithmParameters::RSA(_) = key.algorithm else { return None };
-    let decoding = DecodingKey::from_jwk(&key).ok()?;
-    Some((key.common.key_id?, Arc::new(decoding)))
+    let common = &key.common;
+    let meant = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256)
+        && common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
+    let decoding = DecodingKey::from_jwk(&key).ok().filter(|_| meant)?;
+    Some((key.common.key_id?, decoding))
 }
 
 #[cfg(test)]

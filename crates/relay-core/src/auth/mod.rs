@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use claims::{ClaimError, Claims};
 use jwks::Jwks;
+pub use jwks::rs256_key;
 
 use crate::error::{Error, shortened};
 use crate::settings::{AuthSettings, SettingsError};
@@ -99,6 +100,10 @@ impl Authenticator {
             }
             _ => Error::authorization("the token is not a JWT"),
         })?;
+        // Whoever demands something of a reader that it does not know must not be read (RFC 7515, section 4.1.11).
+        if head.crit.is_some() {
+            return Err(Error::authorization("the token's header demands an extension (`crit`)"));
+        }
         let claims = match head.alg {
             Algorithm::RS256 => {
                 let jwks = self.jwks.as_ref().ok_or_else(|| {
@@ -109,8 +114,9 @@ impl Authenticator {
                 let unverified: Unverified = jsonwebtoken::dangerous::insecure_decode(token)
                     .map_err(|_| Error::authorization("the token is not a JWT"))?
                     .claims;
-                let Some(Value::String(host)) = unverified.jwks_host else {
-                    return Err(Error::authorization("the token lacks the claim `jwks_host`"));
+                let host = match unverified.jwks_host {
+                    Some(Value::String(host)) if !host.trim().is_empty() => host,
+                    _ => return Err(Error::authorization("the token lacks the claim `jwks_host`")),
                 };
                 let Some(kid) = head.kid else {
                     return Err(Error::authorization("the token's header lacks `kid`"));

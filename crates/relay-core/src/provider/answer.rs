@@ -1,5 +1,6 @@
 //! What a provider answered, read within bounds.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,13 +14,20 @@ use crate::error::shortened;
 use crate::lenient::{self, Wanted};
 
 /// A successful answer (2xx). Cheap to clone: the body is shared.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     pub(super) status: StatusCode,
     headers: Kept,
     pub(super) body: Bytes,
     /// Set, in all clones, by whoever could not read it: it must not serve again.
     unreadable: Arc<AtomicBool>,
+}
+
+/// Without body and headers: those of a login hold a token.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
+    }
 }
 
 /// Copies of the headers that a relay reads. The map as received is a kilobyte, and its values are windows into

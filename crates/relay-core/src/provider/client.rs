@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -165,11 +167,15 @@ impl Client {
         }
         stopped(request, scope)?;
         scope.count_provider_call();
-        let started = Instant::now();
+        let mut told = CallReport {
+            metrics: &self.0.metrics,
+            scope,
+            call: request.name,
+            outcome: None,
+            started: Instant::now(),
+        };
         let outcome = self.exchange(request, token, bucket.as_deref()).await;
-        let label = outcome.as_ref().map_or_else(Failure::label, |_| "ok");
-        self.0.metrics.provider_call(request.name, label, started.elapsed());
-        log::debug!(call = request.name, outcome = label, ms = milliseconds(started.elapsed()); "provider call");
+        told.outcome = Some(outcome.as_ref().map_or_else(Failure::label, |_| "ok"));
         outcome
     }
 
@@ -199,10 +205,7 @@ impl Client {
             timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit)));
-        match secret(&request.auth, token) {
-            Some(secret) => outcome.map_err(|failure| failure.without(secret)),
-            None => outcome,
-        }
+        outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without))
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
@@ -278,6 +281,25 @@ impl Inner {
     }
 }
 
+/// Tells metrics and log of a call that was sent, also when it is given up while it waits for its answer.
+struct CallReport<'a> {
+    metrics: &'a Metrics,
+    scope: &'a Scope,
+    call: &'static str,
+    outcome: Option<&'static str>,
+    started: Instant,
+}
+
+impl Drop for CallReport<'_> {
+    fn drop(&mut self) {
+        let given_up = || if self.scope.time_left().is_zero() { "deadline" } else { "aborted" };
+        let outcome = self.outcome.unwrap_or_else(given_up);
+        let took = self.started.elapsed();
+        self.metrics.provider_call(self.call, outcome, took);
+        log::debug!(call = self.call, outcome = outcome, ms = milliseconds(took); "provider call");
+    }
+}
+
 /// The pause before another try, if there may be one.
 fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> Option<Duration> {
     let usual = || retry::pause(tried, retry::fraction());
@@ -304,13 +326,16 @@ fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
     scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
 
-/// What a call proves its identity with.
-fn secret<'a>(auth: &'a Auth, token: Option<&'a SecretString>) -> Option<&'a SecretString> {
+/// What a call proves its identity with, in every form in which the provider could repeat it.
+fn secrets(auth: &Auth, token: Option<&SecretString>) -> Vec<SecretString> {
     match auth {
-        Auth::None => None,
-        Auth::Basic { password, .. } => Some(password),
-        Auth::Header { value, .. } => Some(value),
-        Auth::Token(_) => token,
+        Auth::None => Vec::new(),
+        Auth::Basic { user, password } => {
+            let pair = format!("{}:{}", user.expose_secret(), password.expose_secret());
+            vec![BASE64_STANDARD.encode(pair).into(), password.clone(), user.clone()]
+        }
+        Auth::Header { value, .. } => vec![value.clone()],
+        Auth::Token(_) => token.cloned().into_iter().collect(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use super::oauth::LoginRejection;
 use super::tls;
@@ -55,7 +56,7 @@ const WORDS: usize = 500;
 impl Rejection {
     /// The text at the first of these JSON pointers that holds one, trimmed and bounded.
     pub fn text_at(&self, pointers: &[&str]) -> Option<String> {
-        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
         pointers.iter().find_map(|pointer| words(body.pointer(pointer)?.as_str()?))
     }
 
@@ -103,10 +104,7 @@ impl Failure {
     pub(super) fn without(self, secret: &SecretString) -> Self {
         match self {
             Self::Rejected(mut rejection) if secret.expose_secret().len() >= SHORTEST_SECRET => {
-                let body = String::from_utf8_lossy(&rejection.body);
-                if body.contains(secret.expose_secret()) {
-                    rejection.body = body.replace(secret.expose_secret(), "[secret]").into();
-                }
+                rejection.body = struck(rejection.body, secret.expose_secret());
                 Self::Rejected(rejection)
             }
             other => other,
@@ -161,6 +159,34 @@ impl Failure {
     }
 }
 
+/// What stands for a secret.
+const STRUCK: &str = "[secret]";
+
+/// The body of a rejection without a secret, also where JSON writes it with escapes.
+fn struck(mut body: Bytes, secret: &str) -> Bytes {
+    if let Ok(mut json) = serde_json::from_slice(&body)
+        && strike(&mut json, secret)
+    {
+        body = json.to_string().into();
+    }
+    let text = String::from_utf8_lossy(&body);
+    if text.contains(secret) { text.replace(secret, STRUCK).into() } else { body }
+}
+
+/// Strikes a secret out of all texts; says whether it was in one.
+fn strike(json: &mut Value, secret: &str) -> bool {
+    match json {
+        Value::String(text) if text.contains(secret) => {
+            *text = text.replace(secret, STRUCK);
+            true
+        }
+        // Not `any`, which would leave the texts after the first one found.
+        Value::Array(items) => items.iter_mut().fold(false, |found, item| strike(item, secret) | found),
+        Value::Object(fields) => fields.values_mut().fold(false, |found, item| strike(item, secret) | found),
+        _ => false,
+    }
+}
+
 /// The table of statuses.
 fn rejected(status: u16, provider: &str, said: &str) -> Error {
     match status {
@@ -211,4 +237,31 @@ pub(super) fn causes<'e>(
             None => current.source(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(body: &str, secret: &str) -> Option<String> {
+        let rejection = Rejection { status: 400, body: Bytes::from(body.to_owned()), retry_after: None };
+        match Failure::Rejected(rejection).without(&SecretString::from(secret)) {
+            Failure::Rejected(rejection) => rejection.text_at(&["/error"]).or_else(|| rejection.plain_text()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_struck_out_however_the_provider_writes_it() {
+        let secret = "p\"a/ß-word";
+        for body in [
+            r#"{"error": "no p\"a/ß-word here", "more": ["p\"a/ß-word"]}"#,
+            r#"{"error": "no p\u0022a\/\u00df-word here"}"#,
+            "no p\"a/ß-word here",
+        ] {
+            assert_eq!(words(body, secret).as_deref(), Some("no [secret] here"), "{body}");
+        }
+        assert_eq!(words("nothing secret", "short").as_deref(), Some("nothing secret"));
+        assert_eq!(words("a short text", "short").as_deref(), Some("a short text"));
+    }
 }

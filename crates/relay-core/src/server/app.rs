@@ -127,7 +127,8 @@ async fn ask(
     // A client that goes away takes its lookups with it; a panic stays in the task and is answered here.
     let reply = match AbortOnDrop(task).finished().await {
         Ok(reply) => reply,
-        Err(panic) => Packed::of(Reply::bug(&panic.to_string()), false),
+        // What it was has its own line in the log.
+        Err(_) => Packed::of(Reply::bug("the request ended in a panic"), false),
     };
     respond(endpoint.name(), reply)
 }
@@ -206,10 +207,11 @@ async fn openapi_json(site: web::Data<Site>, request: HttpRequest) -> HttpRespon
 
 /// Echoes the key of the platform's own probe.
 async fn watchdog(request: HttpRequest) -> HttpResponse {
-    if let Some(key) = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok()) {
+    let key = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok());
+    if let Some(key) = key.filter(|key| !key.is_empty()) {
         return document("watchdog", &request, JSON, json!({"data": key}).to_string());
     }
-    let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing.");
+    let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing or empty.");
     refuse("watchdog", Reply::failed(error))
 }
 

@@ -49,7 +49,13 @@ pub(crate) fn document(relay: &Relay) -> Value {
         json!({"get": {
             "operationId": "about",
             "summary": "What the relay is and serves; a page for browsers",
-            "responses": {"200": answer(&json!({"type": "object"}))},
+            "responses": {"200": {
+                "description": "As JSON, or as a page where the header Accept has text/html",
+                "content": {
+                    "application/json": {"schema": {"type": "object"}},
+                    "text/html": {"schema": {"type": "string"}},
+                },
+            }},
         }}),
     );
     json!({
@@ -85,7 +91,8 @@ fn operation(endpoint: Endpoint) -> Value {
         "summary": endpoint.summary(),
         "responses": {
             "200": answer(&envelope(&data(endpoint))),
-            "413": answer(&json!({"$ref": "#/components/schemas/Failure"})),
+            "413": failure("The body is larger than RELAY_MAX_BODY"),
+            "500": failure("A fault of the relay; its log says more"),
         },
     });
     if let Some(body) = body(endpoint) {
@@ -144,6 +151,11 @@ fn envelope(data: &Value) -> Value {
 
 fn answer(schema: &Value) -> Value {
     json!({"description": "The answer", "content": {"application/json": {"schema": schema}}})
+}
+
+fn failure(description: &str) -> Value {
+    let schema = json!({"$ref": "#/components/schemas/Failure"});
+    json!({"description": description, "content": {"application/json": {"schema": schema}}})
 }
 
 /// Schemas of the types that this relay's answers may hold.

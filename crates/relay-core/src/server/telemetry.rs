@@ -15,17 +15,25 @@ use crate::telemetry::{Metrics, RequestId, milliseconds, with_request_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Keeps the gauge right however the request ends, a vanished client included.
+/// Keeps gauge and log right however the request ends, a vanished client included.
 struct InFlight<'m> {
     metrics: &'m Metrics,
+    id: RequestId,
     endpoint: &'static str,
     outcome: &'static str,
     started: Instant,
 }
 
+/// The outcome of a request that nobody waits for any more.
+const ABORTED: &str = "aborted";
+
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.metrics.finished(self.endpoint, self.outcome, self.started.elapsed());
+        if self.outcome == ABORTED {
+            let ms = milliseconds(self.started.elapsed());
+            log::info!(request_id = self.id.as_str(), ms = ms; "the client went away before its answer");
+        }
     }
 }
 
@@ -43,7 +51,8 @@ pub(super) async fn observe(
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else { return next.call(request).await };
     let metrics = &site.engine.metrics;
     metrics.started();
-    let mut in_flight = InFlight { metrics, endpoint: "other", outcome: "aborted", started: Instant::now() };
+    let mut in_flight =
+        InFlight { metrics, id: id.clone(), endpoint: "other", outcome: ABORTED, started: Instant::now() };
     let instance = text_of(request.headers(), "x-module-instance-id");
     request.extensions_mut().insert(id.clone());
 

@@ -117,6 +117,11 @@ impl Values {
             .filter(|text| !text.is_empty())
     }
 
+    /// The value exactly as it was given: white space may be part of a secret.
+    pub(super) fn verbatim(&self, key: &str) -> Option<&str> {
+        self.given.get(key).map(String::as_str).filter(|text| !text.trim().is_empty())
+    }
+
     /// Comma-separated values; `off` stands for none.
     pub(super) fn list(&self, key: &str) -> Vec<String> {
         match self.text(key) {
@@ -157,6 +162,15 @@ impl Values {
         let in_range = |number: &T| *number >= least && *number <= most;
         let kind = format!("a whole number from {least} to {most}");
         self.parsed(key, |text| text.parse().ok().filter(in_range), &kind)
+    }
+
+    /// A time in which something has to be done: nothing can be done in none.
+    pub(super) fn patience(&self, key: &str) -> Result<Duration, SettingsError> {
+        let duration = self.duration(key)?;
+        if duration.is_zero() {
+            return Err(SettingsError::value(key, "no time at all is too little"));
+        }
+        Ok(duration)
     }
 
     pub(super) fn duration(&self, key: &str) -> Result<Duration, SettingsError> {

@@ -199,7 +199,7 @@ impl Settings {
             trust_proxy: values.flag("trust_proxy")?,
             max_body: values.integer("max_body", 1, 1 << 30)?,
             entities_limit: values.integer("entities_limit", 1, 1000)?,
-            deadline: values.duration("deadline")?,
+            deadline: values.patience("deadline")?,
             auth: AuthSettings {
                 secret_key: secret_key(&values)?,
                 jwks_hosts: values.list("auth.jwks_hosts"),
@@ -207,7 +207,7 @@ impl Settings {
             },
             cache_ttl: values.duration("cache.ttl")?,
             cache_entries: values.integer("cache.entries", 0, 10_000_000)?,
-            log: values.text("log").unwrap_or("info").to_owned(),
+            log: log_filter(&values)?,
             log_format: match values.text("log_format") {
                 None | Some("text") => LogFormat::Text,
                 Some("json") => LogFormat::Json,
@@ -225,6 +225,18 @@ impl Settings {
     }
 }
 
+/// A filter that env_logger would not read is refused: it would be left out, with only a note on it.
+fn log_filter(values: &Values) -> Result<String, SettingsError> {
+    let filter = values.text("log").unwrap_or("info");
+    match env_filter::Builder::new().try_parse(filter) {
+        Ok(_) => Ok(filter.to_owned()),
+        Err(_) => Err(SettingsError::value(
+            "log",
+            format!("`{filter}` is not a log filter such as `info` or `info,hyper=warn`"),
+        )),
+    }
+}
+
 /// The shared secret from the setting, its file, or the name that the original relays use.
 fn secret_key(values: &Values) -> Result<Option<SecretString>, SettingsError> {
     if let Some(path) = values.text("auth.secret_key_file").map(PathBuf::from) {
@@ -237,7 +249,7 @@ fn secret_key(values: &Values) -> Result<Option<SecretString>, SettingsError> {
         }
         return Ok(Some(SecretString::from(secret)));
     }
-    Ok(values.text("auth.secret_key").map(SecretString::from))
+    Ok(values.verbatim("auth.secret_key").map(SecretString::from))
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ pub struct ProviderSettings {
 impl ProviderSettings {
     pub(super) fn new(values: Values) -> Result<Self, SettingsError> {
         Ok(Self {
-            connect_timeout: values.duration("provider.connect_timeout")?,
-            read_timeout: values.duration("provider.read_timeout")?,
+            connect_timeout: values.patience("provider.connect_timeout")?,
+            read_timeout: values.patience("provider.read_timeout")?,
             max_concurrency: values.integer("provider.max_concurrency", 1, 1024)?,
             retries: values.integer("provider.retries", 0, 10)?,
             max_answer: values.integer("provider.max_answer", 1024, 1 << 30)?,

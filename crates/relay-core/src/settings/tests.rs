@@ -183,6 +183,9 @@ fn the_names_of_the_original_relays_count_where_ours_are_not_set() {
         ("RELAY_ENTITIES_LIMIT", "8"),
     ]);
     assert_eq!((secret(&settings).as_deref(), settings.entities_limit), (Some("new"), 8));
+    // White space is part of a secret: the tokens were signed with it.
+    let settings = good(&[("SECRET_KEY", " old\n")]);
+    assert_eq!(secret(&settings).as_deref(), Some(" old\n"));
     let settings = good(&[("SECRET_KEY", ""), ("CTR_ENTITIES_LIMIT", " ")]);
     assert_eq!((secret(&settings), settings.entities_limit), (None, 100));
 }
@@ -233,6 +236,11 @@ fn a_bad_value_is_told_in_one_line_that_names_its_setting() {
         ("RELAY_DEADLINE", "25", "`25` is not a time"),
         ("RELAY_DEADLINE", "-5s", "`-5s` is not a time"),
         ("RELAY_DEADLINE", "2d", "`2d` is not a time"),
+        ("RELAY_DEADLINE", "0s", "no time at all"),
+        ("RELAY_PROVIDER__CONNECT_TIMEOUT", "0s", "no time at all"),
+        ("RELAY_PROVIDER__READ_TIMEOUT", "0ms", "no time at all"),
+        ("RELAY_LOG", "loud=very", "`loud=very` is not a log filter"),
+        ("RELAY_LOG", "info,hyper=x=y", "`info,hyper=x=y` is not a log filter"),
         ("RELAY_PROVIDER__READ_TIMEOUT", "soon", "`soon` is not a time"),
         ("RELAY_PROVIDER__MAX_CONCURRENCY", "0", "`0` is not a whole number from 1 to 1024"),
         ("RELAY_PROVIDER__RETRIES", "11", "`11` is not a whole number from 0 to 10"),

@@ -1,13 +1,15 @@
 //! Log lines for people or for machines, each with the id of the request it belongs to.
 
 use std::io::Write;
+use std::panic::PanicHookInfo;
 
 use env_logger::{Builder, Target, WriteStyle};
-use log::Record;
 use log::kv::{Key, Value, VisitSource};
+use log::{LevelFilter, Record};
 use serde_json::{Map, json};
 
 use super::current_request_id;
+use crate::error::is_obeyed;
 use crate::settings::{LogFormat, Settings};
 
 /// Installs the logger of the process.
@@ -16,6 +18,8 @@ use crate::settings::{LogFormat, Settings};
 /// One is installed already.
 pub(crate) fn install(settings: &Settings) -> Result<(), log::SetLoggerError> {
     let mut builder = Builder::new();
+    // Ours is the line that tells of start and end; the server's own are for those who ask for them.
+    builder.filter_module("actix_server", LevelFilter::Warn);
     builder.parse_filters(&settings.log).target(Target::Stderr).write_style(WriteStyle::Auto);
     match settings.log_format {
         LogFormat::Json => builder.format(|out, record| {
@@ -29,7 +33,19 @@ pub(crate) fn install(settings: &Settings) -> Result<(), log::SetLoggerError> {
             writeln!(out, "{:.3} {style}{level:5}{style:#} {}", jiff::Timestamp::now(), text_line(record))
         }),
     };
-    builder.try_init()
+    builder.try_init()?;
+    // A line like all others: what the standard library writes is of several lines, and never JSON.
+    std::panic::set_hook(Box::new(|panic| log::error!("{}", panic_line(panic))));
+    Ok(())
+}
+
+/// Where a panic happened, and its message where it has one.
+fn panic_line(panic: &PanicHookInfo<'_>) -> String {
+    let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let payload = panic.payload();
+    let message = payload.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    format!("panic at {place}: {}", message.unwrap_or("without a message"))
 }
 
 fn json_line(record: &Record<'_>, now: jiff::Timestamp) -> String {
@@ -55,7 +71,8 @@ impl<'kvs> VisitSource<'kvs> for IntoMap<'_> {
     }
 }
 
-/// Message, then `key=value` pairs. One record is one line, whatever the message holds.
+/// Message, then `key=value` pairs. One record is one line, and nothing in it is obeyed by a terminal, whatever
+/// the texts hold.
 fn text_line(record: &Record<'_>) -> String {
     let mut line = record.args().to_string();
     if let Some(id) = current_request_id() {
@@ -63,7 +80,15 @@ fn text_line(record: &Record<'_>) -> String {
         line.push_str(id.as_str());
     }
     let _ = record.key_values().visit(&mut IntoText(&mut line));
-    if line.contains(['\n', '\r']) { line.replace('\r', "\\r").replace('\n', "\\n") } else { line }
+    if line.chars().any(is_obeyed) { escaped(&line) } else { line }
+}
+
+fn escaped(line: &str) -> String {
+    let mut out = String::with_capacity(line.len() + 8);
+    for c in line.chars() {
+        if is_obeyed(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 struct IntoText<'l>(&'l mut String);
@@ -71,7 +96,14 @@ struct IntoText<'l>(&'l mut String);
 impl<'kvs> VisitSource<'kvs> for IntoText<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
         use std::fmt::Write;
-        let _ = write!(self.0, " {}={value}", key.as_str());
+        let text = value.to_string();
+        // Quoted where it could be taken for the end of the value and a further pair.
+        let plain = !text.is_empty() && !text.contains([' ', '"', '=']);
+        let _ = if plain {
+            write!(self.0, " {}={text}", key.as_str())
+        } else {
+            write!(self.0, " {}={:?}", key.as_str(), text)
+        };
         Ok(())
     }
 }
@@ -80,6 +112,35 @@ impl<'kvs> VisitSource<'kvs> for IntoText<'_> {
 mod tests {
     use super::*;
     use crate::telemetry::{RequestId, with_request_id};
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log() {
+        let (sender, lines) = std::sync::mpsc::channel();
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| drop(sender.send(panic_line(panic)))));
+        let ended = std::panic::catch_unwind(|| panic!("of a {}", "test"));
+        std::panic::set_hook(usual);
+        assert!(ended.is_err());
+        // Other tests may panic at the same time.
+        let line = lines.iter().find(|line| line.ends_with(": of a test")).expect("the line");
+        assert!(line.starts_with("panic at ") && line.contains("log.rs:"), "{line}");
+    }
+
+    #[test]
+    fn no_text_forges_a_line_a_pair_or_a_command_to_the_terminal() {
+        let line = |message: &str, instance: &str| {
+            let pairs = [("instance", log::kv::Value::from(instance)), ("status", log::kv::Value::from(200))];
+            text_line(&Record::builder().args(format_args!("{message}")).key_values(&pairs).build())
+        };
+        assert_eq!(
+            line("a\r\nb\u{1b}[2J\u{7f}\u{9b}1m\u{2028}\u{202e}c", "m-1"),
+            "a\\r\\nb\\u{1b}[2J\\u{7f}\\u{9b}1m\\u{2028}\\u{202e}c instance=m-1 status=200"
+        );
+        assert_eq!(line("x", "m status=500"), r#"x instance="m status=500" status=200"#);
+        assert_eq!(line("x", "m\" y=\"\n"), r#"x instance="m\" y=\"\n" status=200"#);
+        assert_eq!(line("x", ""), r#"x instance="" status=200"#);
+        assert_eq!(line("Bedrohung – ünïcödé 🦀", "-"), "Bedrohung – ünïcödé 🦀 instance=- status=200");
+    }
 
     #[tokio::test]
     async fn a_line_carries_the_request_id_and_stays_one_line() {

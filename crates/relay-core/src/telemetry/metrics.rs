@@ -39,9 +39,9 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
             Ok(counter)
         };
-        let seconds = |name: &str, help: &str, label: &str| -> Result<HistogramVec, prometheus::Error> {
+        let seconds = |name: &str, help: &str, labels: &[&str]| -> Result<HistogramVec, prometheus::Error> {
             let histogram =
-                HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), &[label])?;
+                HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?;
             registry.register(Box::new(histogram.clone()))?;
             Ok(histogram)
         };
@@ -52,7 +52,11 @@ impl Metrics {
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(Self {
             requests: counter("relay_requests_total", "Answered requests", &["endpoint", "outcome"])?,
-            request_seconds: seconds("relay_request_seconds", "Time to answer a request", "endpoint")?,
+            request_seconds: seconds(
+                "relay_request_seconds",
+                "Time to answer a request",
+                &["endpoint", "outcome"],
+            )?,
             in_flight,
             entities: counter("relay_entities_total", "CTIM entities returned", &["type"])?,
             provider_calls: counter(
@@ -60,7 +64,11 @@ impl Metrics {
                 "Calls to the provider",
                 &["call", "outcome"],
             )?,
-            provider_seconds: seconds("relay_provider_call_seconds", "Time of a provider call", "call")?,
+            provider_seconds: seconds(
+                "relay_provider_call_seconds",
+                "Time of a provider call",
+                &["call", "outcome"],
+            )?,
             retries: counter("relay_provider_retries_total", "Repeated provider calls", &["call"])?,
             dropped: counter(
                 "relay_provider_items_dropped_total",
@@ -99,7 +107,7 @@ impl Metrics {
     pub(crate) fn finished(&self, endpoint: &'static str, outcome: &'static str, took: Duration) {
         self.in_flight.dec();
         self.requests.with_label_values(&[endpoint, outcome]).inc();
-        self.request_seconds.with_label_values(&[endpoint]).observe(took.as_secs_f64());
+        self.request_seconds.with_label_values(&[endpoint, outcome]).observe(took.as_secs_f64());
     }
 
     pub(crate) fn entities(&self, kind: &'static str, count: usize) {
@@ -108,7 +116,7 @@ impl Metrics {
 
     pub(crate) fn provider_call(&self, call: &'static str, outcome: &'static str, took: Duration) {
         self.provider_calls.with_label_values(&[call, outcome]).inc();
-        self.provider_seconds.with_label_values(&[call]).observe(took.as_secs_f64());
+        self.provider_seconds.with_label_values(&[call, outcome]).observe(took.as_secs_f64());
     }
 
     pub(crate) fn retry(&self, call: &'static str) {

@@ -19,4 +19,6 @@ async fn a_vanished_client_ends_its_provider_calls() {
     provider.until_abandoned(3).await;
     let aborted = r#"relay_requests_total{endpoint="other",outcome="aborted",relay="acme"} 1"#;
     while !stage.metrics().await.contains(aborted) {}
+    let calls = r#"relay_provider_calls_total{call="thing",outcome="aborted",relay="acme"} 3"#;
+    while !stage.metrics().await.contains(calls) {}
 }

@@ -199,6 +199,10 @@ async fn the_deadline_keeps_what_was_found_and_counts_what_was_not() {
     assert!(message.contains("slow-1.example") && message.contains("slow-2.example"), "{message}");
     assert_eq!(docs(&answer, "verdicts").len(), 2);
     assert_eq!(docs(&answer, "sightings").len(), 2);
+    // The calls that took longest must not be missing in the metrics.
+    let metrics = stage.metrics().await;
+    let line = r#"relay_provider_calls_total{call="thing",outcome="deadline",relay="acme"} 2"#;
+    assert!(metrics.contains(line), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,18 +63,7 @@ async fn one_call_at_a_time_goes_exactly_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_never_has_more_calls_in_flight_than_allowed() {
-    let gate = Arc::new(Semaphore::new(0));
-    let provider = Mock::start({
-        let gate = Arc::clone(&gate);
-        move |_| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.acquire().await.expect("open").forget();
-                thing(true, &[])
-            }
-        }
-    })
-    .await;
+    let (provider, gate) = Mock::gated(thing(true, &[])).await;
     let stage = setup(&provider).setting("RELAY_PROVIDER__MAX_CONCURRENCY", "3").start().await;
     // Several requests of one tenant share its places; another tenant has its own.
     let names = numbered(20);

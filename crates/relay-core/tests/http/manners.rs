@@ -221,7 +221,12 @@ async fn the_watchdog_echoes_its_header_and_misses_it() {
     let response = call(&stage, Method::GET, "/watchdog").await;
     assert_eq!(response.status(), 200);
     let answer = json_of(response).await;
-    assert_eq!(only_error(&answer, "fatal", "health check failed"), "The header Health-Check is missing.");
+    let missing = "The header Health-Check is missing or empty.";
+    assert_eq!(only_error(&answer, "fatal", "health check failed"), missing);
+    // CTIM has no empty key to echo.
+    let request = stage.http.get(format!("{}/watchdog", stage.relay.url)).header("health-check", "");
+    let answer = json_of(request.send().await.expect("an answer")).await;
+    assert_eq!(only_error(&answer, "fatal", "health check failed"), missing);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -349,7 +354,11 @@ async fn probes_and_metrics_are_on_the_admin_port_only() {
         r#"relay_cache_lookups_total{outcome="miss",relay="acme"} 1"#,
         r#"relay_entities_total{type="verdicts",relay="acme"} 1"#,
         r#"relay_requests_in_flight{relay="acme"} 0"#,
+        r#"relay_request_seconds_count{endpoint="observe",outcome="ok",relay="acme"} 1"#,
+        r#"relay_provider_call_seconds_count{call="thing",outcome="ok",relay="acme"} 1"#,
         "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
+        "process_open_fds",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 /// A call that the provider got.
@@ -117,6 +117,20 @@ impl Mock {
     pub(crate) async fn in_turn(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies: Vec<Reply> = replies.into_iter().collect();
         Self::start(move |call| std::future::ready(replies[call.number.min(replies.len()) - 1].clone())).await
+    }
+
+    /// The same answer to as many calls as the gate has permits.
+    pub(crate) async fn gated(reply: Reply) -> (Self, Arc<Semaphore>) {
+        let gate = Arc::new(Semaphore::new(0));
+        let opened = Arc::clone(&gate);
+        let provider = Self::start(move |_| {
+            let (gate, reply) = (Arc::clone(&opened), reply.clone());
+            async move {
+                gate.acquire().await.expect("open").forget();
+                reply
+            }
+        });
+        (provider.await, gate)
     }
 
     /// Reads calls and never answers.

@@ -57,7 +57,6 @@ async fn nothing_is_fetched_from_a_host_that_is_not_allowed() {
         format!("{allowed}/"),
         format!(" {allowed}"),
         stage.sim.url(),
-        String::new(),
     ] {
         let message = told(&stage, &stage.token_with(&json!({"jwks_host": named}))).await;
         assert!(message.contains("the token's `jwks_host` is not allowed"), "{named}: {message}");

@@ -1,13 +1,11 @@
 //! Tenants that use one relay at the same time: nothing of one reaches the other.
 
 use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use relay_testkit::{Stage, asked, docs, errors};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use crate::acme::{setup, thing};
 use crate::mock::{Mock, Reply};
@@ -86,20 +84,6 @@ async fn without_a_cache_every_request_asks_again() {
     }
 }
 
-/// A provider that answers when it is allowed to.
-async fn gated(reply: Reply) -> (Mock, Arc<Semaphore>) {
-    let gate = Arc::new(Semaphore::new(0));
-    let opened = Arc::clone(&gate);
-    let provider = Mock::start(move |_| {
-        let (gate, reply) = (Arc::clone(&opened), reply.clone());
-        async move {
-            gate.acquire().await.expect("open").forget();
-            reply
-        }
-    });
-    (provider.await, gate)
-}
-
 /// Waits until so many calls were not answered from memory.
 async fn until_misses(stage: &Stage, count: usize) {
     let line = format!(r#"relay_cache_lookups_total{{outcome="miss",relay="acme"}} {count}"#);
@@ -109,7 +93,7 @@ async fn until_misses(stage: &Stage, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_calls_at_the_same_time_share_one() {
     for ttl in ["60s", "0s"] {
-        let (provider, gate) = gated(thing(true, &["a"])).await;
+        let (provider, gate) = Mock::gated(thing(true, &["a"])).await;
         let stage = setup(&provider).setting("RELAY_CACHE__TTL", ttl).start().await;
         let token = stage.token();
         let requests = join_all((0..20).map(|_| observe_as(&stage, &token, "a.example")));
@@ -138,18 +122,7 @@ async fn a_failure_is_not_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_does_not_end_a_call_that_others_wait_for() {
-    let gate = Arc::new(Semaphore::new(0));
-    let provider = Mock::start({
-        let gate = Arc::clone(&gate);
-        move |_| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.acquire().await.expect("open").forget();
-                thing(true, &["a"])
-            }
-        }
-    })
-    .await;
+    let (provider, gate) = Mock::gated(thing(true, &["a"])).await;
     let stage = setup(&provider).start().await;
     let token = stage.token();
     let hasty = {

@@ -89,15 +89,63 @@ async fn what_is_not_a_jwt_is_said_to_be_none() {
     }
 }
 
+/// A token of the shared secret whose header and payload are these texts.
+fn hs256_of(header: &str, payload: &str) -> String {
+    use aws_lc_rs::hmac;
+    use base64::Engine as _;
+    let encoded = |bytes: &[u8]| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", encoded(header.as_bytes()), encoded(payload.as_bytes()));
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), signed.as_bytes());
+    format!("{signed}.{}", encoded(signature.as_ref()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_token_may_be_hostile_all_the_same() {
+    let stage = stage().await;
+    let plain = r#"{"alg": "HS256"}"#;
+    let told_of_payload =
+        async |more: &str| told_of(&stage, &hs256_of(plain, &format!(r#"{{"key": "key-one"{more}}}"#))).await;
+    assert_eq!(told_of_payload("").await, "accepted");
+    let deep = format!(r#", "x": {}{}"#, "[".repeat(5000), "]".repeat(5000));
+    for no_claims in [
+        &deep,
+        // Which of two times would count?
+        r#", "exp": 1, "exp": 99999999999"#,
+        r#", "exp": 1e999"#,
+        r#", "x": "\ud800""#,
+        "} {",
+    ] {
+        assert_eq!(told_of_payload(no_claims).await, "the token is not a JWT", "{no_claims}");
+    }
+    for payload in ["[]", "null", "\"text\"", "7", ""] {
+        assert_eq!(told_of(&stage, &hs256_of(plain, payload)).await, "the token is not a JWT", "{payload}");
+    }
+    let payload = r#"{"key": "key-one"}"#;
+    for header in [r#"{"alg": "none", "alg": "HS256"}"#, r#"{"alg": "HS256", "alg": "none"}"#, "[]", "{}"] {
+        assert_eq!(told_of(&stage, &hs256_of(header, payload)).await, "the token is not a JWT", "{header}");
+    }
+    let demanding = r#"{"alg": "HS256", "b64": false, "crit": ["b64"]}"#;
+    assert_eq!(
+        told_of(&stage, &hs256_of(demanding, payload)).await,
+        "the token's header demands an extension (`crit`)"
+    );
+    // A key that the token brings along is no key.
+    let with_key = r#"{"alg": "HS256", "jwk": {"kty": "oct", "k": "AAAA"}, "jku": "http://127.0.0.1/"}"#;
+    let forged = hs256_of(with_key, payload);
+    assert_eq!(told_of(&stage, &forged[..forged.len() - 4]).await, "the token's signature is wrong");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_without_jwks_host_or_kid_says_which() {
     let stage = stage().await;
     let without = stage.token_with(&json!({"jwks_host": null}));
     assert_eq!(told_of(&stage, &without).await, "the token lacks the claim `jwks_host`");
-    let mut claims = stage.claims();
-    claims["jwks_host"] = json!(["127.0.0.1"]);
-    let odd = stage.sim.keys().sign(&claims);
-    assert_eq!(told_of(&stage, &odd).await, "the token lacks the claim `jwks_host`");
+    for odd in [json!(["127.0.0.1"]), json!(""), json!(" ")] {
+        let mut claims = stage.claims();
+        claims["jwks_host"] = odd;
+        let odd = stage.sim.keys().sign(&claims);
+        assert_eq!(told_of(&stage, &odd).await, "the token lacks the claim `jwks_host`");
+    }
     let no_kid = stage.sim.keys().sign_with(&json!({"alg": "RS256"}), &stage.claims());
     assert_eq!(told_of(&stage, &no_kid).await, "the token's header lacks `kid`");
 }
@@ -202,6 +250,8 @@ async fn an_expired_token_and_an_early_one_are_refused_beyond_the_leeway() {
             assert_eq!(told_of(&stage, &token).await, expected, "{changes}");
         }
     }
+    let nothing = stage.sim.keys().hs256(SECRET.as_bytes(), &json!({"key": "key-one", "exp": null}));
+    assert_eq!(told_of(&stage, &nothing).await, "the token's `exp` or `nbf` is not a time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

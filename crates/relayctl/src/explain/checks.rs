@@ -44,7 +44,7 @@ pub(super) fn times(token: &Token, now: Timestamp) -> Check {
     let mut limits = Vec::new();
     for name in ["exp", "nbf"] {
         match token.claims.get(name) {
-            None | Some(Value::Null) => {}
+            None => {}
             Some(value) => match value.as_f64().filter(|seconds| *seconds >= 0.0).and_then(moment) {
                 Some(limit) => limits.push((name, limit)),
                 None => return Check::failed(NAME, format!("`{name}` is not a time in seconds since 1970")),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use relay_core::auth::rs256_key;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -56,7 +56,7 @@ pub(super) async fn rs256(
     };
     let key = match keys {
         Err(problem) => Err(Check::open("key", problem)),
-        Ok(set) => find(&set, kid).map_err(|problem| Check::failed("key", problem)),
+        Ok(set) => find(set, kid).map_err(|problem| Check::failed("key", problem)),
     };
     match key {
         Ok(key) => {
@@ -81,7 +81,8 @@ pub(super) fn hs256(token: &Token, secret: Option<&str>) -> Check {
 
 /// The origin of the allowed host that the token names.
 fn host(token: &Token, allowed: &[String]) -> Result<String, String> {
-    let Some(Value::String(named)) = token.claims.get("jwks_host") else {
+    let named = token.claims.get("jwks_host").and_then(Value::as_str);
+    let Some(named) = named.filter(|named| !named.trim().is_empty()) else {
         return Err("the claim `jwks_host` is missing".to_owned());
     };
     let allowed: Vec<(&str, &str)> = allowed
@@ -91,7 +92,7 @@ fn host(token: &Token, allowed: &[String]) -> Result<String, String> {
             entry.split_once("://").unwrap_or(("https", entry))
         })
         .collect();
-    let found = allowed.iter().find(|(_, host)| host == named);
+    let found = allowed.iter().find(|(_, host)| *host == named);
     found.map(|(scheme, host)| format!("{scheme}://{host}")).ok_or_else(|| {
         let hosts: Vec<&str> = allowed.iter().map(|(_, host)| *host).collect();
         format!("`{}` is not allowed; allowed: {}", shown(named), hosts.join(", "))
@@ -120,22 +121,16 @@ async fn fetch(origin: &str) -> Result<KeySet, String> {
     serde_json::from_slice(&body).map_err(|_| problem("the answer is not a key set"))
 }
 
-/// The RSA key with this id. Entries of another kind do not spoil the rest.
-fn find(set: &KeySet, kid: &str) -> Result<DecodingKey, String> {
-    let keys: Vec<Jwk> = set
-        .keys
-        .iter()
-        .filter_map(|entry| serde_json::from_value::<Jwk>(entry.clone()).ok())
-        .filter(|key| matches!(key.algorithm, AlgorithmParameters::RSA(_)))
-        .collect();
+/// The key with this id, of those that the relay would take.
+fn find(set: KeySet, kid: &str) -> Result<DecodingKey, String> {
+    let keys: Vec<(String, DecodingKey)> = set.keys.into_iter().filter_map(rs256_key).collect();
+    let ids: Vec<String> = keys.iter().map(|(id, _)| shown(id)).collect();
     // As in the relay, of equal ids the last counts.
-    let Some(key) = keys.iter().rfind(|key| key.common.key_id.as_deref() == Some(kid)) else {
-        let ids: Vec<String> =
-            keys.iter().filter_map(|key| key.common.key_id.as_deref()).map(shown).collect();
+    let found = keys.into_iter().rfind(|(id, _)| id == kid);
+    found.map(|(_, key)| key).ok_or_else(|| {
         let there = if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
-        return Err(format!("no key with the id `{}`; there are: {there}", shown(kid)));
-    };
-    DecodingKey::from_jwk(key).map_err(|_| "the key with this id cannot be used".to_owned())
+        format!("no key with the id `{}`; there are: {there}", shown(kid))
+    })
 }
 
 /// The signature alone: the other checks are made one by one.

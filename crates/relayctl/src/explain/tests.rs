@@ -4,7 +4,7 @@ use provider_sim::{Keys, Options, Sim};
 use relay_core::endpoint::Endpoint;
 use relay_core::server::{self, Running};
 use relay_core::settings::{Environment, Settings};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 use url::Url;
 
@@ -114,6 +114,11 @@ async fn the_verdict_is_that_of_the_relay_and_names_the_reason() {
         ("nonsense".to_owned(), "form", "1 part between dots"),
         (format!("{head}.{payload}"), "form", "2 parts between dots"),
         (format!("{head}.{}.x", &payload[..9]), "form", "its payload is not"),
+        (
+            keys.sign_with(&json!({"alg": "RS256", "kid": keys.kid(), "crit": ["x"]}), &stage.claims()),
+            "form",
+            "demands an extension",
+        ),
         (keys.unsigned(&stage.claims()), "algorithm", "`none`; only RS256 and HS256"),
         (
             keys.sign_with(&json!({"alg": "RS512", "kid": keys.kid()}), &stage.claims()),
@@ -140,6 +145,16 @@ async fn the_verdict_is_that_of_the_relay_and_names_the_reason() {
         (with(json!({"exp": now - 7200})), "time", "expired 2 h ago, at "),
         (with(json!({"nbf": now + 600})), "time", "not valid before "),
         (with(json!({"exp": "tomorrow"})), "time", "`exp` is not a time"),
+        (
+            keys.sign(&{
+                let mut claims = stage.claims();
+                claims["exp"] = Value::Null;
+                claims
+            }),
+            "time",
+            "`exp` is not a time",
+        ),
+        (with(json!({"jwks_host": " "})), "key host", "`jwks_host` is missing"),
         (with(json!({"password": null})), "claims", "`password` is missing: API password"),
         (with(json!({"key": " "})), "claims", "`key` is empty"),
         (with(json!({"key": 7})), "claims", "`key` is not a text"),

@@ -118,6 +118,61 @@ async fn the_simulators_own_refusals_are_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_self_signed_certificate_is_told_as_what_it_is() {
+    let base = relay_testkit::self_signed_host();
+    let stage = setup().setting("RELAY_PROVIDER__API_URL", &base).start().await;
+    for answer in [stage.observe(&[("domain", "a.example")]).await, stage.health().await] {
+        assert_eq!(errors(&answer), [("fatal", "unknown")]);
+        assert!(
+            message(&answer).starts_with("Unable to verify SSL certificate: Self signed"),
+            "{}",
+            message(&answer)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_connection_is_told_once_for_all_calls() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let stage = setup().setting("RELAY_PROVIDER__API_URL", &base).start().await;
+    let answer = stage.observe(&[("domain", "a.example"), ("ip", "192.0.2.1")]).await;
+    assert_eq!(errors(&answer), [("fatal", "connection error")]);
+    assert!(answer.get("data").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_repeats_the_credentials_does_not_make_the_relay_tell_them() {
+    let (key, password) = ("key-ü\"1\\", "pass/wörd\t1");
+    let stage = setup().claim("key", key).claim("password", password).start().await;
+    // `key:password` as HTTP Basic.
+    let pair = "a2V5LcO8IjFcOnBhc3Mvd8O2cmQJMQ==";
+    let bodies = [
+        json!({"error": format!("{key} with {password} is wrong")}).to_string(),
+        json!({"error": format!("Basic {pair} is wrong")}).to_string(),
+        // The same with the escapes that other writers of JSON choose.
+        r#"{"error": "key-\u00fc\u00221\u005c with pass\/w\u00f6rd\u00091 is wrong"}"#.to_owned(),
+    ];
+    for body in bodies {
+        for status in [400, 401, 402, 403, 500] {
+            stage.sim.faults().clear();
+            stage.sim.faults().add(Fault::status(status).on("xforce").body(&body));
+            let answer = stage.health().await;
+            assert_eq!(
+                stage.sim.calls_to("xforce").last().unwrap().header("authorization"),
+                Some(format!("Basic {pair}").as_str())
+            );
+            let said = message(&answer);
+            assert!(said.contains("[secret]") && said.contains("is wrong"), "{said}");
+            for hidden in ["key-ü", "wörd", "pass/", pair] {
+                assert!(!said.contains(hidden), "{hidden} in {said}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_body_or_bad_claims_make_no_call() {
     let stage = setup().start().await;
     let good = stage.token();

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+mod defects;
 mod failures;
 mod health;
 mod hostile;
 mod links;
 mod lookups;
+mod odd_answers;
 
 use relay_testkit::Setup;
 use serde_json::json;

@@ -17,7 +17,7 @@ fn key_set(kid: &str) -> Vec<u8> {
 
 fn keys(kid: &str) -> HashMap<String, Arc<DecodingKey>> {
     let set: KeySet = serde_json::from_slice(&key_set(kid)).expect("a key set");
-    set.keys.into_iter().filter_map(usable).collect()
+    set.keys.into_iter().filter_map(rs256_key).map(|(kid, key)| (kid, Arc::new(key))).collect()
 }
 
 /// A host of keys: how often it was asked, and whether it answers with a key `new` or not at all.
@@ -145,6 +145,28 @@ async fn a_platform_without_an_answer_is_told_after_five_seconds() {
     tokio::time::advance(Duration::from_secs(2)).await;
     platform.jwks.key(&platform.name, "any").await.expect_err("no keys");
     assert_eq!(platform.asked(), 2);
+}
+
+#[test]
+fn a_key_for_another_purpose_verifies_no_token() {
+    let taken = |changes: Value| {
+        let mut key = serde_json::json!({"kty": "RSA", "n": "3Q", "e": "AQAB", "kid": "k"});
+        key.as_object_mut().expect("a key").extend(changes.as_object().expect("changes").clone());
+        rs256_key(key).map(|(kid, _)| kid)
+    };
+    for good in [serde_json::json!({}), serde_json::json!({"alg": "RS256", "use": "sig"})] {
+        assert_eq!(taken(good.clone()).as_deref(), Some("k"), "{good}");
+    }
+    for bad in [
+        serde_json::json!({"alg": "RS512"}),
+        serde_json::json!({"alg": "PS256", "use": "sig"}),
+        serde_json::json!({"alg": "RSA-OAEP"}),
+        serde_json::json!({"alg": "made-up"}),
+        serde_json::json!({"use": "enc"}),
+        serde_json::json!({"kid": null}),
+    ] {
+        assert_eq!(taken(bad.clone()), None, "{bad}");
+    }
 }
 
 #[test]
