@@ -301,10 +301,20 @@ def kubernetes():
 # --- Monitoring ---------------------------------------------------------------------------------------------------
 
 
+# What the process collector of the crate `prometheus` exports.
+PROCESS = {f"process_{name}" for name in (
+    "cpu_seconds_total", "open_fds", "max_fds", "virtual_memory_bytes", "resident_memory_bytes", "start_time_seconds",
+    "threads")}
+
+
 def monitoring():
-    """Rules and dashboard speak of metrics that exist."""
+    """Rules and dashboard speak of metrics that exist, and of labels that these have."""
     source = (ROOT / "crates/relay-core/src/telemetry/metrics.rs").read_text()
-    exported = set(re.findall(r'"(relay_[a-z_]+)"', source))
+    # A name, a description, and labels as a list or as a single text.
+    declared = re.findall(r'"(relay_[a-z_]+)",\s*"[^"]*"(?:,\s*(?:&\[([^\]]*)\]|"([a-z_]+)"))?', source)
+    labels = {name: {"relay", "le", "job", "instance", *re.findall(r"\w+", several + one)}
+              for name, several, one in declared}
+    exported = set(labels)
     dashboard = json.loads((ROOT / "deploy/grafana/dashboards/relays.json").read_text())
     shown = json.dumps(dashboard)
     rules = (ROOT / "deploy/prometheus/rules.yml").read_text()
@@ -313,6 +323,12 @@ def monitoring():
         used = set(re.findall(r"\b(relay_[a-z_]+)(?=[{\[,])", text))
         unknown = {re.sub("_(bucket|sum|count)$", "", metric) for metric in used} - exported
         expect(used and not unknown, where, f"uses {sorted(unknown)}, which no relay exports")
+        unknown = set(re.findall(r"\bprocess_[a-z_]+", text)) - PROCESS
+        expect(not unknown, where, f"uses {sorted(unknown)}, which no process exports")
+        for metric, selector in re.findall(r"\b(relay_[a-z_]+)\{([^}]*)\}", text):
+            metric = re.sub("_(bucket|sum|count)$", "", metric)
+            unknown = set(re.findall(r"(\w+) ?[=!]~?", selector)) - labels.get(metric, set())
+            expect(not unknown, where, f"selects {metric} by {sorted(unknown)}, which it has not")
     unseen = {metric for metric in exported if metric not in shown}
     expect(not unseen, "dashboard", f"does not show {sorted(unseen)}")
     numbers = [panel["id"] for panel in dashboard["panels"]]
