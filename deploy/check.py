@@ -56,6 +56,8 @@ def tool(*names):
 def dockerfiles():
     """What is to be built once is the same text everywhere, or it would be built again for each image."""
     stages = {}
+    folders = {path.parent.name for path in ROOT.glob("relays/*/Cargo.toml")}
+    expect(folders == set(RELAYS), "deploy/check.py", f"knows {RELAYS}, there are {sorted(folders)}")
     files = {f"relay-{name}": ROOT / f"relays/{name}/Dockerfile" for name in RELAYS}
     files |= {name: ROOT / f"crates/{name}/Dockerfile" for name in ("provider-sim", "relayctl")}
     for package, path in files.items():
@@ -338,6 +340,9 @@ def monitoring():
             if "alert" in rule:
                 expect({"summary", "description"} <= set(rule["annotations"]), rule["alert"], "says not what to do")
                 expect(rule["labels"]["severity"] in ("warning", "critical"), rule["alert"], "has no severity")
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    targets = sorted(target for job in scraped for part in job["static_configs"] for target in part["targets"])
+    expect(targets == sorted(f"relay-{name}:9091" for name in RELAYS), "prometheus.yml", f"asks {targets}")
     if not tool("promtool"):
         skip("deploy/prometheus", "promtool is not here")
         return
