@@ -159,13 +159,16 @@ def investigation():
         healthy(relay, platform_token(relay))
         token = platform_token(relay)
         served = call(f"{url(relay)}/openapi.json")[1]["paths"]
+        module_type = json.loads((ROOT / f"relays/{relay}/module_type.json").read_text())
+        advertised = {f"/{path}" for path in module_type["properties"]["supported-apis"]}
+        assert advertised <= set(served), f"relay-{relay} does not serve {advertised - set(served)}"
         for path in ("/observe/observables", "/deliberate/observables"):
-            if path in served:
+            if path in advertised:
                 answer = ask(relay, path, OBSERVABLES, token)
                 severe = [error for error in answer.get("errors", []) if error["type"] != "warning"]
                 assert not severe and entities(answer), f"relay-{relay}{path}: {json.dumps(answer)[:1000]}"
                 found.append(f"{relay} {path.split('/')[1]} {entities(answer)}")
-        if "/refer/observables" in served:
+        if "/refer/observables" in advertised:
             links = ask(relay, "/refer/observables", OBSERVABLES)
             assert links["data"], f"relay-{relay}: no links"
         name = call(f"{url(relay)}/version")[1]
