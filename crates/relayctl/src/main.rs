@@ -3,7 +3,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`relays`] | the list of relays, one line each |
+//! | [`investigation`] | relays are asked about a list of observables, and what they know is printed |
 //! | [`demo`] | simulator and relays in one process, and an investigation with them |
+//! | [`investigate`] | an investigation with relays that run already |
+//! | [`simulator`] | the simulator's control API |
 //! | [`client`], [`answer`] | calling a relay, and what it answers |
 //! | [`token`], [`keys`] | tokens, and keys to sign them |
 //! | [`explain`] | why a relay refuses a token |
@@ -16,15 +19,20 @@ mod ask;
 mod client;
 mod demo;
 mod explain;
+mod investigate;
+mod investigation;
 mod keys;
 mod module_type;
 mod relays;
+mod simulator;
 mod token;
 mod ui;
 
 use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt as _;
+use std::process::{self, ExitCode};
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 /// Demonstrates, registers and debugs the relays between Cisco XDR and providers of threat intelligence
@@ -38,6 +46,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Investigate(investigate::Investigate),
     Token(token::Token),
     Keys(keys::Keys),
     Ask(ask::Ask),
@@ -60,14 +69,15 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
-    if let Command::Demo(_) = command {
-        demo::Demo::without_proxies()?;
+    if let Command::Demo(_) | Command::Investigate(_) = command {
+        without_proxies()?;
     }
     let mut out = anstream::stdout().lock();
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         match command {
             Command::Demo(demo) => demo.run(&mut out, err).await,
+            Command::Investigate(investigate) => investigate.run(&mut out, err).await,
             Command::Token(token) => token.run(&mut out, err),
             Command::Keys(keys) => keys.run(&mut out),
             Command::Ask(ask) => ask.run(&mut out, err).await,
@@ -75,6 +85,27 @@ fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
             Command::ModuleType(module_type) => module_type.run(&mut out, err),
         }
     })
+}
+
+/// The variables that lead HTTP clients to a proxy.
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// Starts this program anew where a proxy is set, without it. The simulator and the relays before it are on this
+/// machine or in its network of containers, which a proxy does not reach.
+///
+/// # Errors
+/// It cannot be started.
+fn without_proxies() -> anyhow::Result<()> {
+    if PROXIES.iter().all(|name| std::env::var_os(name).is_none()) {
+        return Ok(());
+    }
+    let mut again = process::Command::new(std::env::current_exe()?);
+    again.args(std::env::args_os().skip(1));
+    for name in PROXIES {
+        again.env_remove(name);
+    }
+    Err(again.exec()).context("cannot leave out the proxy of the environment")
 }
 
 /// Whether writing failed so. A connection that breaks in the same way is wrapped in an error of its client.

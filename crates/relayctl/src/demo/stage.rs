@@ -4,31 +4,23 @@ use std::io::Write;
 
 use anyhow::Context as _;
 use provider_sim::{Fault, Keys, Options, Sim};
-use relay_core::relay::Module;
 use relay_core::server::{self, Running, StartError};
 use relay_core::settings::{Environment, Settings};
-use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::investigation::Respondent;
 use crate::relays::{Known, RELAYS};
+use crate::simulator::Simulator;
 
 /// Everything that runs; it stops when this is dropped.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     /// The providers.
-    pub(super) sim: Sim,
+    pub(crate) sim: Sim,
+    /// The way to them.
+    pub(crate) simulator: Simulator,
     /// The relays.
-    pub(super) relays: Vec<Standing>,
-}
-
-/// A relay that runs.
-pub(super) struct Standing {
-    /// What it is.
-    pub(super) module: &'static Module,
-    /// Where it listens.
-    pub(super) url: Url,
-    /// A token that it accepts.
-    pub(super) token: String,
-    _running: Running,
+    pub(crate) relays: Vec<Respondent>,
+    _running: Vec<Running>,
 }
 
 impl Stage {
@@ -37,7 +29,7 @@ impl Stage {
     ///
     /// # Errors
     /// Something does not start.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         port_base: u16,
         faults: Vec<Fault>,
         err: &mut impl Write,
@@ -48,7 +40,8 @@ impl Stage {
             ..Options::default()
         };
         let sim = Sim::start(options).await.context("the simulator does not start")?;
-        let mut relays = Vec::new();
+        let simulator = Simulator::new(sim.url().parse()?, sim.host())?;
+        let (mut relays, mut all) = (Vec::new(), Vec::new());
         for (known, position) in RELAYS.iter().zip(0..) {
             let port = match port_base {
                 0 => 0,
@@ -56,15 +49,19 @@ impl Stage {
                     .checked_add(position)
                     .with_context(|| format!("--port-base {base} leaves no port for every relay"))?,
             };
-            relays.push(stand(known, &sim, port, err)?);
+            let running = stand(known, &sim, port, err)?;
+            let url: Url = format!("http://{}", running.address).parse()?;
+            let token = simulator.token(known, &url).await?;
+            relays.push(Respondent { module: known.module(), called_at: url.clone(), url, token });
+            all.push(running);
         }
-        Ok(Self { sim, relays })
+        Ok(Self { sim, simulator, relays, _running: all })
     }
 }
 
-fn stand(known: &Known, sim: &Sim, port: u16, err: &mut impl Write) -> anyhow::Result<Standing> {
+fn stand(known: &Known, sim: &Sim, port: u16, err: &mut impl Write) -> anyhow::Result<Running> {
     let module = known.module();
-    let running = match start(known, sim, port) {
+    match start(known, sim, port) {
         Err(StartError::Listen { address, problem, .. }) if port != 0 => {
             let running = start(known, sim, 0)?;
             writeln!(
@@ -73,21 +70,10 @@ fn stand(known: &Known, sim: &Sim, port: u16, err: &mut impl Write) -> anyhow::R
                 module.package,
                 running.address.port()
             )?;
-            running
+            Ok(running)
         }
-        outcome => outcome?,
-    };
-    let url = format!("http://{}", running.address);
-    let mut claims: Map<String, Value> =
-        known.claims.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-    claims.insert("aud".to_owned(), json!(url));
-    claims.insert("jwks_host".to_owned(), json!(sim.host()));
-    Ok(Standing {
-        module,
-        url: url.parse()?,
-        token: sim.keys().sign(&Value::Object(claims)),
-        _running: running,
-    })
+        outcome => Ok(outcome?),
+    }
 }
 
 fn start(known: &Known, sim: &Sim, port: u16) -> Result<Running, StartError> {

@@ -5,6 +5,7 @@
 
 mod ask;
 mod demo;
+mod investigate;
 mod registration;
 mod tokens;
 

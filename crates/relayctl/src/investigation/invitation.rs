@@ -2,35 +2,32 @@
 
 use std::io::Write;
 
-use anyhow::Context as _;
 use relay_core::endpoint::Endpoint;
-use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
 
-use super::stage::Stage;
 use super::table::by_urgency;
-use super::{Dossier, Finding};
+use super::{Dossier, Finding, Respondent};
 use crate::answer::Observable;
 use crate::client;
 use crate::ui::{BOLD, DIM, LITERAL, styled};
 
-/// Prints how to call the relays, and waits for Ctrl-C or SIGTERM.
+/// Prints URL, token and a `curl` line of each relay, with an example that it knows something of.
 ///
 /// # Errors
-/// The output is closed, or signals cannot be caught.
-pub(super) async fn until_stopped(
-    stage: &Stage,
+/// The output is closed.
+pub(crate) fn print(
+    headline: &str,
+    relays: &[Respondent],
     dossiers: &[Dossier],
+    simulator: &Url,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    // Caught from the first line on: whoever reads it may stop the program at once.
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    writeln!(out, "\n{}", styled(BOLD, "The relays serve until Ctrl-C"))?;
+    writeln!(out, "\n{}", styled(BOLD, headline))?;
     writeln!(
         out,
         "Open a URL in a browser to see what it serves, or paste the lines below it into a shell."
     )?;
-    for relay in &stage.relays {
+    for relay in relays {
         let found = |one: &Finding| one.relay == relay.module.name && !one.entities.is_empty();
         let example: Vec<&Observable> = by_urgency(dossiers)
             .into_iter()
@@ -43,7 +40,7 @@ pub(super) async fn until_stopped(
             out,
             "\n{}  {}  {}\nTOKEN={}\n{}",
             styled(BOLD, relay.module.name),
-            styled(LITERAL, relay.url.as_str().trim_end_matches('/')),
+            styled(LITERAL, shown(&relay.url)),
             styled(DIM, relay.module.title),
             relay.token,
             styled(
@@ -60,14 +57,15 @@ pub(super) async fn until_stopped(
         out,
         "\nOr, as a table:  {}\nCalls that the providers got so far:  {}",
         styled(LITERAL, "relayctl ask URL observe TYPE=VALUE --token \"$TOKEN\""),
-        styled(LITERAL, format_args!("curl -s {}/_control/calls", stage.sim.url()))
+        styled(LITERAL, format_args!("curl -s {}/_control/calls", shown(simulator)))
     )?;
     out.flush()?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
     Ok(())
+}
+
+/// A URL as users write it.
+fn shown(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
 }
 
 /// A text as one word of a POSIX shell.
