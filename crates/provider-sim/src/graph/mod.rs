@@ -9,6 +9,7 @@
 //!
 //! Tokens come from the [login](crate::login). Which of the calls work for a tenant, and how, is told by
 //! [`tenant::STATES`]. Alerts are those of [`alerts`] and, about most values that are asked for, made-up ones.
+//! Hunting finds in the tables of devices what Defender for Endpoint's own API does, fixtures included.
 //! Filters and queries are read by strict grammars; each API takes so many calls a minute.
 
 pub mod alerts;
@@ -24,7 +25,7 @@ use crate::login::Grant;
 use crate::login::directory::Resource;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::side::{Find, Side};
 
 use quota::Quotas;
 use refusal::Refusal;
@@ -142,6 +143,13 @@ impl Side for Graph {
 
     fn admit(&self, request: &Request) -> Result<(), Reply> {
         self.checked(request).map_err(|refusal| refusal.reply(request))
+    }
+
+    fn fixture(&self, request: &Request, find: &Find<'_>) -> Option<Reply> {
+        let own = find(self.name(), request);
+        own.or_else(|| {
+            hunting::of_devices(request, find).filter(|_| Call::of(request) == Some(Call::Hunting))
+        })
     }
 
     fn answer(&self, request: &Request) -> Reply {

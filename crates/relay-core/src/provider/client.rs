@@ -193,9 +193,10 @@ impl Client {
             hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
-        let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
-            .await
-            .unwrap_or(Err(Failure::Timeout(limit)));
+        let outcome =
+            timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
+                .await
+                .unwrap_or(Err(Failure::Timeout(limit)));
         match secret(&request.auth, token) {
             Some(secret) => outcome.map_err(|failure| failure.without(secret)),
             None => outcome,
