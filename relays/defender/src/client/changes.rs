@@ -5,7 +5,8 @@ use relay_core::provider::{Failure, Request};
 use serde_json::Value;
 
 use super::{
-    Ask, INDICATOR_CHANGE, INVESTIGATION, ISOLATION, Kind, PACKAGE, RESTRICTION, SCAN, address, error,
+    Ask, INDICATOR_CHANGE, INVESTIGATION, ISOLATION, Kind, PACKAGE, RESTRICTION, SCAN, address, addresses,
+    error,
 };
 use crate::subject::MachineId;
 
@@ -58,7 +59,7 @@ impl Ask<'_> {
     /// # Errors
     /// The provider declined it, or it is not known whether it arrived.
     pub async fn act(&self, machine: &MachineId, action: MachineCall, body: &Value) -> Result<(), Error> {
-        let url = self.api().path("machines").segment(machine.as_str()).path(action.path());
+        let url = addresses::machine(self.base(), machine).path(action.path());
         let kind = action.kind();
         let url = address(url).map_err(|failure| error(kind, &failure))?;
         match self.change(kind, self.relay.client.post(kind.name, url).json(body)).await {
@@ -91,7 +92,7 @@ impl Ask<'_> {
     /// As [`Ask::act`].
     pub async fn remove_indicator(&self, id: &str) -> Result<(), Error> {
         let told = |failure| error(&INDICATOR_CHANGE, &failure);
-        let url = address(self.api().path("indicators").segment(id)).map_err(told)?;
+        let url = address(addresses::indicator(self.base(), id)).map_err(told)?;
         let request = self.relay.client.delete(INDICATOR_CHANGE.name, url);
         match self.change(&INDICATOR_CHANGE, request).await {
             Err(failure) if failure.status() == Some(404) => Ok(()),
