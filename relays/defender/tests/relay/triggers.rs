@@ -193,6 +193,8 @@ async fn what_may_have_arrived_is_never_sent_again() {
         (Fault::status(502), "unavailable"),
         (Fault::status(503), "unavailable"),
         (Fault::status(504), "unavailable"),
+        // Declined, but by whom is not said: a gateway may count calls that it passed on.
+        (Fault::status(429).header("Retry-After", "0"), "too many requests"),
     ];
     for (fault, code) in table {
         for trigger in [on_machine("FullIsolation"), body("add-indicator-alert", "domain", "a.example")] {
