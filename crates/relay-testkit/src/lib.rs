@@ -19,6 +19,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod golden;
+mod script;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ use relay_core::testing::schema::{self, AnswerKind, Expect};
 use serde_json::{Map, Value, json};
 
 pub use golden::golden;
+pub use script::golden_scripts;
 
 /// How a relay is put before the simulator; variations of it make the cases of a test.
 #[derive(Clone)]

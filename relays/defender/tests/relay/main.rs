@@ -116,3 +116,8 @@ async fn answers_are_the_same_golden_ones_by_microsoft_graph() {
     let setup = setup_with_graph().setting("RELAY_PROVIDER__HUNTING_API", "graph");
     relay_testkit::golden(&setup, "defender", env!("CARGO_MANIFEST_DIR")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_are_offered_and_taken_as_in_the_golden_scripts() {
+    relay_testkit::golden_scripts(&setup(), "defender", env!("CARGO_MANIFEST_DIR")).await;
+}
