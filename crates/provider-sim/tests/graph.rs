@@ -277,6 +277,29 @@ async fn the_tables_of_devices_hold_what_defender_finds_in_them() {
 }
 
 #[tokio::test]
+async fn the_running_time_of_queries_is_limited() {
+    let graph = Graph::start("corp.example").await;
+    let large = "DeviceFileEvents | where SHA1 == 'x' | top 100000 by Timestamp desc";
+    for _ in 0..2 {
+        assert_eq!(ask(graph.hunt(large)).await.0, 200);
+    }
+    let refused = graph.hunt(large).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((600..=901).contains(&wait), "{wait}");
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["error"]["code"], "TooManyRequests");
+    assert!(body["error"]["message"].as_str().unwrap().contains("CPU"), "{body}");
+    assert_eq!(
+        ask(graph.get("alerts_v2", &[("$top", "1")])).await.0,
+        200,
+        "alerts have nothing to do with it"
+    );
+    graph.sim.reset();
+    assert_eq!(ask(graph.hunt(large)).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_pinned_answer_comes_after_the_checks() {
     let graph = Graph::start("corp.example").await;
     graph.sim.answer("graph", Answer::get("/security/alerts").json(json!({"value": []})));

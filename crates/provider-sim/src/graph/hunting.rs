@@ -1,5 +1,7 @@
 //! Advanced hunting over the evidence of alerts, and over the events of devices as Defender for Endpoint has them.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -11,7 +13,11 @@ use crate::defender;
 use crate::kql::{Column, Query, Row, Table};
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::running_time::{RunningTime, Share};
 use crate::side::Find;
+
+/// The running time of a tenant until the next cycle. How much it is in reality depends on the tenant's size.
+const SHARE: Share = Share { time: Duration::from_secs(600), per: Duration::from_secs(15 * 60) };
 
 /// A query, read and found good.
 #[derive(Debug)]
@@ -31,6 +37,12 @@ impl Question {
             return Err(bad("Failed to resolve table expression named 'AlertEvidence'"));
         }
         Ok(Self(query))
+    }
+
+    /// Pays for it with the tenant's running time.
+    pub(super) fn afford(&self, spent: &RunningTime, tenant: &str) -> Result<(), Refusal> {
+        let paid = spent.spend(tenant, &self.0, &[SHARE], Instant::now());
+        paid.map_err(|used_up| Refusal::OutOfTime { wait: used_up.seconds() })
     }
 
     pub(super) fn answer(&self, tenant: &str) -> Reply {
