@@ -101,7 +101,7 @@ mod tests {
         let spend = |at: Duration| running_time.spend("one", &query, &[HOURLY, DAILY], begin + at);
         assert_eq!((spend(Duration::ZERO), spend(Duration::ZERO)), (Ok(()), Ok(())));
         let minutes = Duration::from_secs(600);
-        assert_eq!(spend(minutes), Err(UsedUp { share: HOURLY, wait: HOUR - minutes }));
+        assert_eq!(spend(minutes), Err(UsedUp { share: HOURLY, wait: HOUR.saturating_sub(minutes) }));
         let elsewhere = running_time.spend("two", &query, &[HOURLY, DAILY], begin + minutes);
         assert_eq!(elsewhere, Ok(()), "each tenant has its own");
         let mut served = 2;

@@ -48,8 +48,8 @@ impl<K: Eq + Hash + Send + Sync + 'static> Default for Memory<K> {
 }
 
 impl<K: Eq + Hash + Send + Sync + 'static> Memory<K> {
-    fn recall(&self, whose: K, now: Timestamp) -> Option<Known> {
-        let (known, until) = self.0.get(&whose)?;
+    fn recall(&self, whose: &K, now: Timestamp) -> Option<Known> {
+        let (known, until) = self.0.get(whose)?;
         (now < until).then_some(known)
     }
 
@@ -91,7 +91,7 @@ impl Ask<'_> {
 
     async fn either(&self, graph: &Api, query: &str) -> Result<Rows, Error> {
         let (whose, now) = (self.call.credential(), self.call.now());
-        let first = match self.relay.hunting.recall(whose, now) {
+        let first = match self.relay.hunting.recall(&whose, now) {
             Some(Known::Nothing(error)) => return Err(error),
             Some(Known::Works(way)) => way,
             None if now < END_OF_DEFENDER_API => Way::Defender,
@@ -188,7 +188,7 @@ mod tests {
         let memory = Memory::default();
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         memory.note("one", Known::Works(Way::Graph), at("2026-11-02T12:00:00Z"));
-        let recalled = |whose, now| matches!(memory.recall(whose, at(now)), Some(Known::Works(Way::Graph)));
+        let recalled = |whose, now| matches!(memory.recall(&whose, at(now)), Some(Known::Works(Way::Graph)));
         assert!(recalled("one", "2026-11-02T12:59:59Z"));
         assert!(!recalled("one", "2026-11-02T13:00:00Z"));
         assert!(!recalled("other", "2026-11-02T12:00:00Z"));
