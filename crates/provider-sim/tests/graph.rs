@@ -246,7 +246,7 @@ const CONNECTIONS: &str = "DeviceNetworkEvents | where RemoteIP =~ '2001:db8::77
 
 #[tokio::test]
 async fn the_tables_of_devices_hold_what_defender_finds_in_them() {
-    let graph = Graph::start("corp.example").await;
+    let mut graph = Graph::start("corp.example").await;
     let scope = "https://api.securitycenter.microsoft.com/.default";
     let defender = graph.token_for(FULL.id, "corp.example", scope).await;
     let url = format!("{}/defender/advancedqueries/run", graph.sim.url());
@@ -266,6 +266,9 @@ async fn the_tables_of_devices_hold_what_defender_finds_in_them() {
         }
     }
     assert!(found > 8, "{found}");
+    let own = std::mem::replace(&mut graph.token, defender);
+    assert_eq!(ask(graph.hunt(CONNECTIONS)).await.0, 401, "Defender's token is none for Graph");
+    graph.token = own;
     let refused = Graph::start_as(ALERTS_ONLY.id, "corp.example").await;
     assert_eq!(ask(refused.hunt(CONNECTIONS)).await.0, 403);
     let broken_out = CONNECTIONS.replace("::77", "::77' or 'x' == 'x");
