@@ -2,7 +2,8 @@
 //!
 //! `fixtures/<provider>/<case>/case.json` is one case. All are embedded in the binary; the simulator serves the
 //! answers of all of them at once (so cases are about different observables), and the relays' tests go through
-//! them one by one. `fixtures/observables.json` lists the observables of the demonstration.
+//! them one by one. A folder with a `script.json` in its place is for these tests alone. `fixtures/observables.json`
+//! lists the observables of the demonstration.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -48,6 +48,7 @@ pub mod odata;
 pub mod record;
 pub mod reply;
 pub mod request;
+mod running_time;
 pub mod securitytrails;
 mod server;
 pub mod side;

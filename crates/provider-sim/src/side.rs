@@ -13,9 +13,12 @@ use crate::request::Request;
 use crate::securitytrails::SecurityTrails;
 use crate::xforce::XForce;
 
+/// Looks for the answer to a call among the fixtures of a side, by its name.
+pub type Find<'f> = dyn Fn(&str, &Request) -> Option<Reply> + 'f;
+
 /// One service that the simulator stands in for.
 ///
-/// A call goes through it in this order: faults, [`Side::admit`], an answer pinned by a test, one of the fixtures,
+/// A call goes through it in this order: faults, [`Side::admit`], an answer pinned by a test, [`Side::fixture`],
 /// [`Side::answer`], and whatever answered, [`Side::finish`]. It is called from several threads, so what it
 /// remembers lies behind a lock. It never waits.
 pub trait Side: Send + Sync {
@@ -34,6 +37,12 @@ pub trait Side: Send + Sync {
     /// The provider's own refusal; then nothing else is asked.
     fn admit(&self, _request: &Request) -> Result<(), Reply> {
         Ok(())
+    }
+
+    /// The fixture that answers an admitted call. `find` looks among the fixtures of the side of a name: a side that
+    /// tells the same facts as another looks among that one's too.
+    fn fixture(&self, request: &Request, find: &Find<'_>) -> Option<Reply> {
+        find(self.name(), request)
     }
 
     /// Answers an admitted call that neither a pin nor a fixture answers.

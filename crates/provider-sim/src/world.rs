@@ -108,7 +108,8 @@ impl World {
             |refusal| refusal,
             |()| {
                 let fixed = self.pinned.take(side.name(), request);
-                let fixed = fixed.or_else(|| self.fixtures.find(side.name(), request));
+                let find = |name: &str, request: &Request| self.fixtures.find(name, request);
+                let fixed = fixed.or_else(|| side.fixture(request, &find));
                 fixed.unwrap_or_else(|| side.answer(request))
             },
         );

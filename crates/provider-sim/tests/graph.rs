@@ -21,16 +21,22 @@ impl Graph {
     async fn start_as(application: &str, tenant: &str) -> Self {
         let sim = Sim::start(Options::default()).await.unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
+        let mut graph = Self { sim, client, token: String::new() };
+        graph.token = graph.token_for(application, tenant, "https://graph.microsoft.com/.default").await;
+        graph
+    }
+
+    /// A token of an application in a tenant, for an API.
+    async fn token_for(&self, application: &str, tenant: &str, scope: &str) -> String {
         let form = [
             ("client_id", application),
             ("client_secret", SECRET),
             ("grant_type", "client_credentials"),
-            ("scope", "https://graph.microsoft.com/.default"),
+            ("scope", scope),
         ];
-        let url = format!("{}/login/{tenant}/oauth2/v2.0/token", sim.url());
-        let granted: Value = client.post(url).form(&form).send().await.unwrap().json().await.unwrap();
-        let token = granted["access_token"].as_str().unwrap().to_owned();
-        Self { sim, client, token }
+        let url = format!("{}/login/{tenant}/oauth2/v2.0/token", self.sim.url());
+        let granted: Value = self.client.post(url).form(&form).send().await.unwrap().json().await.unwrap();
+        granted["access_token"].as_str().unwrap().to_owned()
     }
 
     async fn start(tenant: &str) -> Self {
@@ -230,6 +236,70 @@ async fn hunting_keeps_no_hashes_and_forgets_after_its_time() {
     let hash = "323bd9118547125694702f46aa6f4bb7087cd3844d0a1db84473e4f422911ef9";
     assert_eq!(rows(&format!("AlertEvidence | where SHA256 =~ '{hash}'")).await, 0);
     assert_eq!(rows("AlertEvidence | where Timestamp > ago(1d) | where FileName =~ 'drop.exe'").await, 0);
+}
+
+/// A query of a relay for Defender, of a table of devices.
+const CONNECTIONS: &str = "DeviceNetworkEvents | where RemoteIP =~ '2001:db8::77' | top 100 by Timestamp desc | project \
+     Timestamp, DeviceId, DeviceName, ActionType, RemoteIP, RemotePort, RemoteUrl, LocalIP, LocalPort, Protocol, \
+     InitiatingProcessSHA1, InitiatingProcessSHA256, InitiatingProcessMD5, InitiatingProcessFileName, \
+     InitiatingProcessFolderPath, InitiatingProcessParentFileName, ReportId";
+
+#[tokio::test]
+async fn the_tables_of_devices_hold_what_defender_finds_in_them() {
+    let mut graph = Graph::start("corp.example").await;
+    let scope = "https://api.securitycenter.microsoft.com/.default";
+    let defender = graph.token_for(FULL.id, "corp.example", scope).await;
+    let url = format!("{}/defender/advancedqueries/run", graph.sim.url());
+    let mut found = 0;
+    let made_up = (0..8).map(|n| CONNECTIONS.replace("2001:db8::77", &format!("203.0.113.{n}")));
+    for query in [CONNECTIONS.to_owned()].into_iter().chain(made_up) {
+        let other = graph.client.post(&url).bearer_auth(&defender).json(&json!({"Query": query}));
+        let (status, other) = ask(other).await;
+        let (own_status, own) = ask(graph.hunt(&query)).await;
+        assert_eq!((status, own_status), (200, 200), "{own}");
+        assert_eq!(own["results"], other["Results"], "{query}");
+        assert_eq!(own["schema"][0], json!({"name": "Timestamp", "type": "DateTime"}));
+        assert_eq!(own["schema"].as_array().unwrap().len(), 17);
+        found += own["results"].as_array().unwrap().len();
+        if query == CONNECTIONS {
+            assert_eq!(own["results"][0]["RemoteIP"], "2001:db8::77", "a fixture: {own}");
+        }
+    }
+    assert!(found > 8, "{found}");
+    let own = std::mem::replace(&mut graph.token, defender);
+    assert_eq!(ask(graph.hunt(CONNECTIONS)).await.0, 401, "Defender's token is none for Graph");
+    graph.token = own;
+    let refused = Graph::start_as(ALERTS_ONLY.id, "corp.example").await;
+    assert_eq!(ask(refused.hunt(CONNECTIONS)).await.0, 403);
+    let broken_out = CONNECTIONS.replace("::77", "::77' or 'x' == 'x");
+    assert_eq!(code(ask(graph.hunt(&broken_out)).await), (400, "BadRequest".to_owned()));
+    // Fixtures are no way around the checks, and only answer hunting.
+    let url = format!("{}/graph/security/alerts_v2", graph.sim.url());
+    let elsewhere = graph.client.post(url).bearer_auth(&graph.token).json(&json!({"Query": CONNECTIONS}));
+    assert_eq!(ask(elsewhere).await.0, 405);
+}
+
+#[tokio::test]
+async fn the_running_time_of_queries_is_limited() {
+    let graph = Graph::start("corp.example").await;
+    let large = "DeviceFileEvents | where SHA1 == 'x' | top 100000 by Timestamp desc";
+    for _ in 0..2 {
+        assert_eq!(ask(graph.hunt(large)).await.0, 200);
+    }
+    let refused = graph.hunt(large).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((600..=901).contains(&wait), "{wait}");
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["error"]["code"], "TooManyRequests");
+    assert!(body["error"]["message"].as_str().unwrap().contains("CPU"), "{body}");
+    assert_eq!(
+        ask(graph.get("alerts_v2", &[("$top", "1")])).await.0,
+        200,
+        "alerts have nothing to do with it"
+    );
+    graph.sim.reset();
+    assert_eq!(ask(graph.hunt(large)).await.0, 200);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Golden tests: every case under `fixtures/<provider>` through the relay, compared with its snapshot.
 
+use std::path::Path;
+
 use provider_sim::{Options, Sim, fixtures};
 use relay_core::settings::Clock;
 use serde_json::{Value, json};
@@ -27,11 +29,17 @@ pub async fn golden(setup: &Setup, provider: &'static str, manifest: &str) {
             .map(|observable| json!({"type": observable.kind, "value": observable.value}))
             .collect();
         let answer = stage.ask("/observe/observables", Some(&stage.token()), &body).await;
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(format!("{manifest}/../../fixtures/{provider}/{}", case.name));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.set_description(case.about.clone());
-        settings.bind(|| insta::assert_json_snapshot!("answer", answer));
+        let folder = Path::new(manifest).join("../../fixtures").join(provider).join(&case.name);
+        settings(&folder, &case.about).bind(|| insta::assert_json_snapshot!("answer", answer));
     }
+}
+
+/// Where a snapshot is, and what it shows.
+pub(crate) fn settings(folder: &Path, about: &str) -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(about);
+    settings
 }

@@ -20,6 +20,7 @@
 
 mod golden;
 pub mod load;
+mod script;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use relay_core::testing::schema::{self, AnswerKind, Expect};
 use serde_json::{Map, Value, json};
 
 pub use golden::golden;
+pub use script::golden_scripts;
 pub use tls::self_signed_host;
 
 /// How a relay is put before the simulator; variations of it make the cases of a test.

@@ -1,7 +1,7 @@
 //! Details that alerts and events lack: devices, files, evidence. Each thing is asked for once per platform
 //! request, whichever observables need it, and a failure costs only the details.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::join_all;
@@ -154,15 +154,14 @@ impl<'a> Enrichment<'a> {
     pub async fn finish(self, hunt: bool) -> (Details, Vec<Error>) {
         let Self { ask, machines, files, evidence, warnings } = self;
         let mut warnings = warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let machines: HashMap<MachineId, Machine> = machines.into_answers().collect();
-        let mut devices: HashMap<String, Device> =
-            machines.iter().map(|(id, machine)| (id.as_str().to_owned(), Device::from(machine))).collect();
-        if hunt && let Err(error) = adapters(ask, &machines, &mut devices).await {
+        let mut devices: HashMap<MachineId, Device> =
+            machines.into_answers().map(|(id, machine)| (id, Device::from(&machine))).collect();
+        if hunt && let Err(error) = adapters(ask, &mut devices).await {
             let message = format!("Addresses of devices may be missing. {}", error.message());
             warnings.entry(error.code().as_str()).or_insert_with(|| Error::warning(error.code(), message));
         }
         let details = Details {
-            devices,
+            devices: devices.into_iter().map(|(id, device)| (id.as_str().to_owned(), device)).collect(),
             files: files.into_answers().collect(),
             evidence: evidence.into_answers().collect(),
         };
@@ -170,21 +169,15 @@ impl<'a> Enrichment<'a> {
     }
 }
 
-/// Asks for the network adapters of the devices that came without, of all together.
-async fn adapters(
-    ask: &Ask<'_>,
-    machines: &HashMap<MachineId, Machine>,
-    devices: &mut HashMap<String, Device>,
-) -> Result<(), Error> {
-    let mut bare: Vec<&MachineId> =
-        machines.iter().filter(|(_, machine)| machine.ip_addresses.is_empty()).map(|(id, _)| id).collect();
+/// Asks for the network adapters of the devices that came without a usable address, of all together.
+async fn adapters(ask: &Ask<'_>, devices: &mut HashMap<MachineId, Device>) -> Result<(), Error> {
+    let bare = devices.iter().filter(|(_, device)| device.adapters.is_empty());
+    let mut bare: Vec<MachineId> = bare.map(|(id, _)| id.clone()).collect();
     bare.sort();
-    let Some(query) = kql::adapters(bare.iter().copied()) else { return Ok(()) };
-    let bare: HashSet<&str> = bare.into_iter().map(MachineId::as_str).collect();
+    let Some(query) = kql::adapters(&bare) else { return Ok(()) };
     for row in ask.hunt(&query).await?.rows {
-        if let Some(id) = row.text("deviceid").filter(|id| bare.contains(id))
-            && let Some(device) = devices.get_mut(id)
-        {
+        let id = row.text("deviceid").and_then(MachineId::parse).filter(|id| bare.contains(id));
+        if let Some(device) = id.and_then(|id| devices.get_mut(&id)) {
             device.add_row(&row);
         }
     }

@@ -154,6 +154,31 @@ mod tests {
         assert_eq!(literals(&query), expected);
     }
 
+    #[test]
+    fn a_name_is_found_however_it_was_recorded_and_no_longer_one_is() {
+        let query = events(&Subject::Domain("c2.bad.example".to_owned()), None, 9).unwrap();
+        let query = Query::parse(&query).unwrap();
+        let found = |url: &str| {
+            let row = [("RemoteUrl".to_owned(), url.into())].into_iter().collect();
+            query.run(vec![row], jiff::Timestamp::UNIX_EPOCH).rows.len() == 1
+        };
+        for url in [
+            "c2.bad.example",
+            "C2.BAD.example",
+            "c2.bad.example:8443",
+            "c2.bad.example/p",
+            "https://c2.bad.example/p",
+            "http://c2.bad.example:8080/",
+        ] {
+            assert!(found(url), "{url}");
+        }
+        for url in
+            ["c2.bad.example.org", "www.c2.bad.example", "https://x/c2.bad.example", "ac2.bad.example/p", ""]
+        {
+            assert!(!found(url), "{url}");
+        }
+    }
+
     fn any_kind() -> impl Strategy<Value = ObservableType> {
         prop::sample::select(crate::module::MODULE.observables)
     }

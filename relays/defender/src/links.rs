@@ -29,3 +29,38 @@ pub(crate) fn search(portal: &Url, about: &Observable) -> Option<Link> {
         categories: vec!["Search".into(), TITLE.into()],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_value_changes_the_shape_of_a_link(
+            kind in prop::sample::select(crate::module::MODULE.observables),
+            value in prop_oneof![r#"[a-z0-9./:?#&=%'"\\;@ -]{1,40}"#, any::<String>()],
+        ) {
+            let portal = Url::parse("https://security.example").unwrap();
+            let observable = Observable::new(kind, value.as_str());
+            let Some(link) = observable.and_then(|about| search(&portal, &about)) else { return Ok(()) };
+            let url = Url::parse(&link.url).unwrap();
+            prop_assert_eq!((url.origin(), url.fragment()), (portal.origin(), None));
+            let parameter = match kind {
+                ObservableType::Domain => Some("urlDomain"),
+                ObservableType::Url => Some("url"),
+                _ => None,
+            };
+            let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+            let expected = parameter.map(|name| (name.to_owned(), value.clone()));
+            prop_assert_eq!(query, expected.into_iter().collect::<Vec<_>>());
+            let segments = url.path().split('/').count() - 1;
+            let wanted = match kind {
+                ObservableType::Ip | ObservableType::Ipv6 | ObservableType::MsMachineId => 3,
+                _ => 2,
+            };
+            prop_assert_eq!(segments, wanted);
+        }
+    }
+}

@@ -112,3 +112,46 @@ fn graph(settings: &ProviderSettings) -> Result<Option<Api>, SettingsError> {
     let scope = settings.text("graph_scope").unwrap_or_default().to_owned();
     Ok(url.map(|url| Api { url, scope }))
 }
+
+#[cfg(test)]
+mod tests {
+    use relay_core::settings::{Environment, Settings as All};
+
+    use super::*;
+
+    fn read(given: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let environment = Environment::of(given.iter().copied());
+        Settings::read(&All::load(crate::relay().module(), environment)?.settings.provider)
+    }
+
+    #[test]
+    fn a_relay_before_another_api_never_asks_the_public_graph() {
+        let graph = |url: &str| {
+            let scope = "https://graph.microsoft.com/.default".to_owned();
+            Hunting::Either(Api { url: Url::parse(url).unwrap(), scope })
+        };
+        let (api, own) = ("RELAY_PROVIDER__API_URL", "RELAY_PROVIDER__GRAPH_URL");
+        let table: [(&[(&str, &str)], Hunting); 4] = [
+            (&[], graph("https://graph.microsoft.com/v1.0")),
+            (&[(api, "http://127.0.0.1:7000/defender")], Hunting::Defender),
+            (
+                &[(api, "http://127.0.0.1:7000/defender"), (own, "http://127.0.0.1:7000/graph")],
+                graph("http://127.0.0.1:7000/graph"),
+            ),
+            (&[(own, "off")], Hunting::Defender),
+        ];
+        for (given, expected) in table {
+            assert_eq!(read(given).unwrap().hunting, expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn hunting_by_graph_without_its_address_stops_the_start() {
+        let given = [
+            ("RELAY_PROVIDER__HUNTING_API", "graph"),
+            ("RELAY_PROVIDER__API_URL", "http://127.0.0.1:7000/x"),
+        ];
+        let told = read(&given).unwrap_err().to_string();
+        assert!(told.contains("RELAY_PROVIDER__HUNTING_API") && told.contains("GRAPH_URL"), "{told}");
+    }
+}

@@ -4,9 +4,8 @@
 //! The rows are made up for the values that a query looks for, then the query is run over them. So a query finds
 //! what it asks for and nothing else.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,16 +14,13 @@ use serde_json::{Map, Value, json};
 use super::estate;
 use super::fault::Fault;
 use crate::invent::Dice;
-use crate::kql::{Outcome, Query, Row, Step, Table};
-use crate::locked;
+use crate::kql::{Outcome, Query, Row, Table};
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::running_time::{self, RunningTime, Share};
 
-/// Most rows of an answer.
-const MOST_ROWS: usize = 100_000;
-/// Running time allowed per hour.
-const CPU: Duration = Duration::from_secs(600);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOURLY: Share = Share { time: Duration::from_secs(600), per: Duration::from_secs(3600) };
+const DAILY: Share = Share { time: Duration::from_secs(3 * 3600), per: Duration::from_secs(24 * 3600) };
 
 /// Whether a tenant can hunt by this API at all.
 pub(super) fn offered(tenant: &str) -> Result<(), Fault> {
@@ -69,47 +65,17 @@ pub(super) fn answer(query: &Query) -> Reply {
     let found = found(query);
     let schema: Vec<Value> =
         found.columns.iter().map(|column| json!({"Name": column.name, "Type": column.kind.name()})).collect();
-    let stats = json!({"ExecutionTime": cost(query).as_secs_f64(), "resource_usage": {}});
+    let stats = json!({"ExecutionTime": running_time::cost(query).as_secs_f64(), "resource_usage": {}});
     Reply::json(200, &json!({"Stats": stats, "Schema": schema, "Results": found.rows}))
 }
 
-/// A made-up running time: each value that is looked for costs a little, and so does each row that is wanted.
-fn cost(query: &Query) -> Duration {
-    let rows = query.steps.iter().find_map(|step| match step {
-        Step::Top { count, .. } => Some(*count),
-        _ => None,
-    });
-    let rows = u32::try_from(rows.unwrap_or(1000).min(MOST_ROWS)).unwrap_or(u32::MAX);
-    let values = u32::try_from(query.literals().len()).unwrap_or(u32::MAX);
-    Duration::from_millis(100) * values + Duration::from_millis(5) * rows
-}
-
-/// Running time used up, by tenant.
-#[derive(Debug, Default)]
-pub(super) struct Cpu(Mutex<HashMap<String, VecDeque<(Instant, Duration)>>>);
-
-impl Cpu {
-    /// Pays for a query, or refuses it.
-    pub(super) fn spend(&self, tenant: &str, query: &Query) -> Result<(), Fault> {
-        let now = Instant::now();
-        let mut all = locked(&self.0);
-        let spent = all.entry(tenant.to_owned()).or_default();
-        spent.retain(|(at, _)| now.duration_since(*at) < HOUR);
-        let sum: Duration = spent.iter().map(|(_, cost)| *cost).sum();
-        if sum >= CPU {
-            let wait = spent.front().map_or(HOUR, |(at, _)| HOUR.saturating_sub(now.duration_since(*at)));
-            return Err(Fault::too_many(
-                "Exceeded the allotted running time of advanced hunting queries (10 minutes per hour).",
-                wait.as_secs() + 1,
-            ));
-        }
-        spent.push_back((now, cost(query)));
-        Ok(())
-    }
-
-    pub(super) fn reset(&self) {
-        locked(&self.0).clear();
-    }
+/// The running time that a tenant has, and what it is told when that is used up.
+pub(super) fn affordable(spent: &RunningTime, tenant: &str, query: &Query) -> Result<(), Fault> {
+    spent.spend(tenant, query, &[HOURLY, DAILY], Instant::now()).map_err(|used_up| {
+        let allowed = if used_up.share == HOURLY { "10 minutes per hour" } else { "3 hours per day" };
+        let message = format!("Exceeded the allotted running time of advanced hunting queries ({allowed}).");
+        Fault::too_many(message, used_up.seconds())
+    })
 }
 
 /// A row with what all events have.

@@ -8,7 +8,7 @@
 //! | `GET /files/{sha1}/alerts`, `/domains/{name}/alerts`, `/ips/{address}/alerts` | [`alerts`]; `/ips` takes IPv4 only |
 //! | `GET /alerts`, `/alerts/{id}` | one alert has its evidence, the list has it on request |
 //! | `GET /files/{hash}`, `/machines/{id}` | made-up facts ([`estate`]) |
-//! | `POST /advancedqueries/run` | [`hunting`]: strict queries, rows that fit them, a share of CPU time |
+//! | `POST /advancedqueries/run` | [`hunting`]: strict queries, rows that fit them, a share of running time |
 //! | `GET`, `POST /indicators`, `DELETE /indicators/{id}` | [`indicators`] with state |
 //! | `GET /machines/{id}/availableMachineActions`, `…/machineactions`, `POST …/isolate` and so on | [`actions`] with state |
 //! | `GET /exposureScore` | |
@@ -31,13 +31,13 @@ use crate::login::directory::Resource;
 use crate::login::{Grant, TokenFault};
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::running_time::RunningTime;
 use crate::side::Side;
 
 use actions::Actions;
 use alerts::Alerts;
 use call::Call;
 use fault::Fault;
-use hunting::Cpu;
 use indicators::Indicators;
 use quota::Quotas;
 
@@ -45,7 +45,7 @@ use quota::Quotas;
 #[derive(Debug, Default)]
 pub struct Defender {
     quotas: Quotas,
-    cpu: Cpu,
+    running_time: RunningTime,
     alerts: Alerts,
     indicators: Indicators,
     actions: Actions,
@@ -89,7 +89,7 @@ impl Side for Defender {
 
     fn reset(&self) {
         self.quotas.reset();
-        self.cpu.reset();
+        self.running_time.reset();
         self.alerts.reset();
         self.indicators.reset();
         self.actions.reset();
@@ -114,7 +114,7 @@ impl Defender {
         if let Call::Hunt = call {
             // Also where the answer is a fixture: a malformed query must not go unnoticed.
             let query = hunting::query(request)?;
-            self.cpu.spend(&grant.tid, &query)?;
+            hunting::affordable(&self.running_time, &grant.tid, &query)?;
         }
         Ok(())
     }

@@ -1,4 +1,6 @@
-//! Advanced hunting over the evidence of alerts.
+//! Advanced hunting over the evidence of alerts, and over the events of devices as Defender for Endpoint has them.
+
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,9 +9,15 @@ use super::refusal::Refusal;
 use super::tenant::State;
 use super::topic::Topic;
 use super::{alerts, invented};
-use crate::kql::{Query, Row, Table};
+use crate::defender;
+use crate::kql::{Column, Query, Row, Table};
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::running_time::{RunningTime, Share};
+use crate::side::Find;
+
+/// The running time of a tenant until the next cycle. How much it is in reality depends on the tenant's size.
+const SHARE: Share = Share { time: Duration::from_secs(600), per: Duration::from_secs(15 * 60) };
 
 /// A query, read and found good.
 #[derive(Debug)]
@@ -31,17 +39,19 @@ impl Question {
         Ok(Self(query))
     }
 
+    /// Pays for it with the tenant's running time.
+    pub(super) fn afford(&self, spent: &RunningTime, tenant: &str) -> Result<(), Refusal> {
+        let paid = spent.spend(tenant, &self.0, &[SHARE], Instant::now());
+        paid.map_err(|used_up| Refusal::OutOfTime { wait: used_up.seconds() })
+    }
+
     pub(super) fn answer(&self, tenant: &str) -> Reply {
-        let rows = if self.0.table == Table::AlertEvidence { self.rows(tenant) } else { Vec::new() };
-        let outcome = self.0.run(rows, Timestamp::now());
-        let schema: Vec<Value> = outcome
-            .columns
-            .iter()
-            .map(|column| json!({"name": column.name, "type": column.kind.name()}))
-            .collect();
-        let context =
-            "https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.security.huntingQueryResults";
-        Reply::json(200, &json!({"@odata.context": context, "schema": schema, "results": outcome.rows}))
+        let outcome = if self.0.table == Table::AlertEvidence {
+            self.0.run(self.rows(tenant), Timestamp::now())
+        } else {
+            defender::hunting::found(&self.0)
+        };
+        told(&outcome.columns, &json!(outcome.rows))
     }
 
     fn rows(&self, tenant: &str) -> Vec<Row> {
@@ -49,6 +59,25 @@ impl Question {
         let invented = topics.iter().flat_map(|topic| invented::v2(topic, tenant));
         alerts::v2(tenant).into_iter().chain(invented).flat_map(|alert| rows_of(&alert)).collect()
     }
+}
+
+/// The fixture of the same query by Defender for Endpoint's own API, in this one's words.
+pub(super) fn of_devices(request: &Request, find: &Find<'_>) -> Option<Reply> {
+    let body = request.json()?;
+    let query =
+        Query::parse(body["Query"].as_str()?).ok().filter(|query| query.table != Table::AlertEvidence)?;
+    let same = json!({"Query": body["Query"]}).to_string();
+    let same = Request::new("POST", "/defender", "/advancedqueries/run").with_body(same);
+    let known: Value = serde_json::from_slice(&find("defender", &same)?.body).ok()?;
+    let columns = query.run(Vec::new(), Timestamp::now()).columns;
+    Some(told(&columns, known.get("Results")?))
+}
+
+fn told(columns: &[Column], rows: &Value) -> Reply {
+    let schema: Vec<Value> =
+        columns.iter().map(|column| json!({"name": column.name, "type": column.kind.name()})).collect();
+    let context = "https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.security.huntingQueryResults";
+    Reply::json(200, &json!({"@odata.context": context, "schema": schema, "results": rows}))
 }
 
 /// `P30D`.

@@ -9,7 +9,9 @@
 //!
 //! Tokens come from the [login](crate::login). Which of the calls work for a tenant, and how, is told by
 //! [`tenant::STATES`]. Alerts are those of [`alerts`] and, about most values that are asked for, made-up ones.
-//! Filters and queries are read by strict grammars; each API takes so many calls a minute.
+//! Hunting finds in the tables of devices what Defender for Endpoint's own API does, fixtures included.
+//! Filters and queries are read by strict grammars; each API takes so many calls a minute, and hunting has a share
+//! of running time.
 
 pub mod alerts;
 mod hunting;
@@ -24,7 +26,8 @@ use crate::login::Grant;
 use crate::login::directory::Resource;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::running_time::RunningTime;
+use crate::side::{Find, Side};
 
 use quota::Quotas;
 use refusal::Refusal;
@@ -34,6 +37,7 @@ use tenant::State;
 #[derive(Debug, Default)]
 pub struct Graph {
     quotas: Quotas,
+    running_time: RunningTime,
 }
 
 /// A call.
@@ -106,7 +110,7 @@ impl Graph {
         match call {
             Call::Legacy => list::Question::legacy(request).map(drop),
             Call::Alerts => list::Question::v2(request, state).map(drop),
-            Call::Hunting => hunting::Question::of(request, state).map(drop),
+            Call::Hunting => hunting::Question::of(request, state)?.afford(&self.running_time, &grant.tid),
             Call::Alert(_) => Ok(()),
         }
     }
@@ -144,11 +148,19 @@ impl Side for Graph {
         self.checked(request).map_err(|refusal| refusal.reply(request))
     }
 
+    fn fixture(&self, request: &Request, find: &Find<'_>) -> Option<Reply> {
+        let own = find(self.name(), request);
+        own.or_else(|| {
+            hunting::of_devices(request, find).filter(|_| Call::of(request) == Some(Call::Hunting))
+        })
+    }
+
     fn answer(&self, request: &Request) -> Reply {
         answered(request).unwrap_or_else(|refusal| refusal.reply(request))
     }
 
     fn reset(&self) {
         self.quotas.reset();
+        self.running_time.reset();
     }
 }

@@ -24,6 +24,10 @@ pub(super) enum Refusal {
         /// Seconds to wait.
         wait: u64,
     },
+    OutOfTime {
+        /// Seconds to wait.
+        wait: u64,
+    },
 }
 
 impl Refusal {
@@ -56,6 +60,12 @@ impl Refusal {
             }
             Self::UnknownAlert => (404, "ResourceNotFound", "The alert was not found.".to_owned()),
             Self::Bad(text) => (400, "BadRequest", text.clone()),
+            Self::OutOfTime { .. } => (
+                429,
+                "TooManyRequests",
+                "Exceeded the CPU resources allocated to the tenant; blocked until the next cycle."
+                    .to_owned(),
+            ),
             Self::TooMany { .. } => (429, "TooManyRequests", "Too many requests.".to_owned()),
         }
     }
@@ -73,7 +83,9 @@ impl Refusal {
         });
         let reply = Reply::json(status, &body).header("request-id", id);
         match self {
-            Self::TooMany { wait } => reply.header("Retry-After", wait.to_string()),
+            Self::TooMany { wait } | Self::OutOfTime { wait } => {
+                reply.header("Retry-After", wait.to_string())
+            }
             Self::Method(allowed) => reply.header("Allow", *allowed),
             _ => reply,
         }

@@ -1,7 +1,7 @@
 //! The named calls (<https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list>), hunting aside.
 
 use relay_core::error::{Error, Errors};
-use relay_core::escape::{UrlBuilder, odata};
+use relay_core::escape::UrlBuilder;
 use relay_core::lenient::Wanted;
 use relay_core::provider::Failure;
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     ADDRESS_ALERTS, ALERT, ALERT_LIST, Ask, DOMAIN_ALERTS, FILE_ALERTS, FILES, INDICATORS, Kind,
-    MACHINE_ACTIONS, MACHINES, SCORE, address, error, is_nothing,
+    MACHINE_ACTIONS, MACHINES, SCORE, address, addresses, error, is_nothing,
 };
 use crate::model::{Alert, Availability, Collection, Evidence, Hashes, Indicator, Machine, MachineAction};
 use crate::subject::{MachineId, Subject};
@@ -65,7 +65,7 @@ impl Ask<'_> {
     /// # Errors
     /// The call failed.
     pub async fn file(&self, hash: &str) -> Result<Option<Hashes>, Error> {
-        match self.known(&FILES, self.api().path("files").segment(hash)).await {
+        match self.known(&FILES, addresses::file(self.base(), hash)).await {
             Ok(file) => Ok(Some(checked(&file))),
             Err(failure) if is_nothing(&failure) => Ok(None),
             Err(failure) => Err(error(&FILES, &failure)),
@@ -88,7 +88,7 @@ impl Ask<'_> {
             (Subject::Domain(name), _) => (&DOMAIN_ALERTS, "domains", name.clone()),
             _ => return found,
         };
-        let mut next = self.api().path(path).segment(value).path("alerts").build();
+        let mut next = addresses::alerts(self.base(), path, &value).build();
         for _ in 0..PAGES {
             let Some(url) = next.take() else { break };
             let mut page = match self.read::<Collection<Alert>>(kind, self.get(kind, url).cached()).await {
@@ -121,7 +121,7 @@ impl Ask<'_> {
     /// # Errors
     /// The call failed in a way that the user should know of.
     pub async fn evidence(&self, alert: &str) -> Result<Detail<Vec<Evidence>>, Error> {
-        let alert: Detail<Alert> = self.detail(&ALERT, self.api().path("alerts").segment(alert)).await?;
+        let alert: Detail<Alert> = self.detail(&ALERT, addresses::alert(self.base(), alert)).await?;
         Ok(match alert {
             Detail::Known(alert) => Detail::Known(alert.evidence),
             Detail::Unknown => Detail::Unknown,
@@ -134,7 +134,7 @@ impl Ask<'_> {
     /// # Errors
     /// The call failed in a way that the user should know of.
     pub async fn machine(&self, id: &MachineId) -> Result<Detail<Machine>, Error> {
-        self.detail(&MACHINES, self.api().path("machines").segment(id.as_str())).await
+        self.detail(&MACHINES, addresses::machine(self.base(), id)).await
     }
 
     /// The hashes of a file that is part of a sighting.
@@ -142,7 +142,7 @@ impl Ask<'_> {
     /// # Errors
     /// The call failed in a way that the user should know of.
     pub async fn hashes(&self, hash: &str) -> Result<Detail<Hashes>, Error> {
-        let file: Detail<Hashes> = self.detail(&FILES, self.api().path("files").segment(hash)).await?;
+        let file: Detail<Hashes> = self.detail(&FILES, addresses::file(self.base(), hash)).await?;
         Ok(match file {
             Detail::Known(file) => Detail::Known(checked(&file)),
             other => other,
@@ -175,8 +175,7 @@ impl Ask<'_> {
     /// # Errors
     /// The call failed.
     pub async fn indicator(&self, kind: &str, value: &str) -> Result<Option<Indicator>, Error> {
-        let filter = format!("indicatorValue eq {}", odata(value));
-        let url = self.api().path("indicators").param("$filter", filter).param("$top", 10);
+        let url = addresses::indicators(self.base(), value);
         let found = self.listed::<Indicator>(&INDICATORS, url).await?;
         Ok(found.into_iter().flatten().find(|indicator| indicator.indicator_type.as_deref() == Some(kind)))
     }
@@ -186,7 +185,7 @@ impl Ask<'_> {
     /// # Errors
     /// The call failed.
     pub async fn availability(&self, machine: &MachineId) -> Result<Option<Vec<Availability>>, Error> {
-        let url = self.api().path("machines").segment(machine.as_str()).path("availableMachineActions");
+        let url = addresses::machine(self.base(), machine).path("availableMachineActions");
         self.listed(&MACHINE_ACTIONS, url).await
     }
 
@@ -199,10 +198,7 @@ impl Ask<'_> {
         machine: &MachineId,
         kinds: [&str; 2],
     ) -> Result<Option<MachineAction>, Error> {
-        let [one, other] = kinds.map(odata);
-        let filter = format!("type in ({one}, {other}) and status eq 'Succeeded'");
-        let url = self.api().path("machines").segment(machine.as_str()).path("machineactions");
-        let url = url.param("$filter", filter).param("$top", 1);
+        let url = addresses::last_action(self.base(), machine, kinds);
         Ok(self.listed(&MACHINE_ACTIONS, url).await?.into_iter().flatten().next())
     }
 

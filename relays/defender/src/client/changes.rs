@@ -5,9 +5,12 @@ use relay_core::provider::{Failure, Request};
 use serde_json::Value;
 
 use super::{
-    Ask, INDICATOR_CHANGE, INVESTIGATION, ISOLATION, Kind, PACKAGE, RESTRICTION, SCAN, address, error,
+    Ask, INDICATOR_CHANGE, INVESTIGATION, ISOLATION, Kind, PACKAGE, RESTRICTION, SCAN, address, addresses,
+    error,
 };
 use crate::subject::MachineId;
+
+const UNCERTAIN: &str = "it may have been done all the same: look before you ask for it again";
 
 /// What can be asked of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,9 +61,9 @@ impl Ask<'_> {
     /// # Errors
     /// The provider declined it, or it is not known whether it arrived.
     pub async fn act(&self, machine: &MachineId, action: MachineCall, body: &Value) -> Result<(), Error> {
-        let url = self.api().path("machines").segment(machine.as_str()).path(action.path());
+        let url = addresses::machine(self.base(), machine).path(action.path());
         let kind = action.kind();
-        let url = address(url).map_err(|failure| error(kind, &failure))?;
+        let url = address(url).map_err(|failure| failed(kind, &failure))?;
         match self.change(kind, self.relay.client.post(kind.name, url).json(body)).await {
             Err(Failure::Rejected(rejection))
                 if rejection.text_at(&["/error/code"]).as_deref() == Some("ActiveRequestAlreadyExists") =>
@@ -70,7 +73,7 @@ impl Ask<'_> {
                     "The same action is already running on that device.",
                 ))
             }
-            outcome => outcome.map_err(|failure| error(kind, &failure)),
+            outcome => outcome.map_err(|failure| failed(kind, &failure)),
         }
     }
 
@@ -79,7 +82,7 @@ impl Ask<'_> {
     /// # Errors
     /// As [`Ask::act`].
     pub async fn add_indicator(&self, body: &Value) -> Result<(), Error> {
-        let told = |failure| error(&INDICATOR_CHANGE, &failure);
+        let told = |failure| failed(&INDICATOR_CHANGE, &failure);
         let url = address(self.api().path("indicators")).map_err(told)?;
         let request = self.relay.client.post(INDICATOR_CHANGE.name, url).json(body);
         self.change(&INDICATOR_CHANGE, request).await.map_err(told)
@@ -90,8 +93,8 @@ impl Ask<'_> {
     /// # Errors
     /// As [`Ask::act`].
     pub async fn remove_indicator(&self, id: &str) -> Result<(), Error> {
-        let told = |failure| error(&INDICATOR_CHANGE, &failure);
-        let url = address(self.api().path("indicators").segment(id)).map_err(told)?;
+        let told = |failure| failed(&INDICATOR_CHANGE, &failure);
+        let url = address(addresses::indicator(self.base(), id)).map_err(told)?;
         let request = self.relay.client.delete(INDICATOR_CHANGE.name, url);
         match self.change(&INDICATOR_CHANGE, request).await {
             Err(failure) if failure.status() == Some(404) => Ok(()),
@@ -103,4 +106,16 @@ impl Ask<'_> {
         let token = self.token(&self.relay.settings.api);
         self.send(kind, request.auth(token)).await.map(drop)
     }
+}
+
+/// The error of a failed change. Where the change may have been made all the same, the user is told so: nobody else
+/// looks after it.
+fn failed(kind: &Kind, failure: &Failure) -> Error {
+    let error = error(kind, failure);
+    let may_have_arrived = match failure {
+        Failure::Rejected(rejection) => rejection.status >= 500,
+        Failure::Unreadable(_) | Failure::Connection(_) | Failure::Timeout(_) | Failure::Deadline(_) => true,
+        Failure::Login(_) | Failure::Certificate(_) | Failure::Stopped(_) => false,
+    };
+    if may_have_arrived { error.with_note(UNCERTAIN) } else { error }
 }

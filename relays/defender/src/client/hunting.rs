@@ -3,9 +3,11 @@
 //! The former ends on 1 February 2027, the latter needs a consent that older installations lack. So, where both
 //! may be used, the other one is tried when one refuses, and what worked is remembered for an hour.
 
+use std::hash::Hash;
+
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
-use relay_core::error::{Code, Error, Severity};
+use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
 use relay_core::provider::{CredentialKey, Failure};
 use serde_json::json;
@@ -37,22 +39,21 @@ enum Known {
 }
 
 /// Which API works for whom. Holds for all requests of the process.
-#[derive(Debug)]
-pub struct Memory(Cache<CredentialKey, (Known, Timestamp)>);
+pub struct Memory<K = CredentialKey>(Cache<K, (Known, Timestamp)>);
 
-impl Default for Memory {
+impl<K: Eq + Hash + Send + Sync + 'static> Default for Memory<K> {
     fn default() -> Self {
         Self(Cache::new(10_000))
     }
 }
 
-impl Memory {
-    fn recall(&self, whose: CredentialKey, now: Timestamp) -> Option<Known> {
-        let (known, until) = self.0.get(&whose)?;
+impl<K: Eq + Hash + Send + Sync + 'static> Memory<K> {
+    fn recall(&self, whose: &K, now: Timestamp) -> Option<Known> {
+        let (known, until) = self.0.get(whose)?;
         (now < until).then_some(known)
     }
 
-    fn note(&self, whose: CredentialKey, known: Known, now: Timestamp) {
+    fn note(&self, whose: K, known: Known, now: Timestamp) {
         self.0.insert(whose, (known, now.saturating_add(MEMORY).unwrap_or(now)));
     }
 }
@@ -90,7 +91,7 @@ impl Ask<'_> {
 
     async fn either(&self, graph: &Api, query: &str) -> Result<Rows, Error> {
         let (whose, now) = (self.call.credential(), self.call.now());
-        let first = match self.relay.hunting.recall(whose, now) {
+        let first = match self.relay.hunting.recall(&whose, now) {
             Some(Known::Nothing(error)) => return Err(error),
             Some(Known::Works(way)) => way,
             None if now < END_OF_DEFENDER_API => Way::Defender,
@@ -165,14 +166,13 @@ fn is_refusal(failure: &Failure) -> bool {
 /// can be mended.
 fn neither(failures: [(Way, &Failure); 2]) -> Error {
     let telling = failures.iter().find(|(_, failure)| !matches!(failure.status(), Some(404 | 410)));
-    let error = match telling {
+    match telling {
         Some((way, failure)) => error(way.kind(), failure),
         None => Error::fatal(
             Code::PERMISSION_DENIED,
             format!("Neither {TITLE} nor Microsoft Graph offers advanced hunting to this tenant."),
         ),
-    };
-    if error.code() == Code::PERMISSION_DENIED { error.with_severity(Severity::Warning) } else { error }
+    }
 }
 
 #[cfg(test)]
@@ -182,5 +182,15 @@ mod tests {
     #[test]
     fn the_end_of_the_api_is_the_first_of_february_2027() {
         assert_eq!(END_OF_DEFENDER_API.to_string(), "2027-02-01T00:00:00Z");
+    }
+    #[test]
+    fn what_works_is_remembered_for_an_hour_and_for_its_own_tenant() {
+        let memory = Memory::default();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        memory.note("one", Known::Works(Way::Graph), at("2026-11-02T12:00:00Z"));
+        let recalled = |whose, now| matches!(memory.recall(&whose, at(now)), Some(Known::Works(Way::Graph)));
+        assert!(recalled("one", "2026-11-02T12:59:59Z"));
+        assert!(!recalled("one", "2026-11-02T13:00:00Z"));
+        assert!(!recalled("other", "2026-11-02T12:00:00Z"));
     }
 }

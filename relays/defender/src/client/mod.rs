@@ -1,8 +1,9 @@
 //! Calls of the Defender for Endpoint API for one platform request, and what their failures mean.
 //!
 //! [`calls`] names the calls that read, [`changes`] those that change something, [`hunting`] is advanced hunting
-//! by either of its two APIs.
+//! by either of its two APIs; `addresses` puts values into their addresses.
 
+mod addresses;
 pub mod calls;
 pub mod changes;
 pub mod hunting;
@@ -88,9 +89,14 @@ impl<'r> Ask<'r> {
         self.succeeded.load(Ordering::Relaxed)
     }
 
-    /// An address of the API, to be completed.
+    /// The base of the API's addresses.
+    fn base(&self) -> &'r Url {
+        &self.relay.settings.api.url
+    }
+
+    /// An address of the API, to be completed with constants.
     fn api(&self) -> UrlBuilder {
-        UrlBuilder::new(&self.relay.settings.api.url)
+        UrlBuilder::new(self.base())
     }
 
     /// Access tokens for an API.

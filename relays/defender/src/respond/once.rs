@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,12 +16,15 @@ use tokio::time::Instant;
 use super::trigger::Step;
 use crate::subject::Subject;
 
-/// Whose trigger it is, and what it is about.
-type Target = (CredentialKey, Subject);
+/// The last trigger for each target, of the whole process. A target is whose trigger it is, and what it is about.
+#[derive(Debug)]
+pub struct Recent<K = CredentialKey>(Mutex<HashMap<(K, Subject), Arc<Taken>>>);
 
-/// The last trigger for each target, of the whole process.
-#[derive(Debug, Default)]
-pub struct Recent(Mutex<HashMap<Target, Arc<Taken>>>);
+impl<K> Default for Recent<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
 
 /// A trigger that was taken.
 #[derive(Debug)]
@@ -39,11 +43,10 @@ pub(super) enum Turn {
     Again(Arc<Taken>),
 }
 
-impl Recent {
-    /// The turn of a trigger. It counts as a repetition while it is the last one for its target: an action that
+impl<K: Eq + Hash> Recent<K> {
+    /// The turn of a trigger that comes `now`. It counts as a repetition while it is the last one for its target: an action that
     /// was undone in between can be taken again.
-    pub(super) fn turn(&self, target: Target, step: &Step, window: Duration) -> Turn {
-        let now = Instant::now();
+    pub(super) fn turn(&self, target: (K, Subject), step: &Step, window: Duration, now: Instant) -> Turn {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken.retain(|_, taken| now.duration_since(taken.at) < window);
         if let Some(known) = taken.get(&target).filter(|known| known.step == *step) {
@@ -94,7 +97,23 @@ mod tests {
         })
     }
 
-    // A key of credentials cannot be made outside the core, so the turns are taken as `Recent` hands them out.
+    #[test]
+    fn a_trigger_is_a_repetition_only_in_time_and_while_it_is_the_last_of_its_target() {
+        let (recent, begin) = (Recent::default(), Instant::now());
+        let domain = |name: &str| Subject::Domain(name.to_owned());
+        let is_first = |whose: &'static str, about: &str, id: &str, seconds: u64| {
+            let now = begin + Duration::from_secs(seconds);
+            let turn = recent.turn((whose, domain(about)), &step(id), Duration::from_secs(30), now);
+            matches!(turn, Turn::First(_))
+        };
+        assert!(is_first("one", "a.example", "13", 0));
+        assert!(!is_first("one", "a.example", "13", 29));
+        assert!(is_first("one", "a.example", "13", 30), "the time counts from the first one");
+        assert!(is_first("other", "a.example", "13", 31) && is_first("one", "b.example", "13", 31));
+        assert!(is_first("one", "a.example", "14", 32), "another action");
+        assert!(is_first("one", "a.example", "13", 33), "which was done in between");
+    }
+
     fn taken(step: Step) -> Arc<Taken> {
         Arc::new(Taken { step, at: Instant::now(), begun: AtomicBool::new(false), outcome: OnceCell::new() })
     }

@@ -4,6 +4,7 @@ use relay_core::ctim::ObservableType;
 use relay_core::error::{Code, Error, shortened};
 use relay_core::observable::{Invalid, Trigger, TypeCase};
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::audit::Record;
 use super::once::Turn;
@@ -55,7 +56,8 @@ pub(crate) async fn run(ask: &Ask<'_>, trigger: &Trigger) -> Result<(), Error> {
             Ok(())
         }
         Ok((target, step)) => {
-            let turn = ask.relay.recent.turn((ask.call.credential(), target), &step, settings.repeat_window);
+            let target = (ask.call.credential(), target);
+            let turn = ask.relay.recent.turn(target, &step, settings.repeat_window, Instant::now());
             if matches!(turn, Turn::Again(_)) {
                 record.note("repeated within the time for identical triggers");
             }

@@ -1,6 +1,7 @@
 //! A test for each known defect of the relay's predecessor that the other tests do not show.
 
-use provider_sim::Answer;
+use futures::StreamExt;
+use provider_sim::{Answer, Fault};
 use relay_testkit::{docs, errors};
 use serde_json::{Value, json};
 
@@ -25,26 +26,53 @@ fn process(hash: char, id: Option<u32>, started: &str, parent: Option<u32>, pare
     })
 }
 
+/// An alert, and its relations: all of them are about this digit.
+fn alert_of(digit: char) -> (Value, Vec<String>) {
+    let (parent, child) = (digit.to_string().repeat(40), format!("{digit}0").repeat(20));
+    let (name, address) = (format!("{digit}.example"), format!("2001:db8::{digit}"));
+    let mut evidence = json!([
+        process(digit, Some(7), "", Some(1), ""),
+        {"entityType": "Process", "sha1": child, "processId": 9, "parentProcessId": 7, "fileName": format!("{digit}.exe")},
+        {"entityType": "Ip", "ipAddress": address},
+        {"entityType": "Url", "url": name},
+    ]);
+    evidence[0]["filePath"] = json!(format!("C:\\{digit}"));
+    let relations = vec![
+        format!("C:\\{digit} File_Path_Of {parent}"),
+        format!("{digit}.exe File_Name_Of {child}"),
+        format!("{parent} Parent_Of {child}"),
+        format!("{parent} Injected_Into {child}"),
+        format!("{name} Resolved_To {address}"),
+        format!("{child} Connect_To {name}"),
+        format!("{child} Connect_To {address}"),
+    ];
+    let rest = json!({"mitreTechniques": ["T1055"], "evidence": evidence, "title": digit.to_string()});
+    (alert(&format!("alert {digit}"), &rest), relations)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn relations_of_different_sightings_do_not_mix() {
     let stage = setup().setting("RELAY_PROVIDER__MAX_ENRICHMENT", "0").start().await;
-    let all: Vec<Value> = (0..50)
-        .map(|n| {
-            let sha1 = format!("{n:040}");
-            let evidence = json!([{"entityType": "File", "sha1": sha1, "fileName": format!("{n}.exe")}]);
-            alert(&format!("a{n}"), &json!({"evidence": evidence}))
-        })
-        .collect();
-    alerts(&stage, PATH, &json!(all));
+    let (one, other) = (alert_of('a'), alert_of('b'));
+    alerts(&stage, PATH, &json!([one.0, other.0]));
     rows(&stage, &json!([]));
-    for _ in 0..20 {
-        let answer = stage.observe(&[("sha1", SHA1)]).await;
-        for sighting in docs(&answer, "sightings") {
-            let n: usize = sighting["external_ids"][0].as_str().unwrap()[1..].parse().unwrap();
-            assert_eq!(relations(sighting), [format!("{n}.exe File_Name_Of {n:040}")]);
-            assert_eq!(sighting["count"], 1, "and the number of hits is not that of the sighting");
-        }
+    let answer = stage.observe(&[("sha1", SHA1)]).await;
+    let [first, second] = docs(&answer, "sightings") else { panic!("{answer}") };
+    assert_eq!((relations(first), relations(second)), (one.1, other.1));
+    assert_eq!((&first["count"], &second["count"]), (&json!(1), &json!(1)), "not the number of hits");
+    // The same a thousand times, many at once: to the byte.
+    let (token, body) = (stage.token(), json!([{"type": "sha1", "value": SHA1}]).to_string());
+    let ask = |_| async {
+        let answer = stage.raw("/observe/observables", Some(&token), body.clone()).await;
+        answer.json::<Value>().await.unwrap()
+    };
+    let mut answers = futures::stream::iter(0..1000).map(ask).buffer_unordered(32);
+    let mut count = 0;
+    while let Some(again) = answers.next().await {
+        assert_eq!(again, answer);
+        count += 1;
     }
+    assert_eq!(count, 1000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,6 +150,24 @@ async fn addresses_are_those_of_a_host_only_where_there_is_one_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_connects_to_every_host_and_address_of_its_alert() {
+    let evidence = json!([
+        {"entityType": "Process", "sha1": "a".repeat(40)},
+        {"entityType": "Url", "url": "a.example"},
+        {"entityType": "Ip", "ipAddress": "203.0.113.9"},
+        {"entityType": "Url", "url": "https://b.example/x"},
+    ]);
+    let hash = "a".repeat(40);
+    let expected =
+        ["a.example", "https://b.example/x", "203.0.113.9"].map(|to| format!("{hash} Connect_To {to}"));
+    assert_eq!(
+        of_evidence(json!([]), evidence).await,
+        expected,
+        "and no address is told to be of either host"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn directions_are_those_of_the_connection() {
     let stage = setup().setting("RELAY_PROVIDER__MAX_ENRICHMENT", "0").start().await;
     alerts(&stage, "/ips/203.0.113.9/alerts", &json!([]));
@@ -196,4 +242,35 @@ async fn an_unknown_observable_is_no_failure() {
     stage.sim.answer("defender", Answer::get(PATH).status(404));
     rows(&stage, &json!([]));
     assert_eq!(stage.observe(&[("sha1", SHA1)]).await, json!({"data": {}}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_looked_up_serves_the_next_request_of_the_same_tenant_alone() {
+    let stage = setup().start().await;
+    let about = [("sha256", "323bd9118547125694702f46aa6f4bb7087cd3844d0a1db84473e4f422911ef9")];
+    let first = stage.observe(&about).await;
+    let made = calls(&stage).len();
+    assert!(made >= 5, "{:?}", calls(&stage));
+    assert_eq!(stage.observe(&about).await, first);
+    assert_eq!(calls(&stage).len(), made, "devices and files included");
+    let other = stage.token_with(&json!({"tenant_id": "other.example"}));
+    let body = relay_testkit::asked(&about);
+    assert_eq!(stage.ask("/observe/observables", Some(&other), &body).await, first);
+    assert_eq!(calls(&stage).len(), made * 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn observables_are_looked_up_at_the_same_time() {
+    for (most, expected) in [("16", 5), ("1", 1)] {
+        let stage = setup().setting("RELAY_PROVIDER__MAX_CONCURRENCY", most).start().await;
+        stage.sim.faults().add("defender/alerts:latency=200ms".parse::<Fault>().unwrap());
+        let about: Vec<(&str, String)> = (1..=5).map(|n| ("ip", format!("192.0.2.{n}"))).collect();
+        for (_, address) in &about {
+            alerts(&stage, &format!("/ips/{address}/alerts"), &json!([]));
+        }
+        rows(&stage, &json!([]));
+        let about: Vec<(&str, &str)> = about.iter().map(|(kind, value)| (*kind, value.as_str())).collect();
+        assert_eq!(stage.observe(&about).await, json!({"data": {}}));
+        assert_eq!(stage.sim.peak_in_flight("defender"), expected, "{most}");
+    }
 }

@@ -42,6 +42,21 @@ async fn failing_alerts_leave_the_events() {
         assert_eq!(docs(&answer, "sightings").len(), 1, "{status}");
         assert!(queries(&stage)[0].contains("| top 100 by"));
     }
+    // A gateway in between answers in words of its own, or in none.
+    for (status, body, code) in [
+        (500, "<html><body>Oops</body></html>", "unknown"),
+        (403, "", "permission denied"),
+        (503, "\u{feff}not json", "unavailable"),
+    ] {
+        let stage = stage(setup()).await;
+        stage.sim.faults().add(Fault::status(status).on("defender").path("/files/0000").body(body));
+        let answer = stage.observe(&[("sha1", SHA1)]).await;
+        assert_eq!(
+            (errors(&answer), docs(&answer, "sightings").len()),
+            (vec![("fatal", code)], 1),
+            "{status}"
+        );
+    }
     for status in [400, 404, 410] {
         let stage = stage(setup()).await;
         stage.sim.faults().add(Fault::status(status).on("defender").path("/files/0000"));

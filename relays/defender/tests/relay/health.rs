@@ -4,7 +4,7 @@ use provider_sim::{Answer, Fault};
 use relay_testkit::errors;
 use serde_json::json;
 
-use crate::{calls, setup};
+use crate::{MACHINE, calls, setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_score_or_else_the_alerts_show_that_all_is_well() {
@@ -85,4 +85,27 @@ async fn the_token_is_asked_for_by_post_once_and_kept() {
     assert_eq!(logins.len(), 1);
     assert_eq!(logins[0].method, "POST");
     assert_eq!(logins[0].path, "/login/11111111-2222-4333-8444-555555555555/oauth2/v2.0/token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_says_who_asks_and_what_it_wants() {
+    let stage = setup().start().await;
+    stage.observe(&[("domain", "c2.bad.example")]).await;
+    stage.respond(&[("ms_machine_id", MACHINE)]).await;
+    stage
+        .trigger(&json!({"action-id": "microsoft-defender-remove-indicator", "observable_type": "domain",
+                          "observable_value": "c2.bad.example", "indicator_id": 13}))
+        .await;
+    let made = stage.sim.calls_to("defender");
+    let methods: Vec<&str> = made.iter().map(|call| call.method.as_str()).collect();
+    assert!(["GET", "POST", "DELETE"].iter().all(|method| methods.contains(method)), "{methods:?}");
+    let product =
+        concat!("Cisco-SecureXThreatResponseMicrosoftDefenderForEndpoint/", env!("CARGO_PKG_VERSION"));
+    for call in made {
+        assert!(call.header("authorization").unwrap().starts_with("Bearer "), "{}", call.line());
+        assert_eq!(call.header("accept"), Some("application/json"), "{}", call.line());
+        assert_eq!(call.header("user-agent"), Some(product), "{}", call.line());
+        let has_body = call.method == "POST";
+        assert_eq!(call.header("content-type"), has_body.then_some("application/json"), "{}", call.line());
+    }
 }

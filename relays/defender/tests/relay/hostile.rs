@@ -53,6 +53,13 @@ async fn unfit_values_are_never_sent() {
             }
         }
     }
+    // A digit too few or too many, or a hash of another kind.
+    for (kind, digits) in [("sha1", 39), ("sha1", 41), ("sha1", 64), ("sha256", 63), ("md5", 40), ("md5", 31)]
+    {
+        let value = "0".repeat(digits);
+        assert_eq!(stage.observe(&[(kind, &value)]).await, json!({"data": {}}), "{kind} {digits}");
+        assert_eq!(stage.respond(&[(kind, &value)]).await, json!({"data": []}), "{kind} {digits}");
+    }
     assert_eq!(calls(&stage), [""; 0]);
 }
 

@@ -207,4 +207,27 @@ async fn nullable_fields_cost_nothing_but_their_own_part() {
     let sighting = &docs(&answer, "sightings")[0];
     assert!(sighting.get("severity").is_none() && sighting.get("title").is_none());
     assert_eq!((&sighting["targets"], &sighting["relations"]), (&json!([]), &json!([])));
+    assert!(docs(&answer, "sightings")[1].get("data").is_none(), "no table without a row");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_without_a_usable_address_is_hunted_for_its_adapters() {
+    for addresses in [
+        json!(null),
+        json!([]),
+        json!([{"ipAddress": "127.0.0.1", "macAddress": "00"}, {"ipAddress": null, "macAddress": "02A1B2C3D4E5"}, null]),
+    ] {
+        let stage = setup().start().await;
+        alerts(&stage, ALERTS, &json!([alert("a1", &json!({"machineId": MACHINE}))]));
+        let machine = json!({"id": MACHINE, "osPlatform": "Windows11", "ipAddresses": addresses});
+        stage.sim.answer("defender", Answer::get(&format!("/machines/{MACHINE}")).json(machine));
+        let adapter = json!({"DeviceId": MACHINE, "MacAddress": "02A1B2C3D4E5", "IPAddresses": r#"[{"IPAddress":"10.20.30.42"}]"#});
+        rows(&stage, &json!([adapter]));
+        let answer = stage.observe(&[("sha1", SHA1)]).await;
+        let target = &docs(&answer, "sightings")[0]["targets"][0];
+        let types: Vec<_> =
+            target["observables"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
+        assert_eq!(types, ["ms_machine_id", "mac_address", "ip"], "{addresses}");
+        assert!(queries(&stage)[1].starts_with("DeviceNetworkInfo | "), "{:?}", queries(&stage));
+    }
 }

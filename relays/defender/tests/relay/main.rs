@@ -16,6 +16,7 @@ mod offers;
 mod triggers;
 
 use provider_sim::Answer;
+use provider_sim::login::directory::{FULL, SECRET};
 use relay_testkit::{Setup, Stage};
 use serde_json::{Value, json};
 
@@ -37,15 +38,23 @@ const SHA1: &str = "00000000000000000000000000000000000000aa";
 
 /// The relay as a tenant of the demo uses it.
 fn setup() -> Setup {
-    Setup::new(
-        relay_defender::relay,
-        json!({
-            "client_id": "22222222-3333-4444-8555-666666666666",
-            "tenant_id": "11111111-2222-4333-8444-555555555555",
-            "client_secret": "demo-secret",
-        }),
-        &[("RELAY_PROVIDER__API_URL", "/defender"), ("RELAY_PROVIDER__LOGIN_URL", "/login")],
-    )
+    setup_with(&[])
+}
+
+/// The same, with Microsoft Graph to hunt by.
+fn setup_with_graph() -> Setup {
+    setup_with(&[("RELAY_PROVIDER__GRAPH_URL", "/graph")])
+}
+
+fn setup_with(more: &[(&str, &str)]) -> Setup {
+    let mut bases = vec![("RELAY_PROVIDER__API_URL", "/defender"), ("RELAY_PROVIDER__LOGIN_URL", "/login")];
+    bases.extend(more);
+    let claims = json!({
+        "client_id": FULL.id,
+        "tenant_id": "11111111-2222-4333-8444-555555555555",
+        "client_secret": SECRET,
+    });
+    Setup::new(relay_defender::relay, claims, &bases)
 }
 
 /// Path and query of the calls to the API, in order, the prefix left out.
@@ -100,4 +109,15 @@ fn relations(sighting: &Value) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_to_the_fixtures_are_the_golden_ones() {
     relay_testkit::golden(&setup(), "defender", env!("CARGO_MANIFEST_DIR")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_the_same_golden_ones_by_microsoft_graph() {
+    let setup = setup_with_graph().setting("RELAY_PROVIDER__HUNTING_API", "graph");
+    relay_testkit::golden(&setup, "defender", env!("CARGO_MANIFEST_DIR")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_are_offered_and_taken_as_in_the_golden_scripts() {
+    relay_testkit::golden_scripts(&setup(), "defender", env!("CARGO_MANIFEST_DIR")).await;
 }

@@ -1,0 +1,116 @@
+//! Addresses of the calls that carry a value. Whatever the value, it stays one segment of the path or one literal of
+//! the filter.
+
+use relay_core::escape::{UrlBuilder, odata};
+use url::Url;
+
+use crate::subject::MachineId;
+
+/// The alerts of a file, an address or a domain: `collection` says which of them `value` is.
+pub(super) fn alerts(api: &Url, collection: &'static str, value: &str) -> UrlBuilder {
+    UrlBuilder::new(api).path(collection).segment(value).path("alerts")
+}
+
+/// One alert.
+pub(super) fn alert(api: &Url, id: &str) -> UrlBuilder {
+    UrlBuilder::new(api).path("alerts").segment(id)
+}
+
+/// A file.
+pub(super) fn file(api: &Url, hash: &str) -> UrlBuilder {
+    UrlBuilder::new(api).path("files").segment(hash)
+}
+
+/// A device.
+pub(super) fn machine(api: &Url, id: &MachineId) -> UrlBuilder {
+    UrlBuilder::new(api).path("machines").segment(id.as_str())
+}
+
+/// The last successful action on a device that is one of two.
+pub(super) fn last_action(api: &Url, id: &MachineId, kinds: [&str; 2]) -> UrlBuilder {
+    let [one, other] = kinds.map(odata);
+    let filter = format!("type in ({one}, {other}) and status eq 'Succeeded'");
+    machine(api, id).path("machineactions").param("$filter", filter).param("$top", 1)
+}
+
+/// The indicators of a value.
+pub(super) fn indicators(api: &Url, value: &str) -> UrlBuilder {
+    let filter = format!("indicatorValue eq {}", odata(value));
+    UrlBuilder::new(api).path("indicators").param("$filter", filter).param("$top", 10)
+}
+
+/// One indicator.
+pub(super) fn indicator(api: &Url, id: &str) -> UrlBuilder {
+    UrlBuilder::new(api).path("indicators").segment(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+    use provider_sim::odata::Filter;
+
+    use super::*;
+
+    fn api() -> Url {
+        Url::parse("https://api.example:8443/api/v1.0/").unwrap()
+    }
+
+    /// Segments below the base, each decoded once, and the parameters, of an address that leads to the API.
+    fn parts(url: &Url) -> (Vec<String>, Vec<(String, String)>) {
+        assert_eq!((url.origin(), url.fragment()), (api().origin(), None), "{url}");
+        assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+        let path = url.path().strip_prefix("/api/v1.0/").unwrap_or_else(|| panic!("{url} left the base"));
+        let decoded = |segment: &str| percent_decode_str(segment).decode_utf8().unwrap().into_owned();
+        (path.split('/').map(decoded).collect(), url.query_pairs().into_owned().collect())
+    }
+
+    /// Values that the checks before would let through, and those that they would not.
+    fn any_value() -> impl Strategy<Value = String> {
+        prop_oneof![r#"[a-z0-9./:?#&=%'"\\;@ -]{0,40}"#, any::<String>(), "(%2e|%2E|\\.){1,4}"]
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_changes_the_shape_of_an_address(value in any_value()) {
+            let whole = [
+                (alerts(&api(), "files", &value), vec!["files", value.as_str(), "alerts"]),
+                (alert(&api(), &value), vec!["alerts", value.as_str()]),
+                (file(&api(), &value), vec!["files", value.as_str()]),
+                (indicator(&api(), &value), vec!["indicators", value.as_str()]),
+            ];
+            for (url, expected) in whole {
+                match url.build() {
+                    Some(url) => {
+                        let (segments, query) = parts(&url);
+                        prop_assert_eq!(segments, expected);
+                        prop_assert!(query.is_empty() && url.query().is_none());
+                    }
+                    None => prop_assert!(["", ".", ".."].contains(&value.as_str()), "{:?} was refused", value),
+                }
+            }
+        }
+
+        #[test]
+        fn no_value_changes_the_shape_of_a_filter(value in any_value()) {
+            let (segments, query) = parts(&indicators(&api(), &value).build().unwrap());
+            prop_assert_eq!(segments, ["indicators"]);
+            prop_assert_eq!(query.len(), 2);
+            prop_assert_eq!((query[0].0.as_str(), query[1].0.as_str(), query[1].1.as_str()), ("$filter", "$top", "10"));
+            let filter = Filter::parse(&query[0].1).expect("a filter that the strict parser takes");
+            prop_assert_eq!((filter.texts(), filter.paths()), (vec![value.as_str()], vec!["indicatorValue".to_owned()]));
+        }
+
+        #[test]
+        fn no_machine_id_changes_the_shape_of_an_address(text in prop_oneof!["[a-zA-Z0-9-]{1,70}", any_value()]) {
+            let Some(id) = MachineId::parse(&text) else { return Ok(()) };
+            let (segments, query) = parts(&machine(&api(), &id).path("isolate").build().unwrap());
+            prop_assert_eq!(segments, ["machines", text.as_str(), "isolate"]);
+            prop_assert!(query.is_empty());
+            let (segments, query) = parts(&last_action(&api(), &id, ["Unisolate", "Isolate"]).build().unwrap());
+            prop_assert_eq!(segments, ["machines", text.as_str(), "machineactions"]);
+            let filter = Filter::parse(&query[0].1).expect("a filter that the strict parser takes");
+            prop_assert_eq!(filter.texts(), ["Unisolate", "Isolate", "Succeeded"]);
+        }
+    }
+}
