@@ -18,7 +18,9 @@
 // A test cannot go on without its relay, so everything here panics with words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+mod damage;
 mod golden;
+mod zone;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +31,9 @@ use relay_core::testing::TestRelay;
 use relay_core::testing::schema::{self, AnswerKind, Expect};
 use serde_json::{Map, Value, json};
 
+pub use damage::damaged;
 pub use golden::golden;
+pub use zone::passes_far_from_utc;
 
 /// How a relay is put before the simulator; variations of it make the cases of a test.
 #[derive(Clone)]

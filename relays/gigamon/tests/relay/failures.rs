@@ -69,6 +69,7 @@ async fn a_token_for_detections_alone_keeps_what_they_gave() {
 async fn a_part_that_fails_takes_nothing_from_the_others() {
     let (all, detected, searched): (&[&str], &[&str], &[&str]) =
         (&["event-00002", "event-00001"], &["event-00001"], &["event-00002"]);
+    let by_itself: &[&str] = &["event-00002", "detection-0000"];
     // The part that fails, how, what is left, and what is told.
     let table = [
         ("/v1/detections", Fault::status(500), searched, Some(("fatal", "unknown"))),
@@ -83,7 +84,16 @@ async fn a_part_that_fails_takes_nothing_from_the_others() {
         ("/v2/query", Fault::new(What::Html), detected, Some(("warning", "key error"))),
         (TRACKING, Fault::status(500), all, Some(("warning", "unknown"))),
         (TRACKING, Fault::status(403), all, Some(("warning", "permission denied"))),
+        (TRACKING, Fault::status(401), all, Some(("warning", "authorization error"))),
         (TRACKING, Fault::status(404), all, None),
+        (TRACKING, Fault::status(202), all, None),
+        (TRACKING, Fault::new(What::Html), all, Some(("warning", "key error"))),
+        (TRACKING, Fault::status(200).body("{}"), all, Some(("warning", "key error"))),
+        ("/v1/events", Fault::status(500), by_itself, Some(("warning", "unknown"))),
+        ("/v1/events", Fault::status(401), by_itself, Some(("warning", "authorization error"))),
+        ("/v1/events", Fault::status(403), by_itself, Some(("warning", "permission denied"))),
+        ("/v1/events", Fault::status(404), by_itself, None),
+        ("/v1/events", Fault::status(200).body("{}"), by_itself, Some(("warning", "key error"))),
     ];
     for (path, fault, left, told) in table {
         let stage = both().await;

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod certificates;
+mod defects;
 mod endpoints;
 mod failures;
+mod gaps;
+mod growth;
 mod hostile;
 mod lookups;
 mod world;
