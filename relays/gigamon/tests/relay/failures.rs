@@ -56,13 +56,23 @@ async fn a_token_without_the_right_to_detections_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_for_detections_alone_keeps_what_they_gave() {
-    let stage = both().await;
-    stage.sim.faults().add(refusal(403, "client.forbidden", "No right to search.").path("/v2/query"));
-    let answer = stage.observe(&[("domain", DOMAIN)]).await;
-    assert_eq!(errors(&answer), [("fatal", "permission denied")]);
-    assert!(message(&answer).contains("No right to search."));
-    assert!(docs(&answer, "sightings").len() <= 1, "what was held before the calls ended");
+async fn a_refused_token_ends_the_calls_but_what_was_held_is_shown() {
+    for (path, status, code, held) in [
+        ("/v2/query", 403, "permission denied", "event-00001"),
+        ("/v2/query", 401, "authorization error", "event-00001"),
+        ("/v1/detections", 403, "permission denied", "event-00002"),
+        ("/v1/detections", 401, "authorization error", "event-00002"),
+    ] {
+        let stage = both().await;
+        // The refusal comes when the other part has come already.
+        stage.sim.faults().add(Fault::latency(Duration::from_millis(700)).on("gigamon").path(path));
+        stage.sim.faults().add(refusal(status, "client.forbidden", "No right to this.").path(path));
+        let answer = stage.observe(&[("domain", DOMAIN)]).await;
+        assert_eq!(errors(&answer), [("fatal", code)], "{path} {status}");
+        assert!(message(&answer).contains("No right to this."));
+        assert_eq!(seen(&answer), [held], "{path} {status}");
+        assert_eq!(calls_to(&stage, TRACKING), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,6 +111,9 @@ async fn a_part_that_fails_takes_nothing_from_the_others() {
         let answer = stage.observe(&[("domain", DOMAIN)]).await;
         assert_eq!(seen(&answer), left, "{path} {fault:?}");
         assert_eq!(errors(&answer), Vec::from_iter(told), "{path} {fault:?}");
+        if let Some(("warning", _)) = told {
+            assert!(message(&answer).ends_with("are missing"), "{}", message(&answer));
+        }
     }
 }
 
