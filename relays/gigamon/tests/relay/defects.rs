@@ -1,4 +1,42 @@
-//! A test for each known defect of the relay's predecessor that the other tests do not show.
+//! Defects of the relay's predecessor, and the tests that fail where one comes back. Those that have no better home
+//! are here.
+//!
+//! | what was wrong | shown by |
+//! |---|---|
+//! | a value changes the query or a link | `hostile::a_value_cannot_change_a_query_or_a_path`, `endpoints::a_link_is_encoded_whatever_the_value` |
+//! | limit and switch of one request apply to another | `lookups::requests_at_the_same_time_keep_their_own_limits_and_switches` |
+//! | a token without the switch is refused | `lookups::data_of_test_accounts_is_hidden_by_default_and_shown_on_request` |
+//! | an odd limit is told as a missing key | `lookups::the_limit_is_read_leniently` |
+//! | an odd Authorization header is status 500 | `endpoints::odd_authorization_headers_are_refused_in_words` |
+//! | keys come from any host, without an end, each time | `a_host_that_a_token_names_is_not_called_and_keys_are_not_fetched_for_every_request`, `a_key_host_that_never_answers_does_not_hang_the_request` |
+//! | a hundred detections at most, in any order | `lookups::detections_are_read_page_by_page_until_enough_may_be_shown` |
+//! | a hundred events of a detection at most | `lookups::events_of_a_detection_are_read_page_by_page` |
+//! | a hundred events of a day at most | `lookups::a_limit_above_a_hundred_is_asked_for_and_reached` |
+//! | the cut comes before the order, which is random | `lookups::detections_go_before_newer_events_and_the_newest_of_each_survive_the_cut`, `which_detections_survive_the_cut_does_not_depend_on_which_call_was_faster` |
+//! | local time is labelled as UTC | `dates_are_in_utc_also_where_local_time_is_not` |
+//! | a whole second has no seconds | `search::tests::windows_are_days_back_from_now_with_milliseconds_also_at_a_whole_second` |
+//! | one call waits for the other | `days_and_observables_do_not_wait_for_each_other` |
+//! | a failing observable ends the request | `failures::a_failing_observable_leaves_those_after_it` |
+//! | a failed search or device call discards all | `failures::a_part_that_fails_takes_nothing_from_the_others` |
+//! | failed events of a detection are not told | `failures::a_detection_whose_events_fail_stands_for_itself` |
+//! | health searches a week | `endpoints::health_is_one_small_call` |
+//! | faults of the provider are status 500, or no end | `no_fault_of_the_provider_is_an_http_500`, `failures::a_call_that_hangs_ends_in_time` |
+//! | faults of TLS are status 500 | `certificates::another_fault_of_a_certificate_is_told_as_well`, `certificates::a_connection_that_is_no_tls_at_all_is_no_crash` |
+//! | a rule that is not listed is status 500 | `failures::a_rule_that_cannot_be_had_costs_the_detections_part` |
+//! | a missing field is status 500 | `gaps::an_event_that_lacks_a_field_is_a_sighting_nevertheless`, … |
+//! | an unknown severity is status 500 | `gaps::a_severity_or_confidence_that_is_not_known_is_left_out` |
+//! | cells of the table are null | `gaps::a_field_that_is_null_has_neither_column_nor_cell` |
+//! | URLs without or with a wrong host | `relations::tests::urls_are_made_of_host_and_target`, `relations::tests::what_names_no_page_is_no_url` |
+//! | ids are random | `lookups::the_same_request_twice_has_the_same_answer` |
+//! | a rule is listed again and again; values asked twice | `a_rule_that_several_observables_meet_is_listed_once_and_each_value_asked_once` |
+//! | an event of several days or windows is repeated | `lookups::an_event_that_several_windows_return_is_one_sighting` |
+//! | case hides detections | `a_value_in_another_case_than_the_providers_has_its_detections` |
+//! | times are compared as text | `lookups::the_whole_answer_is_newest_first_by_instant_not_by_text` |
+//! | codes of the provider are passed on, all as fatal | `failures::a_revoked_token_is_told_in_the_providers_words_and_ends_the_calls`, `failures::a_part_that_fails_takes_nothing_from_the_others` |
+//! | devices of no sighting are asked for, all at once | `only_devices_of_sightings_are_asked_for_and_never_more_than_a_hundred_at_once` |
+//! | time grows with the square | `growth::a_rule_is_not_looked_for_among_all_rules`, `cases::tests::detections_are_not_compared_with_each_other_nor_with_every_rule` |
+//! | a 404 ends everything | `failures::a_part_that_fails_takes_nothing_from_the_others` |
+//! | spaces are a value | `a_value_of_spaces_is_no_value` |
 
 use std::net::TcpListener;
 use std::time::Duration;

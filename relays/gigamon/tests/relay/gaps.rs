@@ -178,3 +178,31 @@ async fn a_field_that_is_null_has_neither_column_nor_cell() {
     assert_eq!(flow["data"]["rows"], json!([[" ", "tcp", 7]]));
     assert_eq!(ssh.get("data"), None, "a table of nothing but its title");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_have_no_direction_where_the_method_is_not_told() {
+    let stage = stage().await;
+    let files = json!([{"md5": "a".repeat(32), "sha1": "none", "sha256": null}]);
+    let http = |number, method: Value| {
+        let own = json!({"event_type": "http", "method": method, "files": files, "dst": {"ip": "192.0.2.9"}});
+        merged(event(number, DOMAIN), &own)
+    };
+    let events = [http(3, json!("GET")), http(2, json!("get")), http(1, json!(null))];
+    pin(&stage, Answer::post("/v2/query").json(found(&events)));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    let relations: Vec<Vec<&str>> = docs(&answer, "sightings")
+        .iter()
+        .map(|sighting| {
+            let relations = sighting["relations"].as_array().unwrap().iter();
+            relations.map(|relation| relation["relation"].as_str().unwrap()).collect()
+        })
+        .collect();
+    assert_eq!(
+        relations,
+        [
+            vec!["Connected_To", "Downloaded_To", "Downloaded_From"],
+            vec!["Connected_To", "Uploaded_From", "Uploaded_To"],
+            vec!["Connected_To"],
+        ]
+    );
+}

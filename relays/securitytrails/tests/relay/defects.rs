@@ -1,4 +1,34 @@
-//! A test for each known defect of the relay's predecessor that the other tests do not show.
+//! Defects of the relay's predecessor, and the tests that fail where one comes back. Those that have no better home
+//! are here.
+//!
+//! | what was wrong | shown by |
+//! |---|---|
+//! | a value reaches another path | `hostile::a_domain_that_is_no_name_makes_no_call_with_the_customers_key`, `hostile::no_value_reaches_another_path`, `refer::a_value_with_a_path_in_it_stays_one_segment` |
+//! | pages of one request drive another's | `paging::one_tenants_pages_do_not_drive_anothers_lookups` |
+//! | an odd number of pages is told as a missing key | `paging::an_odd_number_of_pages_is_one_page_and_no_error_about_keys` |
+//! | an empty switch means all pages | `paging::an_empty_switch_does_not_mean_all_pages` |
+//! | every call is padded | `limits::no_call_is_padded_with_a_pause` |
+//! | one call waits for the other | `observables_do_not_wait_for_each_other`, `paging::both_histories_are_asked_for_at_once_and_then_all_further_pages` |
+//! | one error ends the request | `failures::an_error_on_one_call_keeps_what_the_others_found` |
+//! | one page's error loses all pages | `paging::an_error_on_one_page_keeps_the_pages_before`, `a_page_that_fails_in_any_way_keeps_the_pages_before_and_says_what_is_missing` |
+//! | what is not JSON is status 500 | `a_refusal_that_is_not_json_is_no_crash`, `failures::broken_answers_are_errors_and_not_a_crash` |
+//! | nothing ends a call | `failures::a_provider_that_never_answers_is_not_waited_for` |
+//! | nothing is tried again | `failures::what_passes_by_itself_is_tried_again`, `limits::an_account_that_was_too_fast_is_asked_again_after_a_second`, `a_second_that_the_deadline_does_not_leave_is_not_waited_for` |
+//! | a plan that lacks a call is told as a bad key | `stops::a_plan_without_a_call_is_not_a_bad_key_and_stops_that_kind_only` |
+//! | a bad key has two codes | `health::a_bad_key_is_an_authorization_error_whatever_status_tells_it` |
+//! | a wrong address is healthy | `health::a_wrong_address_or_a_ping_without_success_is_not_healthy` |
+//! | a missing field is status 500, or overwrites warnings | `a_field_of_the_history_that_is_missing_costs_its_address_only`, `a_field_of_a_search_that_is_missing_costs_its_domain_only`, `an_error_does_not_overwrite_the_warnings_before_it` |
+//! | paging begins with a ping | `paging::no_ping_is_made_before_paging` |
+//! | pages left are overcounted | `paging::without_a_number_of_pages_none_is_counted_as_left` |
+//! | messages lack spaces and repeat whole bodies | `paging::as_many_pages_are_read_as_the_token_says_and_there_are`, `failures::the_providers_words_are_short_plain_and_without_the_key` |
+//! | local time is labelled as UTC | `times_are_in_utc_also_where_local_time_is_not` |
+//! | ids are random | `lookups::ids_are_the_same_for_the_same_fact_always` |
+//! | duplicates are paid for | `lookups::an_observable_that_comes_three_times_is_paid_for_once` |
+//! | pages and relations have no bound | `paging::pages_and_relations_have_bounds_whatever_the_token_asks_for` |
+//! | keys come from any host, without an end, each time | `a_host_that_a_token_names_is_not_called_and_keys_are_not_fetched_for_every_request`, `a_key_host_that_never_answers_does_not_hang_the_request` |
+//! | an unknown field refuses the request | `requests::further_fields_of_an_observable_do_not_matter` |
+//! | logs hold tracebacks and the key | `logs::the_key_is_never_logged_and_a_failure_is_one_line` |
+//! | the documentation names other fields | `domains_of_an_address_are_read_where_they_are_not_where_the_documentation_looked` |
 
 use std::time::Duration;
 
