@@ -310,6 +310,18 @@ async fn a_rule_name_cannot_leave_its_code_span() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_the_cache_is_not_asked_for_again_and_the_search_asks_until_now() {
+    let stage = setup().start().await;
+    world::empty(&stage);
+    world::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
+    for _ in 0..2 {
+        assert_eq!(seen(&stage.observe(&[("domain", DOMAIN)]).await), ["event-00001"]);
+    }
+    let paths = ["/v1/detections", "/v1/events", "/v2/entity/tracking/bulk/get/ip", "/v2/query"];
+    assert_eq!(paths.map(|path| calls_to(&stage, path)), [1, 1, 1, 14]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_shows_detections_and_events() {
     let stage = setup().at("2026-03-02T09:00:00Z").start().await;
     let about = provider_sim::fixtures::observables().unwrap();

@@ -5,6 +5,7 @@
 mod certificates;
 mod defects;
 mod endpoints;
+mod extras;
 mod failures;
 mod gaps;
 mod growth;
