@@ -75,6 +75,19 @@ async fn a_list_that_fails_is_a_warning_only_where_it_is_the_devices_and_the_oth
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_for_one_list_is_told_as_fatal_beside_the_other() {
+    for (status, code) in [(401, "authorization error"), (403, "permission denied")] {
+        let stage = stage("false").await;
+        pin(&stage, about_indicator().json(listed(&[one(0)])));
+        pin(&stage, about_device().status(status));
+        let answer = stage.observe(&[("ip", DEVICE)]).await;
+        assert_eq!(errors(&answer), [("fatal", code)]);
+        // Nothing more is asked, so the detection has to stand for itself.
+        assert_eq!((seen(&answer), calls_to(&stage, "/v1/events")), (vec!["detection-0000"], 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_a_value_was_seen_at_all_is_asked_only_where_nothing_else_is_found() {
     let path = format!("/v1/entity/{DEVICE}/summary");
     let times = json!({"first_seen": "2025-01-01T00:00:00.000Z", "last_seen": "2025-06-01T00:00:00.000Z"});
