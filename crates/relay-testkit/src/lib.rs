@@ -18,10 +18,12 @@
 // A test cannot go on without its relay, so everything here panics with words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+mod damage;
 mod golden;
 pub mod load;
 mod script;
 mod tls;
+mod zone;
 
 use std::collections::BTreeMap;
 
@@ -32,9 +34,11 @@ use relay_core::testing::TestRelay;
 use relay_core::testing::schema::{self, AnswerKind, Expect};
 use serde_json::{Map, Value, json};
 
+pub use damage::damaged;
 pub use golden::golden;
 pub use script::golden_scripts;
 pub use tls::self_signed_host;
+pub use zone::passes_far_from_utc;
 
 /// How a relay is put before the simulator; variations of it make the cases of a test.
 #[derive(Clone)]

@@ -75,7 +75,8 @@ impl Rejection {
 }
 
 fn words(text: &str) -> Option<String> {
-    let text = text.trim();
+    // Control characters alone say nothing, and would be shown as spaces.
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control());
     (!text.is_empty()).then(|| shortened(text, WORDS))
 }
 

@@ -27,7 +27,7 @@ pub enum Auth {
         /// The password.
         password: SecretString,
     },
-    /// A header of the provider's own, with an optional prefix such as `IBToken `.
+    /// A header of the provider's own, with an optional prefix such as `Token `.
     Header {
         /// The header.
         name: HeaderName,

@@ -1,24 +1,30 @@
 //! A provider that is not who it says it is.
 
+use std::io::Write;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use relay_testkit::errors;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ServerConfig, ServerConnection};
+use serde_json::Value;
 
 use crate::setup;
 
-/// Shakes hands with a certificate that nobody signed; its address.
-fn self_signed() -> String {
-    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let key = certified.signing_key.serialize_der().try_into().unwrap();
+/// Shakes hands with a certificate that it signed itself; its address, and a file with the certificate.
+fn self_signed(name: &str, change: impl Fn(&mut CertificateParams)) -> (String, PathBuf) {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let cert = params.self_signed(&key).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .with_single_cert(vec![cert.der().clone()], key.serialize_der().try_into().unwrap())
         .unwrap();
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -31,20 +37,65 @@ fn self_signed() -> String {
             while tls.is_handshaking() && tls.complete_io(&mut connection).is_ok() {}
         }
     });
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ca-{}.pem", address.port()));
+    std::fs::write(&file, cert.pem()).unwrap();
+    (format!("https://{address}"), file)
+}
+
+/// Sends some bytes to whoever connects, and hangs up.
+fn not_tls(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            // Who does not read it is told by the end of the connection.
+            let _ = connection.write_all(bytes);
+        }
+    });
     format!("https://{address}")
+}
+
+/// What is told about a provider at this address, trusting the certificate in a file.
+async fn told(base: &str, trusted: &str) -> [Value; 2] {
+    let stage = setup()
+        .setting("RELAY_PROVIDER__DETECTIONS_URL", base)
+        .setting("RELAY_PROVIDER__EVENTS_URL", "off")
+        .setting("RELAY_PROVIDER__RETRIES", "0")
+        .setting("RELAY_PROVIDER__CA_FILE", trusted)
+        .start()
+        .await;
+    [stage.observe(&[("domain", "a.example")]).await, stage.health().await]
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_untrusted_certificate_is_told_with_its_reason() {
-    let base = self_signed();
-    let stage = setup()
-        .setting("RELAY_PROVIDER__DETECTIONS_URL", &base)
-        .setting("RELAY_PROVIDER__EVENTS_URL", "off")
-        .start()
-        .await;
-    for answer in [stage.observe(&[("domain", "a.example")]).await, stage.health().await] {
+    let (base, _) = self_signed("127.0.0.1", |_| ());
+    for answer in told(&base, "").await {
         assert_eq!(errors(&answer), [("fatal", "unknown")]);
         let message = answer["errors"][0]["message"].as_str().unwrap();
-        assert!(message.starts_with("Unable to verify SSL certificate: "), "{message}");
+        assert!(message.starts_with("Unable to verify SSL certificate: Self signed"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_fault_of_a_certificate_is_told_as_well() {
+    let of_another = self_signed("another.example", |_| ());
+    let expired = self_signed("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1));
+    for ((base, file), reason) in [(of_another, "another host name"), (expired, "expired")] {
+        for answer in told(&base, &file.display().to_string()).await {
+            assert_eq!(errors(&answer), [("fatal", "unknown")]);
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            let words = message.strip_prefix("Unable to verify SSL certificate: ").unwrap();
+            assert!(words.contains(reason), "{message}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_no_tls_at_all_is_no_crash() {
+    for bytes in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"\x15\x03\x03\x00\x02\x02\x28", b""] {
+        for answer in told(&not_tls(bytes), "").await {
+            assert_eq!(errors(&answer), [("fatal", "connection error")], "{bytes:?}");
+        }
     }
 }

@@ -56,6 +56,13 @@ async fn a_link_is_encoded_whatever_the_value() {
         assert_eq!(pairs, [("query".to_owned(), value.to_owned())]);
         assert_eq!(url.fragment(), None);
     }
+    // What is never looked up, because it has not the form of its type, is linked all the same.
+    for (kind, value) in [("ip", "10.0.0.0/8"), ("md5", "0123456789abcdef0123456789abcde")] {
+        let answer = stage.refer(&[(kind, value)]).await;
+        let encoded = value.replace('/', "%2F");
+        assert_eq!(answer["data"][0]["url"], format!("https://portal.icebrg.io/search?query={encoded}"));
+        assert_eq!(answer["data"][0]["id"], format!("ref-gti-search-{kind}-{value}"));
+    }
     let long = "a".repeat(5000);
     assert_eq!(stage.refer(&[("domain", &long)]).await, json!({"data": []}));
 }

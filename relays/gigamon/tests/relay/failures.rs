@@ -56,19 +56,30 @@ async fn a_token_without_the_right_to_detections_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_for_detections_alone_keeps_what_they_gave() {
-    let stage = both().await;
-    stage.sim.faults().add(refusal(403, "client.forbidden", "No right to search.").path("/v2/query"));
-    let answer = stage.observe(&[("domain", DOMAIN)]).await;
-    assert_eq!(errors(&answer), [("fatal", "permission denied")]);
-    assert!(message(&answer).contains("No right to search."));
-    assert!(docs(&answer, "sightings").len() <= 1, "what was held before the calls ended");
+async fn a_refused_token_ends_the_calls_but_what_was_held_is_shown() {
+    for (path, status, code, held) in [
+        ("/v2/query", 403, "permission denied", "event-00001"),
+        ("/v2/query", 401, "authorization error", "event-00001"),
+        ("/v1/detections", 403, "permission denied", "event-00002"),
+        ("/v1/detections", 401, "authorization error", "event-00002"),
+    ] {
+        let stage = both().await;
+        // The refusal comes when the other part has come already.
+        stage.sim.faults().add(Fault::latency(Duration::from_millis(700)).on("gigamon").path(path));
+        stage.sim.faults().add(refusal(status, "client.forbidden", "No right to this.").path(path));
+        let answer = stage.observe(&[("domain", DOMAIN)]).await;
+        assert_eq!(errors(&answer), [("fatal", code)], "{path} {status}");
+        assert!(message(&answer).contains("No right to this."));
+        assert_eq!(seen(&answer), [held], "{path} {status}");
+        assert_eq!(calls_to(&stage, TRACKING), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_fails_takes_nothing_from_the_others() {
     let (all, detected, searched): (&[&str], &[&str], &[&str]) =
         (&["event-00002", "event-00001"], &["event-00001"], &["event-00002"]);
+    let by_itself: &[&str] = &["event-00002", "detection-0000"];
     // The part that fails, how, what is left, and what is told.
     let table = [
         ("/v1/detections", Fault::status(500), searched, Some(("fatal", "unknown"))),
@@ -83,7 +94,16 @@ async fn a_part_that_fails_takes_nothing_from_the_others() {
         ("/v2/query", Fault::new(What::Html), detected, Some(("warning", "key error"))),
         (TRACKING, Fault::status(500), all, Some(("warning", "unknown"))),
         (TRACKING, Fault::status(403), all, Some(("warning", "permission denied"))),
+        (TRACKING, Fault::status(401), all, Some(("warning", "authorization error"))),
         (TRACKING, Fault::status(404), all, None),
+        (TRACKING, Fault::status(202), all, None),
+        (TRACKING, Fault::new(What::Html), all, Some(("warning", "key error"))),
+        (TRACKING, Fault::status(200).body("{}"), all, Some(("warning", "key error"))),
+        ("/v1/events", Fault::status(500), by_itself, Some(("warning", "unknown"))),
+        ("/v1/events", Fault::status(401), by_itself, Some(("warning", "authorization error"))),
+        ("/v1/events", Fault::status(403), by_itself, Some(("warning", "permission denied"))),
+        ("/v1/events", Fault::status(404), by_itself, None),
+        ("/v1/events", Fault::status(200).body("{}"), by_itself, Some(("warning", "key error"))),
     ];
     for (path, fault, left, told) in table {
         let stage = both().await;
@@ -91,6 +111,9 @@ async fn a_part_that_fails_takes_nothing_from_the_others() {
         let answer = stage.observe(&[("domain", DOMAIN)]).await;
         assert_eq!(seen(&answer), left, "{path} {fault:?}");
         assert_eq!(errors(&answer), Vec::from_iter(told), "{path} {fault:?}");
+        if let Some(("warning", _)) = told {
+            assert!(message(&answer).ends_with("are missing"), "{}", message(&answer));
+        }
     }
 }
 

@@ -94,23 +94,25 @@ async fn a_limit_above_a_hundred_is_asked_for_and_reached() {
 async fn the_limit_is_read_leniently() {
     let many: Vec<Value> = (0..1200).map(|number| event(number, DOMAIN)).collect();
     for (claim, limit) in [
-        (Value::Null, 100),
-        (json!("50"), 50),
-        (json!(0), 100),
-        (json!(-5), 100),
-        (json!(2.5), 100),
-        (json!("x"), 100),
-        (json!(5000), 1000),
+        (None, 100),
+        (Some(Value::Null), 100),
+        (Some(json!("50")), 50),
+        (Some(json!(0)), 100),
+        (Some(json!(-5)), 100),
+        (Some(json!(2.5)), 100),
+        (Some(json!("x")), 100),
+        (Some(json!(true)), 100),
+        (Some(json!(5000)), 1000),
     ] {
-        let stage = setup()
-            .claim("CTR_ENTITIES_LIMIT", claim.clone())
-            .setting("RELAY_PROVIDER__EVENT_DAYS", "1")
-            .start()
-            .await;
+        let mut setup = setup().setting("RELAY_PROVIDER__EVENT_DAYS", "1");
+        if let Some(claim) = &claim {
+            setup = setup.claim("CTR_ENTITIES_LIMIT", claim.clone());
+        }
+        let stage = setup.start().await;
         world::empty(&stage);
         pin(&stage, Answer::post("/v2/query").json(found(&many)));
         let answer = stage.observe(&[("domain", DOMAIN)]).await;
-        assert_eq!(docs(&answer, "sightings").len(), limit, "{claim}");
+        assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (limit, vec![]), "{claim:?}");
     }
 }
 
@@ -305,6 +307,18 @@ async fn a_rule_name_cannot_leave_its_code_span() {
     assert!(description.contains("- Rule: `a ' b # x") && description.ends_with("…`"), "{description}");
     let title = docs(&answer, "indicators")[0]["title"].as_str().unwrap();
     assert_eq!(title.chars().count(), 1024);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_the_cache_is_not_asked_for_again_and_the_search_asks_until_now() {
+    let stage = setup().start().await;
+    world::empty(&stage);
+    world::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
+    for _ in 0..2 {
+        assert_eq!(seen(&stage.observe(&[("domain", DOMAIN)]).await), ["event-00001"]);
+    }
+    let paths = ["/v1/detections", "/v1/events", "/v2/entity/tracking/bulk/get/ip", "/v2/query"];
+    assert_eq!(paths.map(|path| calls_to(&stage, path)), [1, 1, 1, 14]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+mod bounds;
 mod certificates;
+mod defects;
 mod endpoints;
+mod extras;
 mod failures;
+mod gaps;
+mod growth;
 mod hostile;
 mod lookups;
 mod world;

@@ -6,7 +6,7 @@ use provider_sim::{Answer, Fault, SeenCall};
 use relay_testkit::{docs, errors};
 use serde_json::json;
 
-use crate::{SIDE, calls, setup};
+use crate::{SIDE, calls, one_by_one, setup};
 
 const ABOUT: [(&str, &str); 2] = [("domain", "login-verify.example"), ("ip", "203.0.113.9")];
 
@@ -33,7 +33,8 @@ async fn an_account_is_never_called_faster_than_its_headers_allow() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_is_padded_with_a_pause() {
-    let stage = setup().start().await;
+    // One after the other, so that pauses would add up.
+    let stage = one_by_one().start().await;
     let names: Vec<String> = (1..=10).map(|n| format!("pages-1.n{n}.example")).collect();
     let about: Vec<_> = names.iter().map(|name| ("domain", name.as_str())).collect();
     stage.observe(&about).await;

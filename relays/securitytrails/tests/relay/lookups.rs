@@ -100,6 +100,27 @@ async fn the_domains_of_an_address_become_a_sighting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_cannot_be_one_is_made_from_the_names() {
+    let stage = setup().claim("key", "unlimited").start().await;
+    for (told, count) in [
+        (json!(40741), 40741),
+        (json!("40741"), 40741),
+        (json!(1), 1),
+        (json!(0), 2),
+        (json!(-3), 2),
+        (json!(2.5), 2),
+        (json!("many"), 2),
+        (json!(null), 2),
+    ] {
+        let records = json!([{"hostname": "a.example"}, {"hostname": "b.example"}]);
+        let page = json!({"records": records, "record_count": told});
+        stage.sim.answer(SIDE, Answer::post("/domains/list").json(page));
+        let answer = stage.observe(&[("ip", "192.0.2.1")]).await;
+        assert_eq!(docs(&answer, "sightings")[0]["count"], count, "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_filter_follows_the_family_of_the_address_not_the_label() {
     let stage = setup().start().await;
     let page = json!({"records": [{"hostname": "a.example"}]});
