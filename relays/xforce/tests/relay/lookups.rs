@@ -166,6 +166,31 @@ async fn the_limit_claim_is_read_leniently() {
         let answer = stage.ask("/observe/observables", Some(&token), &body).await;
         assert_eq!(docs(&answer, "sightings").len(), expected, "{limit}");
     }
+    let absent = stage.observe(&[("domain", "many.example")]).await;
+    assert_eq!(docs(&absent, "sightings").len(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dns_comes_before_collections_where_the_limit_leaves_room_for_one() {
+    let stage = setup().claim("CTR_ENTITIES_LIMIT", 1).start().await;
+    let linked = json!([
+        {"id": "older", "created": "2026-01-01T00:00:00Z"},
+        {"id": "newer", "created": "2026-02-01T00:00:00Z"},
+    ]);
+    pin(&stage, "/url/one.example", json!({"result": {"score": 2, "cats": {}}}));
+    pin(&stage, "/api/resolve/one.example", json!({"A": ["192.0.2.1"]}));
+    pin(&stage, "/api/linkage/url/one.example", json!({"linkedEntities": linked}));
+    let titles = |answer: &Value| -> Vec<String> {
+        docs(answer, "sightings").iter().map(|one| one["title"].as_str().unwrap().to_owned()).collect()
+    };
+    let one = stage.observe(&[("domain", "one.example")]).await;
+    assert_eq!(titles(&one), ["DNS Information"]);
+    assert_eq!((docs(&one, "indicators").len(), docs(&one, "relationships").len()), (0, 0));
+    let token = stage.token_with(&json!({"CTR_ENTITIES_LIMIT": 2}));
+    let body = relay_testkit::asked(&[("domain", "one.example")]);
+    let two = stage.ask("/observe/observables", Some(&token), &body).await;
+    assert_eq!(titles(&two), ["DNS Information", "Contained in Collection: newer"]);
+    assert_eq!((docs(&two, "indicators").len(), docs(&two, "relationships").len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
