@@ -13,8 +13,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use relay_core::observable::{Observable, ObservableType};
 use relay_gigamon::links::{Links, RulePage};
 use relay_gigamon::mapping::{Case, Devices, Hit, Mapping};
-use relay_gigamon::model::{DetectionPage, EventPage};
+use relay_gigamon::model::{Detection, DetectionPage, Event, EventPage, Rule};
 use relay_gigamon::subject::Subject;
+use serde_json::json;
 use url::Url;
 
 use answers::{DOMAIN, answers};
@@ -55,5 +56,34 @@ fn mapping(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, mapping);
+/// So many events, each of a detection and a rule of its own.
+fn hits(count: usize) -> Vec<Hit> {
+    let hit = |number: usize| {
+        let id = format!("{number:07}");
+        let event = json!({"uuid": id, "event_type": "pe", "timestamp": "2026-03-02T08:15:30Z"});
+        let rule = Some(Rule { uuid: Some(id), ..Rule::default() });
+        let detection = Detection::default();
+        let case = Case { detection, rule, impacted_devices: 1, indicator_values: 1, on_device: false };
+        let event = Event::new(serde_json::from_value(event).unwrap()).unwrap();
+        Hit::Event { event, case: Some(Arc::new(case)) }
+    };
+    (0..count).map(hit).collect()
+}
+
+/// Ten times as many take ten times as long: no rule is looked for among all rules.
+fn rules(criterion: &mut Criterion) {
+    let subject = Subject::of(&Observable::new(ObservableType::Domain, DOMAIN).unwrap()).unwrap();
+    let links = Links::new(Url::parse("https://portal.icebrg.io").unwrap(), RulePage::Path);
+    let devices = Devices::default();
+    let mapping = Mapping::new(&subject, &links, &devices);
+    let mut group = criterion.benchmark_group("gigamon/a rule for every event");
+    group.sample_size(10);
+    for count in [1000, 10_000] {
+        let hits = hits(count);
+        group.bench_function(count.to_string(), |bench| bench.iter(|| mapping.hits(black_box(&hits))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, mapping, rules);
 criterion_main!(benches);

@@ -34,7 +34,7 @@
 //! | times are compared as text | `lookups::the_whole_answer_is_newest_first_by_instant_not_by_text` |
 //! | codes of the provider are passed on, all as fatal | `failures::a_revoked_token_is_told_in_the_providers_words_and_ends_the_calls`, `failures::a_part_that_fails_takes_nothing_from_the_others` |
 //! | devices of no sighting are asked for, all at once | `only_devices_of_sightings_are_asked_for_and_never_more_than_a_hundred_at_once` |
-//! | time grows with the square | `growth::a_rule_is_not_looked_for_among_all_rules`, `cases::tests::detections_are_not_compared_with_each_other_nor_with_every_rule` |
+//! | time grows with the square | measured: the group `gigamon/a rule for every event` of `benches/mapping.rs` |
 //! | a 404 ends everything | `failures::a_part_that_fails_takes_nothing_from_the_others` |
 //! | spaces are a value | `a_value_of_spaces_is_no_value` |
 

@@ -9,7 +9,6 @@ mod endpoints;
 mod extras;
 mod failures;
 mod gaps;
-mod growth;
 mod hostile;
 mod lookups;
 mod world;
