@@ -1,0 +1,72 @@
+//! Load benchmark: the relay as its own process, asked over loopback HTTP about a file with 100 alerts on 10 devices.
+//! `BENCHMARKS.md` explains the figures.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and panics where it cannot go on"
+)]
+
+mod answers;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use provider_sim::{Options, Sim};
+use relay_testkit::asked;
+use relay_testkit::load::{Process, Traffic, fire, provider};
+use serde_json::json;
+
+use answers::{ALERTS, DEVICES, FILE, answers};
+
+#[tokio::main]
+async fn main() {
+    let quick = std::env::args().any(|word| word == "--test" || word == "--quick");
+    let requests = if quick { 5 } else { 200 };
+    let sim = Sim::start(Options::default()).await.unwrap();
+    let (alerts, device) = answers();
+    let bytes = alerts.len();
+    let about_devices = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&about_devices);
+    let api = provider(Duration::ZERO, move |asked| {
+        if asked.contains("/machines/") {
+            counted.fetch_add(1, Ordering::Relaxed);
+            device.clone()
+        } else if asked.contains("/files/") && asked.contains("/alerts") {
+            alerts.clone()
+        } else if asked.contains("/files/") {
+            json!({"md5": "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4"}).to_string()
+        } else if asked.contains("token") {
+            json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "a.b.c"}).to_string()
+        } else {
+            json!({"Schema": [], "Results": [], "value": []}).to_string()
+        }
+    });
+    // Without the cache, for every request asks about the same file.
+    let settings = [
+        ("RELAY_PROVIDER__API_URL", api.as_str()),
+        ("RELAY_PROVIDER__LOGIN_URL", api.as_str()),
+        ("RELAY_CACHE__TTL", "0s"),
+    ];
+    let relay = Process::relay(env!("CARGO_BIN_EXE_relay-defender"), &sim, &settings).await;
+    let tenant = "11111111-2222-4333-8444-555555555555";
+    let token =
+        relay.token(&sim, &json!({"client_id": tenant, "tenant_id": tenant, "client_secret": "demo-secret"}));
+    let traffic = Traffic::asking(&relay.url, &token, |_| asked(&[("sha1", FILE)]));
+
+    println!(
+        "one file, {ALERTS} alerts on {DEVICES} devices, {bytes} bytes of alerts, one request at a time"
+    );
+    fire(&traffic, 5, 1).await;
+    relay.cpu_since_last();
+    about_devices.store(0, Ordering::Relaxed);
+    let times = fire(&traffic, requests, 1).await;
+    let cpu = times.share_of(relay.cpu_since_last());
+    println!(
+        "  {cpu:.1} ms CPU per request, {:.1} calls about devices; {}",
+        about_devices.load(Ordering::Relaxed) as f64 / requests as f64,
+        times.line()
+    );
+    println!("  highest resident memory {:.1} MB", relay.peak_mb());
+}
