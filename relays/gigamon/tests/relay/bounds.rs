@@ -107,3 +107,31 @@ async fn the_claim_of_an_account_holds_for_rules_summaries_and_health() {
         assert!(!of_path.is_empty() && of_path.iter().all(|call| call.query.contains(&restricted)), "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_a_detection_are_read_no_further_than_the_limit() {
+    let stage =
+        setup().claim("CTR_ENTITIES_LIMIT", 3).setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
+    world::empty(&stage);
+    let events: Vec<Value> = (0..100).map(|number| event(number, DOMAIN)).collect();
+    let mut page = of_detection(&events);
+    page["total_count"] = json!(100_000);
+    pin(&stage, Answer::get("/v1/detections").json(listed(&[detection(0, DOMAIN)])));
+    pin(&stage, Answer::get("/v1/events").json(page));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(seen(&answer), ["event-00099", "event-00098", "event-00097"]);
+    assert_eq!(calls_to(&stage, "/v1/events"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_its_detection_names_is_not_asked_for() {
+    let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
+    world::empty(&stage);
+    let mut named = detection(0, DOMAIN);
+    named["hostname"] = json!("fin-ws-12");
+    pin(&stage, Answer::get("/v1/detections").json(listed(&[named])));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    let device = &docs(&answer, "sightings")[0]["targets"][0]["observables"];
+    assert_eq!(device[1], json!({"type": "hostname", "value": "fin-ws-12"}));
+    assert_eq!(calls_to(&stage, "/v2/entity/tracking/bulk/get/ip"), 0);
+}

@@ -76,6 +76,15 @@ async fn a_refused_token_ends_the_calls_but_what_was_held_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_token_does_not_wait_for_a_search_that_hangs() {
+    let stage = both().await;
+    stage.sim.faults().add(refusal(401, "client.invalid_authentication", "No.").path("/v1/detections"));
+    stage.sim.faults().add(Fault::new(What::Hang).on("gigamon").path("/v2/query"));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(errors(&answer), [("fatal", "authorization error")], "and no timeout");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_fails_takes_nothing_from_the_others() {
     let (all, detected, searched): (&[&str], &[&str], &[&str]) =
         (&["event-00002", "event-00001"], &["event-00001"], &["event-00002"]);
@@ -232,6 +241,17 @@ async fn an_event_search_that_is_no_more_is_told_once_and_not_asked_again() {
             }
         }
         assert_eq!(calls_to(&stage, "/v2/query"), 0, "not within ten minutes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_search_is_not_missed_where_detections_fill_the_answer() {
+    let stage = both().await;
+    stage.sim.faults().add(Fault::status(410).on("gigamon").path("/v2/query"));
+    let full = stage.token_with(&json!({"CTR_ENTITIES_LIMIT": 1}));
+    for (token, told) in [(stage.token(), vec![("warning", "unavailable")]), (full, vec![])] {
+        let answer = stage.ask("/observe/observables", Some(&token), &asked(&[("domain", DOMAIN)])).await;
+        assert_eq!((seen(&answer), errors(&answer)), (vec!["event-00001"], told));
     }
 }
 

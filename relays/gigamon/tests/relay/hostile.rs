@@ -75,3 +75,20 @@ async fn ids_of_the_provider_cannot_change_a_call_or_a_link() {
     }
     assert_eq!(world::calls_to(&stage, "/v1/rules/..%2F..%2Fv1%2Fdetections"), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_rule_has_no_page_the_events_page_is_left() {
+    let stage = setup().start().await;
+    world::empty(&stage);
+    let mut odd = detection(0, "a.example");
+    odd["rule_uuid"] = json!("a/b");
+    let mut list = listed(&[odd]);
+    list["rules"][0]["uuid"] = json!("a/b");
+    pin(&stage, Answer::get("/v1/detections").json(list));
+    pin(&stage, Answer::get("/v1/events").json(world::of_detection(&[event(1, "a.example")])));
+    let answer = stage.observe(&[("domain", "a.example")]).await;
+    let sighting = &docs(&answer, "sightings")[0];
+    assert_eq!(sighting["source_uri"], "https://portal.icebrg.io/search?query=uuid+%3D+%27event-00001%27");
+    assert!(sighting["external_references"][1].get("url").is_none(), "{sighting}");
+    assert!(docs(&answer, "indicators")[0].get("source_uri").is_none());
+}
