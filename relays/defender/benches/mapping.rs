@@ -1,10 +1,12 @@
-//! CPU time of reading, mapping and writing 100 alerts on 10 devices:
-//! `cargo bench -p relay-defender --bench mapping`.
+//! CPU time of reading, mapping and writing 100 alerts on 10 devices, as the relay does it between its provider and
+//! the platform; the load benchmark has the whole request. `cargo bench -p relay-defender --bench mapping`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark panics where it cannot go on")]
 
 #[path = "load/answers.rs"]
 mod answers;
+
+use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use relay_core::ctim::Bundle;
@@ -13,38 +15,53 @@ use relay_defender::mapping::{self, AlertTimes, Details, Device, Mapping};
 use relay_defender::model::{Alert, Collection, Hashes, Machine};
 use url::Url;
 
-use answers::{DEVICES, FILE, answers};
+use answers::{ALERTS, Answers, DEVICES, FILES, answers, device};
 
-fn hundred_alerts(criterion: &mut Criterion) {
-    let (alerts, machine) = answers();
-    let file = Hashes::new(None, None, Some("d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4"));
+fn read(answers: &Answers) -> (Vec<Alert>, Details) {
+    let alerts: Collection<Alert> = serde_json::from_str(&answers.alerts).unwrap();
+    let mut details = Details::default();
+    for number in 0..DEVICES {
+        let machine: Machine = serde_json::from_str(&answers.machine).unwrap();
+        details.devices.insert(device(number), Device::from(&machine));
+    }
+    for hash in FILES {
+        let file: Hashes = serde_json::from_str(&answers.file).unwrap();
+        details.files.insert(hash.to_owned(), file);
+    }
+    (alerts.items().flatten().collect(), details)
+}
+
+fn map((alerts, details): &(Vec<Alert>, Details), about: &Observable, portal: &Url) -> Bundle {
+    let mapping = Mapping { about, details, portal };
+    let mut bundle = Bundle::default();
+    for alert in alerts {
+        let times = AlertTimes::of(alert).unwrap();
+        bundle.push(mapping::alert(&mapping, alert, &times).unwrap());
+    }
+    assert_eq!(bundle.sightings().len(), ALERTS);
+    bundle
+}
+
+fn write(bundle: &Bundle) -> Vec<u8> {
+    serde_json::to_vec(bundle).unwrap()
+}
+
+fn benchmark(criterion: &mut Criterion) {
     let portal = Url::parse("https://security.microsoft.com").unwrap();
-    let about = Observable::new(ObservableType::Sha1, FILE).unwrap();
-    criterion.bench_function("defender/read, map and write 100 alerts on 10 devices", |bench| {
-        bench.iter(|| {
-            let alerts: Collection<Alert> = serde_json::from_str(&alerts).unwrap();
-            let mut details = Details::default();
-            for number in 0..DEVICES {
-                let machine: Machine = serde_json::from_str(&machine).unwrap();
-                details.devices.insert(format!("{number:040}"), Device::from(&machine));
-            }
-            for hash in ["2f00000000000000000000000000000000000b02", FILE] {
-                details.files.insert(hash.to_owned(), file.clone());
-            }
-            let mapping = Mapping { about: &about, details: &details, portal: &portal };
-            let mut bundle = Bundle::default();
-            for alert in alerts.items().flatten() {
-                let times = AlertTimes::of(&alert).unwrap();
-                bundle.push(mapping::alert(&mapping, &alert, &times).unwrap());
-            }
-            serde_json::to_vec(&bundle).unwrap()
-        });
+    let about = Observable::new(ObservableType::Sha1, FILES[1]).unwrap();
+    let answers = answers();
+    let known = read(&answers);
+    let bundle = map(&known, &about, &portal);
+    let mut group = criterion.benchmark_group("defender/100 alerts on 10 devices");
+    group.sample_size(20);
+    group.bench_function("read", |bencher| bencher.iter(|| read(black_box(&answers))));
+    group.bench_function("map", |bencher| bencher.iter(|| map(black_box(&known), &about, &portal)));
+    group.bench_function("write", |bencher| bencher.iter(|| write(black_box(&bundle))));
+    group.bench_function("all", |bencher| {
+        bencher.iter(|| write(&map(&read(black_box(&answers)), &about, &portal)));
     });
+    group.finish();
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(20);
-    targets = hundred_alerts
-}
+criterion_group!(benches, benchmark);
 criterion_main!(benches);

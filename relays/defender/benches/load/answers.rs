@@ -7,25 +7,42 @@ use serde_json::{Value, json};
 pub(crate) const ALERTS: usize = 100;
 /// On how many devices.
 pub(crate) const DEVICES: usize = 10;
-/// The file that they are about (SHA-1).
-pub(crate) const FILE: &str = "1f00000000000000000000000000000000000a01";
+/// The files of each alert.
+pub(crate) const FILES: [&str; 2] =
+    ["2f00000000000000000000000000000000000b02", "1f00000000000000000000000000000000000a01"];
 
-/// The list of alerts, and the answer about any of the devices.
-pub(crate) fn answers() -> (String, String) {
+/// What the provider answers: the alerts, and each device and file.
+pub(crate) struct Answers {
+    pub(crate) alerts: String,
+    pub(crate) machine: String,
+    pub(crate) file: String,
+}
+
+/// Those of a fixture: an alert with two processes, an address and a host name, a hundred times.
+pub(crate) fn answers() -> Answers {
     let cases = fixtures::cases("defender").unwrap();
     let case = cases.iter().find(|case| case.name == "alert-process-injection").unwrap();
     let answer = |part: &str| {
         let answer = case.answers.iter().find(|answer| answer.path.contains(part)).unwrap();
         answer.json.clone().unwrap()
     };
-    let (alert, device) = (answer("/alerts")["value"][0].clone(), answer("/machines/"));
+    let alert = answer("/alerts")["value"][0].clone();
     let alerts: Vec<Value> = (0..ALERTS)
         .map(|number| {
             let mut alert = alert.clone();
             alert["id"] = json!(format!("da{number}"));
-            alert["machineId"] = json!(format!("{:040}", number % DEVICES));
+            alert["machineId"] = json!(device(number));
             alert
         })
         .collect();
-    (json!({ "value": alerts }).to_string(), device.to_string())
+    Answers {
+        alerts: json!({ "value": alerts }).to_string(),
+        machine: answer("/machines/").to_string(),
+        file: answer(&format!("/files/{}", FILES[0])).to_string(),
+    }
+}
+
+/// The id of the device of an alert.
+pub(crate) fn device(number: usize) -> String {
+    format!("{:040}", number % DEVICES)
 }

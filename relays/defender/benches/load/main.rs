@@ -18,25 +18,25 @@ use relay_testkit::asked;
 use relay_testkit::load::{Process, Traffic, fire, provider};
 use serde_json::json;
 
-use answers::{ALERTS, DEVICES, FILE, answers};
+use answers::{ALERTS, Answers, DEVICES, FILES, answers};
 
 #[tokio::main]
 async fn main() {
     let quick = std::env::args().any(|word| word == "--test" || word == "--quick");
     let requests = if quick { 5 } else { 200 };
     let sim = Sim::start(Options::default()).await.unwrap();
-    let (alerts, device) = answers();
+    let Answers { alerts, machine, file } = answers();
     let bytes = alerts.len();
     let about_devices = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&about_devices);
     let api = provider(Duration::ZERO, move |asked| {
         if asked.contains("/machines/") {
             counted.fetch_add(1, Ordering::Relaxed);
-            device.clone()
+            machine.clone()
         } else if asked.contains("/files/") && asked.contains("/alerts") {
             alerts.clone()
         } else if asked.contains("/files/") {
-            json!({"md5": "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4"}).to_string()
+            file.clone()
         } else if asked.contains("token") {
             json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "a.b.c"}).to_string()
         } else {
@@ -53,7 +53,7 @@ async fn main() {
     let tenant = "11111111-2222-4333-8444-555555555555";
     let token =
         relay.token(&sim, &json!({"client_id": tenant, "tenant_id": tenant, "client_secret": "demo-secret"}));
-    let traffic = Traffic::asking(&relay.url, &token, |_| asked(&[("sha1", FILE)]));
+    let traffic = Traffic::asking(&relay.url, &token, |_| asked(&[("sha1", FILES[1])]));
 
     println!(
         "one file, {ALERTS} alerts on {DEVICES} devices, {bytes} bytes of alerts, one request at a time"
