@@ -39,10 +39,9 @@ services=(provider-sim "${relays[@]/#/relay-}")
 
 # With an empty file of settings, since a user's own .env does not matter here.
 : >"$work/empty.env"
-compose() {
-    timeout "${patience:-300}" "${composer[@]}" --env-file "$work/empty.env" --project-name "$project" \
-        --project-directory . --file docker-compose.yml --file deploy/compose/secrets.yml --file "$work/images.yml" "$@"
-}
+command=("${composer[@]}" --env-file "$work/empty.env" --project-name "$project" --project-directory .
+    --file docker-compose.yml --file deploy/compose/secrets.yml --file "$work/images.yml")
+compose() { timeout "${patience:-300}" "${command[@]}" "$@"; }
 
 # What the builds below make is gone afterwards, layers of their stages included; what was there before stays. Images
 # hang on their parents, so they go in rounds, until no more do.
@@ -96,17 +95,6 @@ export RELAY_LOG=trace RELAY_CACHE_TTL=0s
 compose up --detach --no-build "${services[@]}" >"$work/up.log" 2>&1 || { cat "$work/up.log"; exit 1; }
 
 step 'questions'
-timeout 600 python3 deploy/test_compose.py "$project" "${relays[*]}" "$work"
-
-step 'investigation by relayctl, inside the composition and from outside'
-investigated() {
-    "$@" >"$work/investigation.log" 2>&1 || { cat "$work/investigation.log"; exit 1; }
-    for expected in "${#relays[@]} relays asked" Malicious "${relays[@]/#/^}"; do
-        grep -q "$expected" "$work/investigation.log" ||
-            { cat "$work/investigation.log"; echo "'$expected' is not in it"; exit 1; }
-    done
-}
-investigated compose run --rm -T relayctl investigate
-investigated timeout 120 docker run --rm --network host --read-only relays-test/relayctl investigate
+timeout 600 python3 deploy/test_compose.py "$project" "${relays[*]}" "$work" "${command[@]}"
 
 step 'all answered'

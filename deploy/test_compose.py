@@ -1,7 +1,8 @@
 """Asks a running composition what a newcomer, the platform and a careful operator would ask of it.
 
 Run by test-compose.sh, which brings the composition up and takes it down. It passes the project's name, the relays,
-and a folder with the shared secret of each. Each function of CHECKS is one check; the first failed assertion ends.
+a folder with the shared secret of each, and the composer's command. Each function of CHECKS is one check; the first
+failed assertion ends.
 """
 
 import base64
@@ -34,7 +35,7 @@ PATIENCE = 120
 MOST_PROGRAM = 12_000_000
 MOST_IMAGE = 40_000_000
 
-PROJECT, RELAYS, SECRETS = sys.argv[1], sys.argv[2].split(), Path(sys.argv[3])
+PROJECT, RELAYS, SECRETS, COMPOSE = sys.argv[1], sys.argv[2].split(), Path(sys.argv[3]), sys.argv[4:]
 ROOT = Path(__file__).resolve().parent.parent
 OBSERVABLES = [
     {"type": one["type"], "value": one["value"]} for one in json.loads((ROOT / "fixtures/observables.json").read_text())
@@ -176,6 +177,23 @@ def investigation():
     return "entities: " + ", ".join(found)
 
 
+def relayctl():
+    """The command line investigates with every relay, inside the composition and from outside, and hands out tokens."""
+    inside = [*COMPOSE, "run", "--rm", "-T", "relayctl", "investigate"]
+    outside = ["docker", "run", "--rm", "--network=host", "--read-only", "relays-test/relayctl", "investigate"]
+    for command in (inside, outside):
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
+        told = result.stdout
+        assert result.returncode == 0, f"code {result.returncode}: {result.stderr}\n{told}"
+        assert told.startswith(f"{len(RELAYS)} relays asked about ") and "Malicious" in told, told
+        printed = {name: (address, token) for name, address, token in
+                   re.findall(r"^(\w+)  (http://\S+)  .*\nTOKEN=(\S+)$", told, re.MULTILINE)}
+        confidential.update(token for _, token in printed.values())
+        assert {name: address for name, (address, _) in printed.items()} == {name: url(name) for name in RELAYS}, told
+        for relay in RELAYS:
+            healthy(relay, printed[relay][1])
+
+
 def tokens():
     """A relay takes its own tokens of both kinds, and nobody else's."""
     for relay in RELAYS:
@@ -302,7 +320,7 @@ def logs():
     return f"{lines} lines"
 
 
-CHECKS = [investigation, tokens, hardening, images, orderly_stop, killed_relay, provider_gone, logs]
+CHECKS = [investigation, relayctl, tokens, hardening, images, orderly_stop, killed_relay, provider_gone, logs]
 
 wait_healthy(*all_services())
 for check in CHECKS:
