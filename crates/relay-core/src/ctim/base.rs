@@ -84,7 +84,7 @@ impl Base {
     pub(super) fn new(origin: Origin, kind: Kind, natural_key: &str, about: Option<&Observable>) -> Self {
         Self {
             kind,
-            id: Reference::derive(origin.relay, kind, natural_key, about),
+            id: Reference::derive(origin.relay, kind, &[natural_key], about),
             schema_version: SCHEMA_VERSION,
             source: origin.source,
             source_uri: None,

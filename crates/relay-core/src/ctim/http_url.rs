@@ -1,8 +1,9 @@
 //! Links that the platform accepts.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use url::{Position, Url};
 use utoipa::openapi::schema::SchemaFormat;
 use utoipa::openapi::{RefOr, Schema};
@@ -16,9 +17,9 @@ const MAX_LENGTH: usize = 2048;
 ///
 /// Links that providers and browsers let pass may hold characters which CTIM does not (`|`, `{`, a `%` that
 /// encodes nothing, ...): those are percent-encoded.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct HttpUrl(String);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// Shared: an entity names its page more than once.
+pub struct HttpUrl(Arc<str>);
 
 impl HttpUrl {
     /// Reads a link. `None` when it is no absolute `http` or `https` URL, and when it is too long: half a
@@ -40,7 +41,7 @@ impl HttpUrl {
             text.push('#');
             push_legal(&mut text, fragment, b"#");
         }
-        (text.len() <= MAX_LENGTH).then_some(Self(text))
+        (text.len() <= MAX_LENGTH).then(|| Self(text.into()))
     }
 
     /// A URL from the scheme and host of one, a path and a query, which are encoded for their places already.
@@ -57,7 +58,7 @@ impl HttpUrl {
             text.push('?');
             push_legal(&mut text, query, b"");
         }
-        (text.len() <= MAX_LENGTH).then_some(Self(text))
+        (text.len() <= MAX_LENGTH).then(|| Self(text.into()))
     }
 
     /// The URL.
@@ -95,6 +96,12 @@ fn is_escape(bytes: &[u8]) -> bool {
 impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for HttpUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

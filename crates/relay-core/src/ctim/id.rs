@@ -5,8 +5,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::{Serialize, Serializer};
+use sha1::{Digest, Sha1};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::{Builder, Uuid};
@@ -48,31 +48,27 @@ pub struct Reference {
 }
 
 /// Room for the text of an id.
-type Buffer = [u8; 64];
+pub(super) type Buffer = [u8; 64];
 
 impl Reference {
     /// Derives the id from what makes the entity the one it is: the relay, the type, the natural key, which
-    /// names the fact at the provider, and the observable that was asked for. Never from the time.
+    /// names the fact at the provider and may come in pieces, and the observable that was asked for. Never from
+    /// the time.
     ///
     /// The uuid is of version 5 in the URL namespace, over these parts joined with U+001F (unit separator).
-    pub(super) fn derive(relay: &str, kind: Kind, natural_key: &str, about: Option<&Observable>) -> Self {
-        const SEPARATOR: u8 = 0x1f;
-        let (kind_of_observable, value) = about.map_or(("", ""), |o| (o.kind().as_str(), o.value()));
-        let parts = [relay, kind.as_str(), natural_key, kind_of_observable, value];
-        let parts = if about.is_some() { &parts[..] } else { &parts[..3] };
-        let length: usize = parts.iter().map(|part| part.len() + 1).sum();
-        let mut name = Vec::with_capacity(Uuid::NAMESPACE_URL.as_bytes().len() + length);
-        name.extend_from_slice(Uuid::NAMESPACE_URL.as_bytes());
-        for (position, part) in parts.iter().enumerate() {
-            if position > 0 {
-                name.push(SEPARATOR);
-            }
-            name.extend_from_slice(part.as_bytes());
+    pub(super) fn derive(relay: &str, kind: Kind, natural_key: &[&str], about: Option<&Observable>) -> Self {
+        const SEPARATOR: &str = "\u{1f}";
+        // As `Uuid::new_v5`, without a copy of the parts and with the processor's own instructions.
+        let mut hash = Sha1::new();
+        hash.update(Uuid::NAMESPACE_URL.as_bytes());
+        let mut add = |piece: &str| hash.update(piece.as_bytes());
+        [relay, SEPARATOR, kind.as_str(), SEPARATOR].into_iter().for_each(&mut add);
+        natural_key.iter().copied().for_each(&mut add);
+        if let Some(about) = about {
+            [SEPARATOR, about.kind().as_str(), SEPARATOR, about.value()].into_iter().for_each(&mut add);
         }
-        // As `Uuid::new_v5`, by an implementation that uses the processor's own instructions.
-        let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, &name);
         let mut bytes = uuid::Bytes::default();
-        bytes.copy_from_slice(&hash.as_ref()[..16]);
+        bytes.copy_from_slice(&hash.finalize()[..16]);
         Self { kind, uuid: Builder::from_sha1_bytes(bytes).into_uuid() }
     }
 
@@ -82,7 +78,7 @@ impl Reference {
     }
 
     /// The text of it. An answer has hundreds, so they do not go through the formatting machinery.
-    fn text(self, buffer: &mut Buffer) -> &str {
+    pub(super) fn text(self, buffer: &mut Buffer) -> &str {
         let mut end = 0;
         let mut uuid = Uuid::encode_buffer();
         let uuid: &str = self.uuid.hyphenated().encode_lower(&mut uuid);

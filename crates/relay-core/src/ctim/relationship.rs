@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::id::Buffer;
 use super::{Entity, EntityId, Indicator, Judgement, Kind, Observable, Reference, SCHEMA_VERSION, Sighting};
 
 /// A directed edge; it points from the source to the target.
@@ -27,9 +28,10 @@ impl Relationship {
     ///
     /// It concerns the observable of its source, or else that of its target.
     pub fn new<S: Entity, E: Edge<S, T>, T: Entity>(source: &S, _: E, target: &T) -> Self {
-        let source_ref = source.id().into();
-        let target_ref = target.id().into();
-        let natural_key = format!("{}:{source_ref}:{target_ref}", E::NAME);
+        let source_ref: Reference = source.id().into();
+        let target_ref: Reference = target.id().into();
+        let (mut one, mut other): (Buffer, Buffer) = ([0; 64], [0; 64]);
+        let natural_key = [E::NAME, ":", source_ref.text(&mut one), ":", target_ref.text(&mut other)];
         let about = source.about().or(target.about());
         Self {
             kind: Kind::Relationship,
