@@ -41,16 +41,20 @@ services=(provider-sim "${relays[@]/#/relay-}")
 : >"$work/empty.env"
 command=("${composer[@]}" --env-file "$work/empty.env" --project-name "$project" --project-directory .
     --file docker-compose.yml --file deploy/compose/secrets.yml --file "$work/images.yml")
-compose() { timeout "${patience:-300}" "${command[@]}" "$@"; }
+compose() { timeout --foreground "${patience:-300}" "${command[@]}" "$@"; }
 
 # What the builds below make is gone afterwards, layers of their stages included; what was there before stays. Images
 # hang on their parents, so they go in rounds, until no more do.
 docker image ls --all --quiet >"$work/before"
-: >"$work/made"
+: >"$work/build.log"
 remove_images() {
     local tags=("${services[@]/#/relays-test/}" relays-test/relayctl) left=() count=-1
+    # The container of a step that did not end.
+    sed -n 's/^ *---> Running in \([0-9a-f]\{12\}\)$/\1/p' "$work/build.log" |
+        xargs --no-run-if-empty docker container rm --force >/dev/null 2>&1 || true
     docker image rm "${tags[@]}" >/dev/null 2>&1 || true
     deploy/stand-in-bases.sh --remove >/dev/null 2>&1 || true
+    sed -n 's/^ *---> \([0-9a-f]\{12\}\)$/\1/p' "$work/build.log" >"$work/made"
     while mapfile -t left < <(docker image ls --all --quiet | grep -Ff "$work/made" | grep -vFf "$work/before" | sort -u) &&
         [ ${#left[@]} -ne 0 ] && [ ${#left[@]} -ne "$count" ]; do
         count=${#left[@]}
@@ -77,15 +81,7 @@ deploy/stand-in-bases.sh
 step 'images'
 for service in "${services[@]}" relayctl; do
     built=$SECONDS
-    patience=1800 compose build "$service" >"$work/build.log" 2>&1 || failed=$?
-    sed -n 's/^ *---> \([0-9a-f]\{12\}\)$/\1/p' "$work/build.log" >>"$work/made"
-    if [ -n "${failed:-}" ]; then
-        tail -40 "$work/build.log"
-        # The container of a step that failed stays behind.
-        sed -n 's/^ *---> Running in \([0-9a-f]\{12\}\)$/\1/p' "$work/build.log" |
-            xargs --no-run-if-empty docker container rm --force >/dev/null 2>&1 || true
-        exit "$failed"
-    fi
+    patience=1800 compose build "$service" >>"$work/build.log" 2>&1 || { tail -40 "$work/build.log"; exit 1; }
     echo "  $service ($((SECONDS - built)) s)"
 done
 
