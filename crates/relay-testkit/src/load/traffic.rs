@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub struct Traffic {
     http: reqwest::Client,
     url: String,
-    token: Option<String>,
+    token: Option<Arc<dyn Fn(usize) -> String + Send + Sync>>,
     body: Arc<dyn Fn(usize) -> Value + Send + Sync>,
     packed: bool,
 }
@@ -29,8 +29,16 @@ impl Traffic {
 
     /// `/observe/observables` with the body for the number of a request.
     pub fn asking(url: &str, token: &str, body: impl Fn(usize) -> Value + Send + Sync + 'static) -> Self {
-        let (url, token) = (format!("{url}/observe/observables"), Some(token.to_owned()));
-        Self { http: client(), url, token, body: Arc::new(body), packed: false }
+        let (url, token) = (format!("{url}/observe/observables"), token.to_owned());
+        let token: Arc<dyn Fn(usize) -> String + Send + Sync> = Arc::new(move |_| token.clone());
+        Self { http: client(), url, token: Some(token), body: Arc::new(body), packed: false }
+    }
+
+    /// With a token of its own for each request, as of many tenants: each has a provider's quota for itself.
+    #[must_use]
+    pub fn tenants(mut self, token: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
+        self.token = Some(Arc::new(token));
+        self
     }
 
     /// A page without a token.
@@ -51,7 +59,7 @@ impl Traffic {
             None => self.http.get(&self.url),
             Some(token) => {
                 let body = (self.body)(number).to_string();
-                self.http.post(&self.url).bearer_auth(token).body(body)
+                self.http.post(&self.url).bearer_auth(token(number)).body(body)
             }
         };
         if self.packed {
@@ -60,7 +68,9 @@ impl Traffic {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         let body = response.bytes().await.unwrap();
-        assert!(!body.windows(8).any(|window| window == b"\"errors\""), "{}", String::from_utf8_lossy(&body));
+        if let Some(errors) = body.windows(8).position(|window| window == b"\"errors\"") {
+            panic!("{}", String::from_utf8_lossy(&body[errors..]));
+        }
     }
 }
 

@@ -29,7 +29,8 @@ async fn main() {
         match detection.and_then(|number| number.parse::<usize>().ok()) {
             Some(number) => pages[number].clone(),
             None if asked.starts_with("/v1/detections") => list.clone(),
-            None => "{}".to_owned(),
+            // No device has a name.
+            None => json!({"entity_tracking_bulk_response": null}).to_string(),
         }
     });
     let bases =
