@@ -18,7 +18,7 @@ use relay_gigamon::subject::Subject;
 use serde_json::json;
 use url::Url;
 
-use answers::{DOMAIN, answers};
+use answers::{DOMAIN, EVENTS, answers};
 
 /// All of it, with only the newest `limit` hits mapped.
 fn answered(subject: &Subject, list: &str, pages: &[String], limit: usize) -> Vec<u8> {
@@ -45,7 +45,7 @@ fn answered(subject: &Subject, list: &str, pages: &[String], limit: usize) -> Ve
 
 fn mapping(criterion: &mut Criterion) {
     let subject = Subject::of(&Observable::new(ObservableType::Domain, DOMAIN).unwrap()).unwrap();
-    let (list, pages) = answers();
+    let (list, pages) = answers(EVENTS);
     let mut group = criterion.benchmark_group("gigamon/read 2000 events");
     group.sample_size(20);
     for limit in [100, 1000] {

@@ -9,8 +9,8 @@ pub(crate) const EVENTS: usize = 20;
 /// What they are about.
 pub(crate) const DOMAIN: &str = "cdn-update.example";
 
-/// The list of detections, and the events of each.
-pub(crate) fn answers() -> (String, Vec<String>) {
+/// The list of detections, and the events of each, of which the first `matching` have to do with the domain.
+pub(crate) fn answers(matching: usize) -> (String, Vec<String>) {
     let uuid = |number: usize| format!("7c0f6b0e-2f5d-4f5a-9c1f-{number:012}");
     let detection = |number| {
         json!({
@@ -40,7 +40,7 @@ pub(crate) fn answers() -> (String, Vec<String>) {
                 "asn": {"asn": null, "asn_org": null}, "geo": {"city": null, "country": null}},
             "dst": {"ip": "10.20.30.2", "port": 53, "internal": true, "pkts": null,
                 "asn": {"asn": null, "asn_org": null}, "geo": {"city": null, "country": null}},
-            "proto": "udp", "query": {"domain": DOMAIN}, "qtype": 1, "qtype_name": "A", "rcode": 0,
+            "proto": "udp", "query": {"domain": if number % EVENTS < matching { DOMAIN } else { "other.example" }}, "qtype": 1, "qtype_name": "A", "rcode": 0,
             "rcode_name": "NOERROR", "rejected": false,
             "answers": [{"ip": "198.51.100.23"}, {"domain": "edge.cdn-update.example"}, {"ip": "198.51.100.24"}],
         })

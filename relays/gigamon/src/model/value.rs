@@ -109,11 +109,16 @@ impl<'de> Deserialize<'de> for Object {
 
 impl<'de> Wanted<'de> for Object {
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
-        let mut fields = Vec::with_capacity(object.size_hint().unwrap_or_default());
+        let mut fields = Vec::new();
         while let Some((name, value)) = object.next_entry()? {
-            if value != Value::Null {
-                fields.push((name, value));
+            if matches!(value, Value::Null) {
+                continue;
             }
+            // Many objects hold nothing but nulls, and take no memory; the others have more than a few fields.
+            if fields.is_empty() {
+                fields.reserve(16);
+            }
+            fields.push((name, value));
         }
         Ok(Some(Self(fields)))
     }
