@@ -37,7 +37,7 @@ use serde_json::{Map, Value, json};
 pub use damage::damaged;
 pub use golden::golden;
 pub use script::golden_scripts;
-pub use tls::self_signed_host;
+pub use tls::{host_with_certificate, self_signed_host};
 pub use zone::passes_far_from_utc;
 
 /// How a relay is put before the simulator; variations of it make the cases of a test.

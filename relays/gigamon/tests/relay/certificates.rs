@@ -3,43 +3,21 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread;
 
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use relay_testkit::errors;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ServerConfig, ServerConnection};
+use rcgen::{CertificateParams, date_time_ymd};
+use relay_testkit::{errors, host_with_certificate};
 use serde_json::Value;
 
 use crate::setup;
 
-/// Shakes hands with a certificate that it signed itself; its address, and a file with the certificate.
+/// A host with a certificate that it signed itself: its address, and a file with the certificate.
 fn self_signed(name: &str, change: impl Fn(&mut CertificateParams)) -> (String, PathBuf) {
-    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-    change(&mut params);
-    let key = KeyPair::generate().unwrap();
-    let cert = params.self_signed(&key).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key.serialize_der().try_into().unwrap())
-        .unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    // Ends with the test's process.
-    thread::spawn(move || {
-        for mut connection in listener.incoming().flatten() {
-            let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
-            // The caller breaks off, which is what the test is about.
-            while tls.is_handshaking() && tls.complete_io(&mut connection).is_ok() {}
-        }
-    });
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ca-{}.pem", address.port()));
-    std::fs::write(&file, cert.pem()).unwrap();
-    (format!("https://{address}"), file)
+    let (base, certificate) = host_with_certificate(name, change);
+    let port = base.rsplit_once(':').unwrap().1;
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ca-{port}.pem"));
+    std::fs::write(&file, certificate).unwrap();
+    (base, file)
 }
 
 /// Sends some bytes to whoever connects, and hangs up.

@@ -1,13 +1,8 @@
 //! What goes wrong, and what the user is told.
 
-use std::net::TcpListener;
-use std::sync::Arc;
-
 use provider_sim::login::directory::{EXPIRED_SECRET, SECRET, UNCONSENTED};
 use provider_sim::{Answer, Fault, What};
-use relay_testkit::{Setup, docs, errors};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use relay_testkit::{Setup, docs, errors, self_signed_host};
 use serde_json::{Value, json};
 
 use crate::{alert, legacy, logins, page, refusal, setup};
@@ -281,31 +276,11 @@ async fn nothing_of_the_credentials_is_told_or_kept_at_the_caller() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_nobody_vouches_for_is_told_as_such() {
     for base in ["RELAY_PROVIDER__API_URL", "RELAY_PROVIDER__LOGIN_URL"] {
-        let url = self_signed_server();
+        let url = self_signed_host();
         let stage = legacy().setting(base, &url).setting("RELAY_PROVIDER__RETRIES", "0").start().await;
         let answer = stage.observe(ONE).await;
         assert_eq!(errors(&answer), [("fatal", "unknown")], "{base}");
         let message = answer["errors"][0]["message"].as_str().unwrap();
         assert!(message.starts_with("Unable to verify SSL certificate: "), "{message}");
     }
-}
-
-/// A server that tries one TLS handshake with a certificate of its own making.
-fn self_signed_server() -> String {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let (mut socket, _) = listener.accept().unwrap();
-        let mut tls = ServerConnection::new(Arc::new(config)).unwrap();
-        while tls.is_handshaking() && tls.complete_io(&mut socket).is_ok() {}
-    });
-    url
 }

@@ -1,12 +1,7 @@
 //! `/health`: a ping that has to succeed.
 
-use std::net::TcpListener;
-use std::sync::Arc;
-
 use provider_sim::Answer;
-use relay_testkit::errors;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use relay_testkit::{errors, self_signed_host};
 use serde_json::json;
 
 use crate::{SIDE, calls, message, setup};
@@ -65,7 +60,7 @@ async fn a_wrong_address_or_a_ping_without_success_is_not_healthy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_self_signed_certificate_is_told() {
-    let url = self_signed_server();
+    let url = self_signed_host();
     let stage = setup()
         .setting("RELAY_PROVIDER__API_URL", &url)
         .setting("RELAY_PROVIDER__RETRIES", "0")
@@ -75,24 +70,4 @@ async fn a_self_signed_certificate_is_told() {
     assert_eq!(errors(&health), [("fatal", "unknown")]);
     let message = message(&health);
     assert!(message.starts_with("Unable to verify SSL certificate: "), "{message}");
-}
-
-/// A server that tries one TLS handshake with a certificate that nobody vouches for.
-fn self_signed_server() -> String {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("protocol versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .expect("a key that fits");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("https://{}", listener.local_addr().expect("its address"));
-    std::thread::spawn(move || {
-        let (mut socket, _) = listener.accept().expect("a connection");
-        let mut tls = ServerConnection::new(Arc::new(config)).expect("a connection");
-        while tls.is_handshaking() && tls.complete_io(&mut socket).is_ok() {}
-    });
-    url
 }
