@@ -11,82 +11,69 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::provider::CredentialKey;
-use crate::relay::Provider;
 
 /// A platform request with the credentials that its token carries.
 ///
 /// All state of a request lives here and dies with it: nothing of one request can affect another.
-pub struct Call<P: Provider> {
+pub struct Call<C> {
     /// The provider's credentials and options of this request.
-    pub credentials: P::Credentials,
-    scope: Scope,
+    pub credentials: C,
+    context: RequestContext,
 }
 
-impl<P: Provider> Call<P> {
-    pub(crate) fn new(credentials: P::Credentials, scope: Scope) -> Self {
-        Self { credentials, scope }
+impl<C> Call<C> {
+    pub(crate) fn new(credentials: C, context: RequestContext) -> Self {
+        Self { credentials, context }
     }
 
     /// What provider calls need to know of the request.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
+    pub fn context(&self) -> &RequestContext {
+        &self.context
     }
 }
 
-impl<P: Provider> Deref for Call<P> {
-    type Target = Scope;
+impl<C> Deref for Call<C> {
+    type Target = RequestContext;
 
-    fn deref(&self) -> &Scope {
-        &self.scope
+    fn deref(&self) -> &RequestContext {
+        &self.context
     }
 }
 
 /// The part of a request that does not depend on the provider.
-pub struct Scope {
-    now: jiff::Timestamp,
-    limit: usize,
-    deadline: Instant,
-    time_allowed: Duration,
-    concurrency: usize,
-    credential: CredentialKey,
-    permits: Arc<Semaphore>,
-    stops: Mutex<BTreeMap<&'static str, Error>>,
-    /// Spares the lock in requests that nothing stopped, which are nearly all.
-    any_stop: AtomicBool,
-    provider_calls: Arc<AtomicU32>,
-}
-
-/// What a [`Scope`] is made of.
-pub(crate) struct ScopeParts {
+pub struct RequestContext {
+    /// See [`RequestContext::now`].
     pub(crate) now: jiff::Timestamp,
+    /// See [`RequestContext::limit`].
     pub(crate) limit: usize,
-    pub(crate) arrived: Instant,
+    /// See [`RequestContext::deadline`].
+    pub(crate) deadline: Instant,
+    /// See [`RequestContext::time_allowed`].
     pub(crate) time_allowed: Duration,
+    /// See [`RequestContext::concurrency`].
     pub(crate) concurrency: usize,
+    /// See [`RequestContext::credential`].
     pub(crate) credential: CredentialKey,
+    /// Places for the credential's calls in flight.
     pub(crate) permits: Arc<Semaphore>,
+    /// Calls made for this request so far.
     pub(crate) provider_calls: Arc<AtomicU32>,
+    /// What stopped further calls, by kind of call.
+    pub(crate) stops: Stops,
 }
 
-/// Stops every kind of call, see [`Scope::stop`].
+/// The errors that stopped kinds of calls.
+#[derive(Default)]
+pub(crate) struct Stops {
+    by_kind: Mutex<BTreeMap<&'static str, Error>>,
+    /// Spares the lock in requests that nothing stopped, which are nearly all.
+    any: AtomicBool,
+}
+
+/// Stops every kind of call, see [`RequestContext::stop`].
 pub const ALL_CALLS: &str = "*";
 
-impl Scope {
-    pub(crate) fn new(parts: ScopeParts) -> Self {
-        Self {
-            now: parts.now,
-            limit: parts.limit,
-            deadline: parts.arrived + parts.time_allowed,
-            time_allowed: parts.time_allowed,
-            concurrency: parts.concurrency,
-            credential: parts.credential,
-            permits: parts.permits,
-            stops: Mutex::default(),
-            any_stop: AtomicBool::new(false),
-            provider_calls: parts.provider_calls,
-        }
-    }
-
+impl RequestContext {
     /// The time of the request, read once: all entities of an answer agree on what "now" is.
     pub fn now(&self) -> jiff::Timestamp {
         self.now
@@ -122,28 +109,21 @@ impl Scope {
         self.credential
     }
 
-    pub(crate) fn permits(&self) -> &Arc<Semaphore> {
-        &self.permits
-    }
-
     /// From now on no new call of this `kind` ([`ALL_CALLS`]: of any kind) is started for this request;
-    /// each fails at once with `error`, which is therefore told to the user once. Running calls finish.
+    /// each fails at once with `error`, which the user therefore sees once. Running calls finish.
     pub fn stop(&self, kind: &'static str, error: &Error) {
-        self.stops
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(kind)
-            .or_insert_with(|| error.clone());
-        self.any_stop.store(true, Ordering::Release);
+        let mut by_kind = self.stops.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        by_kind.entry(kind).or_insert_with(|| error.clone());
+        self.stops.any.store(true, Ordering::Release);
     }
 
     /// The error that stopped calls of this kind, if one did.
     pub fn stopped(&self, kind: &'static str) -> Option<Error> {
-        if !self.any_stop.load(Ordering::Acquire) {
+        if !self.stops.any.load(Ordering::Acquire) {
             return None;
         }
-        let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
-        stops.get(ALL_CALLS).or_else(|| stops.get(kind)).cloned()
+        let by_kind = self.stops.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        by_kind.get(ALL_CALLS).or_else(|| by_kind.get(kind)).cloned()
     }
 
     pub(crate) fn count_provider_call(&self) {

@@ -12,13 +12,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::auth::{Authenticator, Claims};
-use crate::call::{Scope, ScopeParts};
+use crate::call::{RequestContext, Stops};
 use crate::endpoint::Endpoint;
 use crate::envelope::{self, Envelope, Reply};
 use crate::error::{Code, Error};
+use crate::module::{CheckOrder, Module};
 use crate::observable::{self, Observable, Trigger};
 use crate::provider::{Client, CredentialHasher, CredentialKey, http_client};
-use crate::relay::{CheckOrder, Module, Relay};
+use crate::relay::Relay;
 use crate::service::{Service, Session};
 use crate::settings::{Clock, Settings, SettingsError};
 use crate::telemetry::Metrics;
@@ -122,29 +123,30 @@ impl Engine {
         }
         let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
         self.service
-            .open(&claims, &self.hasher, &mut |credential| self.scope(asked, &claims, credential, calls))
+            .open(&claims, &self.hasher, &mut |credential| self.context(asked, &claims, credential, calls))
             .map(Some)
             .map_err(Error::authorization)
     }
 
-    fn scope(
+    fn context(
         &self,
         asked: &Asked,
         claims: &Claims,
         credential: CredentialKey,
         calls: &Arc<AtomicU32>,
-    ) -> Scope {
+    ) -> RequestContext {
         let permits = self.permits.get_with(credential, || Arc::new(Semaphore::new(self.concurrency)));
-        Scope::new(ScopeParts {
+        RequestContext {
             now: self.clock.now(),
             limit: claims.entities_limit(self.entities_limit),
-            arrived: asked.arrived,
+            deadline: asked.arrived + self.deadline,
             time_allowed: self.deadline,
             concurrency: self.concurrency,
             credential,
             permits,
             provider_calls: Arc::clone(calls),
-        })
+            stops: Stops::default(),
+        }
     }
 
     fn body(&self, asked: &Asked) -> Result<Body, Error> {

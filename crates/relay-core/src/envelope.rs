@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::ctim::Bundle;
 use crate::error::{Code, Error, Errors, Severity};
-use crate::found::Found;
+use crate::lookup::Lookup;
 use crate::relay::{Action, Offered};
 
 /// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
@@ -128,9 +128,9 @@ pub(crate) fn health(outcome: Result<(), Error>) -> Reply {
 }
 
 /// The answer of lookups for `asked` observables.
-pub(crate) fn found(found: Found, asked: usize) -> Reply {
-    let Found { bundle, mut errors } = found;
-    errors.settle(asked);
+pub(crate) fn found(found: Lookup, asked: usize) -> Reply {
+    let Lookup { bundle, mut errors } = found;
+    errors.finalize(asked);
     let entities = bundle.counts().into_iter().filter(|(_, count)| *count > 0).collect();
     let data: Option<Bundle> = (!bundle.is_empty() || errors.is_empty()).then_some(bundle);
     let expected = data.as_ref().map_or(0, |bundle| bundle.len() * ENTITY_BYTES);
@@ -142,7 +142,7 @@ pub(crate) fn found(found: Found, asked: usize) -> Reply {
 /// The answer of `/respond/observables`.
 pub(crate) fn offered(offered: Offered, asked: usize) -> Reply {
     let Offered { actions, mut errors } = offered;
-    errors.settle(asked);
+    errors.finalize(asked);
     let data: Option<Vec<Action>> = (!actions.is_empty() || errors.is_empty()).then_some(actions);
     Reply::of(&Envelope { data, errors }, asked)
 }

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::observable::Observable;
+use crate::text::sanitized;
 
 /// What kind of failure it is, as the platform sees it in `errors[].code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -34,7 +35,7 @@ impl Code {
     /// The call, or the whole request, ran out of time.
     pub const TIMEOUT: Self = Self("timeout");
     /// The provider's answer cannot be read.
-    pub const KEY: Self = Self("key error");
+    pub const BAD_RESPONSE: Self = Self("key error");
     /// There is nothing at this path.
     pub const NOT_FOUND: Self = Self("not found");
     /// The path is served, but not with this method.
@@ -184,7 +185,7 @@ impl fmt::Display for Error {
         f.write_str(&self.message)?;
         for (position, observable) in self.about.iter().take(NAMED).enumerate() {
             f.write_str(if position == 0 { " (concerns " } else { ", " })?;
-            write!(f, "{} {}", observable.kind(), shortened(observable.value(), VALUE_LENGTH))?;
+            write!(f, "{} {}", observable.kind(), sanitized(observable.value(), VALUE_LENGTH))?;
         }
         match self.about.len() {
             0 => Ok(()),
@@ -205,23 +206,6 @@ impl Serialize for Error {
         out.serialize_field("message", &self.to_string())?;
         out.end()
     }
-}
-
-/// Whether a character of a text from outside does something where the text is shown: control characters, the
-/// line ends of Unicode, and those that turn the direction of writing.
-pub fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// The first `length` characters of a text from outside, on one line and in one direction, for a message.
-pub fn shortened(text: &str, length: usize) -> String {
-    let mut out: String = text.chars().map(|c| if is_obeyed(c) { ' ' } else { c }).take(length + 1).collect();
-    if let Some((at, _)) = out.char_indices().nth(length) {
-        out.truncate(at);
-        out.push('…');
-    }
-    out
 }
 
 /// Errors in the order in which they came, equal ones once.
@@ -263,7 +247,7 @@ impl Errors {
 
     /// Once all lookups are in: leaves the observables out of errors that concern all `asked` of them, and
     /// counts the lookups that the deadline cut off.
-    pub(crate) fn settle(&mut self, asked: usize) {
+    pub(crate) fn finalize(&mut self, asked: usize) {
         for error in &mut self.list {
             if error.out_of_time && !error.about.is_empty() {
                 let hit = error.about.len();

@@ -38,7 +38,7 @@ use compact_str::CompactString;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A type that takes the kinds of JSON values that suit it. Every method's default takes none.
-pub trait Wanted<'de>: Sized {
+pub trait LenientValue<'de>: Sized {
     /// `null`.
     fn from_null() -> Option<Self> {
         None
@@ -87,7 +87,9 @@ pub trait Wanted<'de>: Sized {
 ///
 /// # Errors
 /// The text is not JSON.
-pub fn field<'de, D: Deserializer<'de>, T: Wanted<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub fn field<'de, D: Deserializer<'de>, T: LenientValue<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     deserializer.deserialize_any(Lenient(PhantomData))
 }
 
@@ -95,7 +97,7 @@ pub fn field<'de, D: Deserializer<'de>, T: Wanted<'de>>(deserializer: D) -> Resu
 ///
 /// # Errors
 /// The text is not JSON.
-pub fn list<'de, D: Deserializer<'de>, T: Wanted<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub fn list<'de, D: Deserializer<'de>, T: LenientValue<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     field(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -103,7 +105,7 @@ pub fn list<'de, D: Deserializer<'de>, T: Wanted<'de>>(deserializer: D) -> Resul
 ///
 /// # Errors
 /// The text is not JSON.
-pub fn map<'de, D: Deserializer<'de>, T: Wanted<'de>>(
+pub fn map<'de, D: Deserializer<'de>, T: LenientValue<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, T>, D::Error> {
     field(deserializer).map(Option::unwrap_or_default)
@@ -111,7 +113,7 @@ pub fn map<'de, D: Deserializer<'de>, T: Wanted<'de>>(
 
 struct Lenient<T>(PhantomData<T>);
 
-impl<'de, T: Wanted<'de>> Visitor<'de> for Lenient<T> {
+impl<'de, T: LenientValue<'de>> Visitor<'de> for Lenient<T> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,19 +167,19 @@ impl<'de, T: Wanted<'de>> Visitor<'de> for Lenient<T> {
 /// An element or value read leniently, for use inside lists and maps.
 struct Item<T>(Option<T>);
 
-impl<'de, T: Wanted<'de>> Deserialize<'de> for Item<T> {
+impl<'de, T: LenientValue<'de>> Deserialize<'de> for Item<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         field(deserializer).map(Self)
     }
 }
 
-impl Wanted<'_> for bool {
+impl LenientValue<'_> for bool {
     fn from_bool(value: bool) -> Option<Self> {
         Some(value)
     }
 }
 
-impl Wanted<'_> for f64 {
+impl LenientValue<'_> for f64 {
     fn from_integer(value: i64) -> Option<Self> {
         Some(value as f64)
     }
@@ -187,27 +189,27 @@ impl Wanted<'_> for f64 {
     }
 }
 
-impl Wanted<'_> for i64 {
+impl LenientValue<'_> for i64 {
     fn from_integer(value: i64) -> Option<Self> {
         Some(value)
     }
 }
 
 /// Texts only; numbers are not turned into texts.
-impl Wanted<'_> for String {
+impl LenientValue<'_> for String {
     fn from_text(value: &str) -> Option<Self> {
         Some(value.to_owned())
     }
 }
 
 /// A text that needs no memory of its own while it is short, for what an answer has hundreds of.
-impl Wanted<'_> for CompactString {
+impl LenientValue<'_> for CompactString {
     fn from_text(value: &str) -> Option<Self> {
         Some(value.into())
     }
 }
 
-impl<'de, T: Wanted<'de>> Wanted<'de> for Vec<T> {
+impl<'de, T: LenientValue<'de>> LenientValue<'de> for Vec<T> {
     fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         let mut items = Self::new();
         while let Some(Item(item)) = list.next_element()? {
@@ -217,7 +219,7 @@ impl<'de, T: Wanted<'de>> Wanted<'de> for Vec<T> {
     }
 }
 
-impl<'de, T: Wanted<'de>> Wanted<'de> for BTreeMap<String, T> {
+impl<'de, T: LenientValue<'de>> LenientValue<'de> for BTreeMap<String, T> {
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         let mut map = Self::new();
         while let Some((key, Item(value))) = object.next_entry::<String, _>()? {
@@ -234,7 +236,7 @@ impl<'de, T: Wanted<'de>> Wanted<'de> for BTreeMap<String, T> {
 #[macro_export]
 macro_rules! lenient_object {
     ($($structure:ty),+ $(,)?) => {$(
-        impl<'de> $crate::lenient::Wanted<'de> for $structure {
+        impl<'de> $crate::lenient::LenientValue<'de> for $structure {
             fn from_object<A: ::serde::de::MapAccess<'de>>(object: A) -> ::std::result::Result<Option<Self>, A::Error> {
                 let object = ::serde::de::value::MapAccessDeserializer::new(object);
                 <Self as ::serde::Deserialize<'de>>::deserialize(object).map(Some)

@@ -8,14 +8,15 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`relay`] | the traits, and [`Relay`] which puts a provider and its capabilities together |
+//! | [`module`] | the description of a relay: names, types, claims, settings |
 //! | [`call`] | one platform request: credentials, limit, deadline |
-//! | [`found`], [`lookup`] | what lookups yield, and how many run at once without losing each other's data |
+//! | [`lookup`] | what lookups yield, and how many run at once without losing each other's data |
 //! | [`provider`] | calls to the provider: pool, retries, rate limits, cache, access tokens |
 //! | [`lenient`] | reading provider answers that do not keep to their documentation |
 //! | [`escape`] | values of observables in URLs and query languages |
 //! | [`observable`] | reading request bodies |
 //! | [`ctim`] | the entities of the answer |
-//! | [`error`] | what the user is told when something fails |
+//! | [`error`], [`text`] | what the user sees when something fails; texts from outside made safe to show |
 //! | [`auth`] | tokens and claims |
 //! | [`settings`] | settings from file and environment |
 //! | [`server`] | listeners and endpoints, the only code that knows actix |
@@ -32,9 +33,9 @@ mod engine;
 mod envelope;
 pub mod error;
 pub mod escape;
-pub mod found;
 pub mod lenient;
 pub mod lookup;
+pub mod module;
 pub mod observable;
 pub mod provider;
 pub mod relay;
@@ -45,6 +46,7 @@ pub mod settings;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 
 pub use relay::Relay;
 pub use run::run;

@@ -1,4 +1,5 @@
-//! Many observables at once: bounded, started in order, answered in order, and never lost to each other.
+//! Many observables at once: bounded, started in order, answered in order, and never lost to each other. What a
+//! lookup yields is entities and errors side by side, since one never takes the other away.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,10 +7,62 @@ use std::time::Duration;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
-use crate::call::Scope;
-use crate::error::Error;
-use crate::found::Found;
+use crate::call::RequestContext;
+use crate::ctim::Bundle;
+use crate::error::{Error, Errors};
 use crate::observable::Observable;
+
+/// The entities that lookups found and the failures that they met.
+#[derive(Debug, Default)]
+pub struct Lookup {
+    /// What was found.
+    pub bundle: Bundle,
+    /// What failed, or was left out.
+    pub errors: Errors,
+}
+
+impl Lookup {
+    /// Nothing found and nothing failed.
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// Adds what another part of the same lookup found.
+    pub fn merge(&mut self, other: Self) {
+        self.bundle.merge(other.bundle);
+        self.errors.extend(other.errors);
+    }
+
+    /// Adds the outcome of one observable's lookup.
+    pub(crate) fn merge_lookup(&mut self, other: Self, observable: &Observable) {
+        self.bundle.merge(other.bundle);
+        self.errors.add_lookup(other.errors, observable);
+    }
+}
+
+impl From<Bundle> for Lookup {
+    fn from(bundle: Bundle) -> Self {
+        Self { bundle, errors: Errors::default() }
+    }
+}
+
+impl From<Error> for Lookup {
+    fn from(error: Error) -> Self {
+        Self { bundle: Bundle::default(), errors: error.into() }
+    }
+}
+
+impl From<Result<Bundle, Error>> for Lookup {
+    fn from(result: Result<Bundle, Error>) -> Self {
+        result.map_or_else(Self::from, Self::from)
+    }
+}
+
+impl From<Result<Option<Bundle>, Error>> for Lookup {
+    fn from(result: Result<Option<Bundle>, Error>) -> Self {
+        result.map(Option::unwrap_or_default).into()
+    }
+}
 
 /// Every provider call ends at the deadline by itself; a lookup that still runs this much later is dropped.
 const GRACE: Duration = Duration::from_millis(250);
@@ -18,17 +71,17 @@ const GRACE: Duration = Duration::from_millis(250);
 ///
 /// As many run at a time as the credential may have provider calls in flight. What a lookup had not found
 /// at the deadline is left out, and a `timeout` error says for how many.
-pub async fn each<'a, F, T>(scope: &'a Scope, observables: &'a [Observable], lookup: F) -> Found
+pub async fn each<'a, F, T>(context: &'a RequestContext, observables: &'a [Observable], lookup: F) -> Lookup
 where
     F: Fn(&'a Observable) -> T + Send,
-    T: Future<Output = Found> + Send,
+    T: Future<Output = Lookup> + Send,
 {
-    let outcomes = gather(scope, observables, lookup).await;
-    let mut found = Found::nothing();
+    let outcomes = gather(context, observables, lookup).await;
+    let mut found = Lookup::nothing();
     for (observable, outcome) in observables.iter().zip(outcomes) {
         match outcome {
             Some(outcome) => found.merge_lookup(outcome, observable),
-            None => found.errors.add(scope.out_of_time().about(observable)),
+            None => found.errors.add(context.out_of_time().about(observable)),
         }
     }
     found
@@ -36,13 +89,17 @@ where
 
 /// Runs one future per observable as [`each`] does and returns what each yielded, in order: `None` where
 /// the deadline came first. For relays whose second step needs the first step of all observables.
-pub async fn gather<'a, F, T, O>(scope: &'a Scope, observables: &'a [Observable], lookup: F) -> Vec<Option<O>>
+pub async fn gather<'a, F, T, O>(
+    context: &'a RequestContext,
+    observables: &'a [Observable],
+    lookup: F,
+) -> Vec<Option<O>>
 where
     F: Fn(&'a Observable) -> T + Send,
     T: Future<Output = O> + Send,
     O: Send,
 {
-    let until = scope.deadline() + GRACE;
+    let until = context.deadline() + GRACE;
     let mut outcomes: Vec<Option<O>> = observables.iter().map(|_| None).collect();
     let mut waiting = observables.iter().enumerate();
     // Unordered, so that a slow lookup does not keep the places of finished ones; they are started in order.
@@ -50,7 +107,7 @@ where
     loop {
         // Made when there is room for it: a request may have tens of thousands, each of some kilobytes. And boxed,
         // since what runs them moves them.
-        for (position, observable) in waiting.by_ref().take(scope.concurrency() - running.len()) {
+        for (position, observable) in waiting.by_ref().take(context.concurrency() - running.len()) {
             running.push(Box::pin(lookup(observable)).map(move |outcome| (position, outcome)));
         }
         match tokio::time::timeout_at(until, running.next()).await {
@@ -61,7 +118,7 @@ where
     outcomes
 }
 
-impl Scope {
+impl RequestContext {
     /// The error of a lookup that the request's deadline cut off.
     pub fn out_of_time(&self) -> Error {
         Error::out_of_time(format!(
@@ -80,21 +137,22 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::call::ScopeParts;
+    use crate::call::Stops;
     use crate::observable::ObservableType;
     use crate::provider::CredentialHasher;
 
-    fn scope(concurrency: usize) -> Scope {
-        Scope::new(ScopeParts {
+    fn context(concurrency: usize) -> RequestContext {
+        RequestContext {
             now: jiff::Timestamp::UNIX_EPOCH,
             limit: 100,
-            arrived: Instant::now(),
+            deadline: Instant::now() + Duration::from_secs(25),
             time_allowed: Duration::from_secs(25),
             concurrency,
             credential: CredentialHasher::new().expect("random numbers").key([]),
             permits: Arc::new(Semaphore::new(concurrency)),
             provider_calls: Arc::default(),
-        })
+            stops: Stops::default(),
+        }
     }
 
     #[tokio::test]
@@ -102,10 +160,10 @@ mod tests {
         let names = (0..5000).map(|number| format!("{number}.example"));
         let domain = |name: String| Observable::new(ObservableType::Domain, name.as_str());
         let observables: Vec<Observable> = names.filter_map(domain).collect();
-        let scope = scope(7);
+        let context = context(7);
         let (made, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let most = AtomicUsize::new(0);
-        let outcomes = gather(&scope, &observables, |one| {
+        let outcomes = gather(&context, &observables, |one| {
             let waiting = made.fetch_add(1, Ordering::SeqCst) + 1 - done.load(Ordering::SeqCst);
             most.fetch_max(waiting, Ordering::SeqCst);
             async {

@@ -1,4 +1,4 @@
-//! What a relay is to this crate: a [`Module`] that describes it, a [`Provider`], and one trait per capability.
+//! What a relay is to this crate: a [`Module`] that describes it ([`crate::module`]), a [`Provider`], and one trait per capability.
 //!
 //! [`Relay::of`] puts them together. An endpoint is served, documented and counted because its capability is
 //! there, and a capability that is not implemented does not compile: `Relay::of::<P>().observe()` needs
@@ -14,85 +14,15 @@ use serde::Serialize;
 
 use crate::auth::{ClaimError, Claims};
 use crate::call::Call;
-use crate::ctim::ObservableType;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Errors};
-use crate::found::Found;
 use crate::lookup;
-use crate::observable::{Invalid, Observable, Trigger, TypeCase};
+use crate::lookup::Lookup;
+use crate::module::Module;
+use crate::observable::{Invalid, Observable, Trigger};
 use crate::provider::Client;
 use crate::service::{Served, Service};
-use crate::settings::{ProviderSettings, Setting, SettingsError};
-
-/// The constants of a relay: names, what it understands, what users configure.
-#[derive(Debug)]
-pub struct Module {
-    /// Short name: part of entity ids, label of metrics, folder of fixtures.
-    pub name: &'static str,
-    /// Name of the package and the program.
-    pub package: &'static str,
-    /// Version of the package.
-    pub version: &'static str,
-    /// The provider as users know it; the `source` of its entities.
-    pub title: &'static str,
-    /// One sentence that says what the relay is for.
-    pub summary: &'static str,
-    /// Product token and version for the `User-Agent` header, where the provider prescribes a form.
-    pub user_agent: Option<&'static str>,
-    /// Types of observables that it looks up or links; others are skipped silently.
-    pub observables: &'static [ObservableType],
-    /// Whether the case of an observable's type matters.
-    pub type_case: TypeCase,
-    /// Which of two faults in one request is told.
-    pub order: CheckOrder,
-    /// What the token carries for the relay.
-    pub claims: &'static [Claim],
-    /// The settings that only this relay has, all under `provider.`.
-    pub settings: &'static [Setting],
-}
-
-/// Which of two faults in one request is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckOrder {
-    /// The token's.
-    TokenFirst,
-    /// The body's.
-    BodyFirst,
-}
-
-/// A claim that the relay reads from the token. The platform's form calls it `custom_<name>`.
-#[derive(Clone, Copy, Debug)]
-pub struct Claim {
-    /// Name in the token.
-    pub name: &'static str,
-    /// What it is called in forms and prompts.
-    pub label: &'static str,
-    /// Whether the relay cannot do without.
-    pub required: bool,
-    /// Whether it must not be shown while it is typed.
-    pub secret: bool,
-    /// What it means.
-    pub help: &'static str,
-}
-
-/// The claim that every relay reads: how many entities per observable.
-pub const ENTITIES_LIMIT: Claim = Claim {
-    name: "CTR_ENTITIES_LIMIT",
-    label: "Entities Limit",
-    required: false,
-    secret: false,
-    help: "most entities of a kind per observable, 1 to 1000; default 100",
-};
-
-impl Module {
-    /// Value of the `User-Agent` header.
-    pub fn user_agent(&self) -> String {
-        match self.user_agent {
-            Some(text) => text.to_owned(),
-            None => format!("{}/{} (+{})", self.package, self.version, env!("CARGO_PKG_REPOSITORY")),
-        }
-    }
-}
+use crate::settings::{ProviderSettings, SettingsError};
 
 /// What a token must carry to call a provider.
 pub trait Credentials: Sized + Send + Sync + 'static {
@@ -103,7 +33,7 @@ pub trait Credentials: Sized + Send + Sync + 'static {
     fn from_claims(claims: &Claims) -> Result<Self, ClaimError>;
 
     /// What tells one tenant from another. It is only hashed: caches and limits are kept by that hash.
-    fn parts(&self) -> Vec<&str>;
+    fn identity(&self) -> Vec<&str>;
 }
 
 /// A provider that a relay asks.
@@ -125,25 +55,37 @@ pub trait Provider: Sized + Send + Sync + 'static {
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError>;
 
     /// A real authenticated call that shows whether address and credentials are right.
-    fn health(&self, call: &Call<Self>) -> impl Future<Output = Result<(), Error>> + Send;
+    fn health(&self, call: &Call<Self::Credentials>) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// `/observe/observables`: what the provider knows of observables.
 pub trait Observe: Provider {
     /// Looks one observable up.
-    fn observe(&self, call: &Call<Self>, about: &Observable) -> impl Future<Output = Found> + Send;
+    fn observe(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &Observable,
+    ) -> impl Future<Output = Lookup> + Send;
 
     /// Looks all observables of a request up. By default each by itself and all at once; a relay whose lookups
     /// share work does that here.
-    fn observe_all(&self, call: &Call<Self>, about: &[Observable]) -> impl Future<Output = Found> + Send {
-        async move { lookup::each(call.scope(), about, |one| self.observe(call, one)).await }
+    fn observe_all(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &[Observable],
+    ) -> impl Future<Output = Lookup> + Send {
+        async move { lookup::each(call.context(), about, |one| self.observe(call, one)).await }
     }
 }
 
 /// `/deliberate/observables`: the provider's verdicts.
 pub trait Deliberate: Provider {
     /// The verdict on one observable.
-    fn deliberate(&self, call: &Call<Self>, about: &Observable) -> impl Future<Output = Found> + Send;
+    fn deliberate(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &Observable,
+    ) -> impl Future<Output = Lookup> + Send;
 }
 
 /// `/refer/observables`: links into the provider's console. No token, no call.
@@ -155,19 +97,26 @@ pub trait Refer: Provider {
 /// `/respond/observables` and `/respond/trigger`: actions at the provider.
 pub trait Respond: Provider {
     /// The actions that can be triggered now for one observable.
-    fn actions(&self, call: &Call<Self>, about: &Observable) -> impl Future<Output = Offered> + Send;
+    fn actions(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &Observable,
+    ) -> impl Future<Output = Offered> + Send;
 
     /// Checks the parameters of a trigger that only this relay knows, as part of reading the body.
     ///
     /// # Errors
     /// A parameter is not what it must be; nothing is triggered.
-    fn check(_trigger: &Trigger) -> Result<(), Invalid> {
+    fn validate(_trigger: &Trigger) -> Result<(), Invalid> {
         Ok(())
     }
 
     /// Carries an action out. Never repeated after it may have arrived.
-    fn trigger(&self, call: &Call<Self>, trigger: &Trigger)
-    -> impl Future<Output = Result<(), Error>> + Send;
+    fn trigger(
+        &self,
+        call: &Call<Self::Credentials>,
+        trigger: &Trigger,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// A link into the provider's console.
@@ -280,17 +229,22 @@ pub struct RelayBuilder<P: Provider> {
     capabilities: Capabilities<P>,
 }
 
-pub(crate) type FoundFn<P> = for<'a> fn(&'a P, &'a Call<P>, &'a [Observable]) -> BoxFuture<'a, Found>;
+pub(crate) type LookupFn<P> =
+    for<'a> fn(&'a P, &'a Call<<P as Provider>::Credentials>, &'a [Observable]) -> BoxFuture<'a, Lookup>;
 pub(crate) type ReferFn<P> = fn(&P, &Observable) -> Vec<Link>;
-pub(crate) type ActionsFn<P> = for<'a> fn(&'a P, &'a Call<P>, &'a [Observable]) -> BoxFuture<'a, Offered>;
-pub(crate) type TriggerFn<P> =
-    for<'a> fn(&'a P, &'a Call<P>, &'a Trigger) -> BoxFuture<'a, Result<(), Error>>;
+pub(crate) type ActionsFn<P> =
+    for<'a> fn(&'a P, &'a Call<<P as Provider>::Credentials>, &'a [Observable]) -> BoxFuture<'a, Offered>;
+pub(crate) type TriggerFn<P> = for<'a> fn(
+    &'a P,
+    &'a Call<<P as Provider>::Credentials>,
+    &'a Trigger,
+) -> BoxFuture<'a, Result<(), Error>>;
 pub(crate) type CheckFn = fn(&Trigger) -> Result<(), Invalid>;
 
 /// What a provider can do, as functions; what is not there cannot be called.
 pub(crate) struct Capabilities<P: Provider> {
-    pub(crate) observe: Option<FoundFn<P>>,
-    pub(crate) deliberate: Option<FoundFn<P>>,
+    pub(crate) observe: Option<LookupFn<P>>,
+    pub(crate) deliberate: Option<LookupFn<P>>,
     /// Serves `/deliberate/observables` although there is nothing to say.
     deliberate_nothing: bool,
     pub(crate) refer: Option<ReferFn<P>>,
@@ -344,7 +298,7 @@ impl<P: Provider> RelayBuilder<P> {
         P: Deliberate,
     {
         self.capabilities.deliberate = Some(|provider, call, about| {
-            Box::pin(lookup::each(call.scope(), about, |one| provider.deliberate(call, one)))
+            Box::pin(lookup::each(call.context(), about, |one| provider.deliberate(call, one)))
         });
         self
     }
@@ -376,7 +330,7 @@ impl<P: Provider> RelayBuilder<P> {
         self.capabilities.respond = Some(Responding {
             actions: |provider, call, about| {
                 Box::pin(async move {
-                    let each = lookup::gather(call.scope(), about, |one| provider.actions(call, one)).await;
+                    let each = lookup::gather(call.context(), about, |one| provider.actions(call, one)).await;
                     let mut all = Offered::default();
                     for (observable, offered) in about.iter().zip(each) {
                         let offered = offered.unwrap_or_else(|| Offered {
@@ -389,7 +343,7 @@ impl<P: Provider> RelayBuilder<P> {
                     all
                 })
             },
-            check: P::check,
+            check: P::validate,
             trigger: |provider, call, trigger| Box::pin(provider.trigger(call, trigger)),
         });
         self
@@ -425,6 +379,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::module::CheckOrder;
+    use crate::observable::TypeCase;
 
     struct Acme;
 
@@ -435,7 +391,7 @@ mod tests {
             claims.secret("key").map(Self)
         }
 
-        fn parts(&self) -> Vec<&str> {
+        fn identity(&self) -> Vec<&str> {
             vec![secrecy::ExposeSecret::expose_secret(&self.0)]
         }
     }
@@ -460,7 +416,7 @@ mod tests {
             Ok(Self)
         }
 
-        async fn health(&self, _: &Call<Self>) -> Result<(), Error> {
+        async fn health(&self, _: &Call<Self::Credentials>) -> Result<(), Error> {
             Ok(())
         }
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::relay::{Module, Relay};
+use crate::module::Module;
+use crate::relay::Relay;
 use crate::server;
 use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings};
 use crate::telemetry;

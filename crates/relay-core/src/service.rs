@@ -5,10 +5,10 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use crate::auth::{ClaimError, Claims};
-use crate::call::{Call, Scope};
+use crate::call::{Call, RequestContext};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::found::Found;
+use crate::lookup::Lookup;
 use crate::observable::{Invalid, Observable, Trigger};
 use crate::provider::{CredentialHasher, CredentialKey};
 use crate::relay::{Capabilities, Credentials, Link, Offered, Provider};
@@ -20,7 +20,7 @@ pub(crate) trait Service: Send + Sync {
         &self,
         claims: &Claims,
         hasher: &CredentialHasher,
-        scope: &mut dyn FnMut(CredentialKey) -> Scope,
+        context: &mut dyn FnMut(CredentialKey) -> RequestContext,
     ) -> Result<Box<dyn Session>, ClaimError>;
 
     /// Whether the endpoint's answer depends on the observables in the body.
@@ -37,8 +37,8 @@ pub(crate) trait Service: Send + Sync {
 /// routed in the first place.
 pub(crate) trait Session: Send + Sync {
     fn health(&self) -> BoxFuture<'_, Result<(), Error>>;
-    fn observe<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found>;
-    fn deliberate<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found>;
+    fn observe<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Lookup>;
+    fn deliberate<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Lookup>;
     fn actions<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Offered>;
     fn trigger<'a>(&'a self, trigger: &'a Trigger) -> BoxFuture<'a, Result<(), Error>>;
 }
@@ -54,14 +54,14 @@ impl<P: Provider> Service for Served<P> {
         &self,
         claims: &Claims,
         hasher: &CredentialHasher,
-        scope: &mut dyn FnMut(CredentialKey) -> Scope,
+        context: &mut dyn FnMut(CredentialKey) -> RequestContext,
     ) -> Result<Box<dyn Session>, ClaimError> {
         let credentials = P::Credentials::from_claims(claims)?;
-        let scope = scope(hasher.key(credentials.parts()));
+        let context = context(hasher.key(credentials.identity()));
         Ok(Box::new(Opened {
             provider: Arc::clone(&self.provider),
             capabilities: self.capabilities,
-            call: Call::new(credentials, scope),
+            call: Call::new(credentials, context),
         }))
     }
 
@@ -81,7 +81,7 @@ impl<P: Provider> Service for Served<P> {
 struct Opened<P: Provider> {
     provider: Arc<P>,
     capabilities: Capabilities<P>,
-    call: Call<P>,
+    call: Call<P::Credentials>,
 }
 
 impl<P: Provider> Session for Opened<P> {
@@ -89,17 +89,17 @@ impl<P: Provider> Session for Opened<P> {
         Box::pin(self.provider.health(&self.call))
     }
 
-    fn observe<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found> {
+    fn observe<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Lookup> {
         match self.capabilities.observe {
             Some(observe) => observe(&self.provider, &self.call, about),
-            None => Box::pin(async { Found::nothing() }),
+            None => Box::pin(async { Lookup::nothing() }),
         }
     }
 
-    fn deliberate<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Found> {
+    fn deliberate<'a>(&'a self, about: &'a [Observable]) -> BoxFuture<'a, Lookup> {
         match self.capabilities.deliberate {
             Some(deliberate) => deliberate(&self.provider, &self.call, about),
-            None => Box::pin(async { Found::nothing() }),
+            None => Box::pin(async { Lookup::nothing() }),
         }
     }
 

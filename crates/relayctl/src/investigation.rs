@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use provider_sim::fixtures;
 use relay_core::endpoint::Endpoint;
-use relay_core::relay::Module;
+use relay_core::module::Module;
 use url::Url;
 
 use crate::answer::{Answer, Entities, Observable, Problem};

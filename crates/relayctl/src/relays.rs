@@ -2,7 +2,7 @@
 
 use relay_core::Relay;
 use relay_core::endpoint::Endpoint;
-use relay_core::relay::Module;
+use relay_core::module::Module;
 
 /// What relayctl has to be told of a relay.
 pub(crate) struct Known {

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use provider_sim::Keys;
 use relay_core::auth::Claims;
-use relay_core::relay::Module;
+use relay_core::module::Module;
 use serde_json::{Map, Value, json};
 
 use crate::keys::write_secret;

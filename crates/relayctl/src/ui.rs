@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 
 use clap::builder::styling::AnsiColor;
 pub(crate) use clap::builder::styling::Style;
-use relay_core::error::is_obeyed;
+use relay_core::text::is_control_or_bidi;
 
 use crate::answer::Disposition;
 
@@ -50,7 +50,7 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' | '\r' | '\t' => ' ',
-            c if is_obeyed(c) => '\u{fffd}',
+            c if is_control_or_bidi(c) => '\u{fffd}',
             c => c,
         })
         .collect()
@@ -63,7 +63,7 @@ pub(crate) fn harmless_json(json: &str) -> String {
         match c {
             '\n' | '\r' | '\t' => out.push(c),
             // All of them are in the first plane, so four digits name them.
-            c if is_obeyed(c) => {
+            c if is_control_or_bidi(c) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),

@@ -1,9 +1,9 @@
 //! What a token carries: the application that the provider knows, and who asks.
 
 use relay_core::auth::{ClaimError, Claims};
-use relay_core::error::shortened;
 use relay_core::provider::entra::Application;
 use relay_core::relay::Credentials;
+use relay_core::text::sanitized;
 
 /// The application, and as much as the token tells of the person or module behind the request.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ impl Credentials for Account {
         Ok(Self { application: Application::from_claims(claims, "client_id")?, asker: asker(claims) })
     }
 
-    fn parts(&self) -> Vec<&str> {
-        self.application.parts()
+    fn identity(&self) -> Vec<&str> {
+        self.application.identity()
     }
 }
 
@@ -33,7 +33,7 @@ fn asker(claims: &Claims) -> String {
     let named = NAMING.iter().filter_map(|name| {
         let text = claims.text(name)?;
         // Quoted, so that no value can pretend to be another field of the log line.
-        Some(format!("{name}={:?}", shortened(text, LENGTH)))
+        Some(format!("{name}={:?}", sanitized(text, LENGTH)))
     });
     let named: Vec<String> = named.collect();
     if named.is_empty() { "unknown".to_owned() } else { named.join(" ") }

@@ -26,10 +26,11 @@ pub mod subject;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
+use relay_core::module::Module;
 use relay_core::observable::{Invalid, Observable, Trigger};
 use relay_core::provider::Client;
-use relay_core::relay::{Link, Module, Observe, Offered, Provider, Refer, Relay, Respond};
+use relay_core::relay::{Link, Observe, Offered, Provider, Refer, Relay, Respond};
 use relay_core::settings::{ProviderSettings, SettingsError};
 
 use client::Ask;
@@ -64,18 +65,18 @@ impl Provider for Defender {
         })
     }
 
-    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+    async fn health(&self, call: &Call<Account>) -> Result<(), Error> {
         Ask::new(self, call).health().await
     }
 }
 
 impl Observe for Defender {
-    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
+    async fn observe(&self, call: &Call<Account>, about: &Observable) -> Lookup {
         self.observe_all(call, std::slice::from_ref(about)).await
     }
 
     /// Devices and files are shared by the observables of a request.
-    async fn observe_all(&self, call: &Call<Self>, about: &[Observable]) -> Found {
+    async fn observe_all(&self, call: &Call<Account>, about: &[Observable]) -> Lookup {
         observe::all(&Ask::new(self, call), about).await
     }
 }
@@ -87,15 +88,15 @@ impl Refer for Defender {
 }
 
 impl Respond for Defender {
-    async fn actions(&self, call: &Call<Self>, about: &Observable) -> Offered {
+    async fn actions(&self, call: &Call<Account>, about: &Observable) -> Offered {
         respond::offer::actions(&Ask::new(self, call), about).await
     }
 
-    fn check(trigger: &Trigger) -> Result<(), Invalid> {
+    fn validate(trigger: &Trigger) -> Result<(), Invalid> {
         respond::trigger::check(trigger)
     }
 
-    async fn trigger(&self, call: &Call<Self>, trigger: &Trigger) -> Result<(), Error> {
+    async fn trigger(&self, call: &Call<Account>, trigger: &Trigger) -> Result<(), Error> {
         respond::trigger::run(&Ask::new(self, call), trigger).await
     }
 }

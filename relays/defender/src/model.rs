@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
 use relay_core::observable::{ObservableType, hash_type};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess};
 
 /// A collection. That it is one is all that is asked of it: items that are no objects are counted, not read.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "T: for<'a> Wanted<'a>")]
+#[serde(bound = "T: for<'a> LenientValue<'a>")]
 pub struct Collection<T> {
     value: Vec<Item<T>>,
     /// The next page.
@@ -30,7 +30,7 @@ impl<T> Collection<T> {
 #[derive(Debug)]
 struct Item<T>(Option<T>);
 
-impl<'de, T: Wanted<'de>> Deserialize<'de> for Item<T> {
+impl<'de, T: LenientValue<'de>> Deserialize<'de> for Item<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::field(deserializer).map(Self)
     }
@@ -286,7 +286,7 @@ impl Row {
     }
 }
 
-impl<'de> Wanted<'de> for Row {
+impl<'de> LenientValue<'de> for Row {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
         let Some(columns) = <BTreeMap<String, Cell>>::from_object(object)? else { return Ok(None) };
         let folded = |(name, cell): (String, Cell)| (name.to_ascii_lowercase(), cell.0);
@@ -298,7 +298,7 @@ impl<'de> Wanted<'de> for Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell(pub String);
 
-impl Wanted<'_> for Cell {
+impl LenientValue<'_> for Cell {
     fn from_integer(value: i64) -> Option<Self> {
         Some(Self(value.to_string()))
     }

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use relay_core::error::{Code, Error, Errors, Severity};
-use relay_core::found::Found;
 use relay_core::lookup;
+use relay_core::lookup::Lookup;
 use relay_core::observable::Observable;
 
 use crate::client::Ask;
@@ -31,14 +31,14 @@ struct Findings {
 }
 
 /// Looks observables up.
-pub(crate) async fn all(ask: &Ask<'_>, about: &[Observable]) -> Found {
+pub(crate) async fn all(ask: &Ask<'_>, about: &[Observable]) -> Lookup {
     let asked: Vec<Observable> = about
         .iter()
         .filter(|one| Subject::of(one).is_some_and(|subject| Table::of(&subject).is_some()))
         .cloned()
         .collect();
     if asked.is_empty() {
-        return Found::nothing();
+        return Lookup::nothing();
     }
     let enrichment = Enrichment::new(ask);
     // While other observables are still looked up, each takes its share only: whose details are left out where
@@ -46,7 +46,7 @@ pub(crate) async fn all(ask: &Ask<'_>, about: &[Observable]) -> Found {
     let share = ask.relay.settings.max_enrichment / asked.len();
     let outcomes = lookup::gather(ask.call, &asked, |one| findings(ask, one, &enrichment, share)).await;
 
-    let mut found = Found::nothing();
+    let mut found = Lookup::nothing();
     let mut kept = Vec::new();
     let (mut some_unreadable, mut hunt_failed) = (false, false);
     for (observable, outcome) in asked.iter().zip(outcomes) {
@@ -67,7 +67,7 @@ pub(crate) async fn all(ask: &Ask<'_>, about: &[Observable]) -> Found {
     }
     if some_unreadable {
         let message = format!("Some alerts or events of {TITLE} cannot be read and are left out.");
-        found.errors.add(Error::warning(Code::KEY, message));
+        found.errors.add(Error::warning(Code::BAD_RESPONSE, message));
     }
     let mut alerts: Vec<&Alert> = Vec::new();
     let mut events: Vec<&Event> = Vec::new();

@@ -54,7 +54,7 @@ impl Credentials for Account {
         })
     }
 
-    fn parts(&self) -> Vec<&str> {
+    fn identity(&self) -> Vec<&str> {
         vec![self.token.expose_secret()]
     }
 }

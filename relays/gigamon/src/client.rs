@@ -5,17 +5,18 @@
 //! for the event search its query language
 //! (<https://docs.fortinet.com/document/fortindr-cloud/2024.10.0/user-guide/223914>).
 
-use relay_core::call::{ALL_CALLS, Call, Scope};
+use relay_core::call::{ALL_CALLS, Call, RequestContext};
 use relay_core::ctim::Timestamp;
 use relay_core::error::{Error, Severity};
 use relay_core::escape::UrlBuilder;
-use relay_core::lenient::Wanted;
+use relay_core::lenient::LenientValue;
 use relay_core::provider::{Answer, Auth, Failure, HeaderName, Request};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::Gigamon;
+use crate::account::Account;
 use crate::model::{
     DetectionPage, Event, EventPage, Lease, List, Rule, RuleAnswer, SearchPage, Summary, SummaryAnswer,
     TrackingAnswer,
@@ -69,7 +70,7 @@ pub(crate) struct Tracked {
 }
 
 /// One small call: proves address, token and the right to detections. Here a 404 means a wrong address.
-pub(crate) async fn health(relay: &Gigamon, call: &Call<Gigamon>) -> Result<(), Error> {
+pub(crate) async fn health(relay: &Gigamon, call: &Call<Account>) -> Result<(), Error> {
     let url = detections_url(relay, call).param("status", "active").param("limit", 1);
     let url = accounted(url, call);
     let known: Known<DetectionPage> =
@@ -80,7 +81,7 @@ pub(crate) async fn health(relay: &Gigamon, call: &Call<Gigamon>) -> Result<(), 
 /// A page of active detections, newest first, with the rules that opened them.
 pub(crate) async fn detections(
     relay: &Gigamon,
-    call: &Call<Gigamon>,
+    call: &Call<Account>,
     role: Role,
     subject: &Subject,
     page: Page,
@@ -108,7 +109,7 @@ pub(crate) async fn detections(
 }
 
 /// A rule that came with no detection.
-pub(crate) async fn rule(relay: &Gigamon, call: &Call<Gigamon>, uuid: &str) -> Known<Rule> {
+pub(crate) async fn rule(relay: &Gigamon, call: &Call<Account>, uuid: &str) -> Known<Rule> {
     let url = UrlBuilder::new(&relay.site(call).detections).path("v1/rules").segment(uuid);
     let url = accounted(url, call);
     let known: Known<RuleAnswer> =
@@ -119,7 +120,7 @@ pub(crate) async fn rule(relay: &Gigamon, call: &Call<Gigamon>, uuid: &str) -> K
 /// A page of a detection's events, and how many there are on all pages where the provider says.
 pub(crate) async fn detection_events(
     relay: &Gigamon,
-    call: &Call<Gigamon>,
+    call: &Call<Account>,
     detection: &str,
     page: Page,
 ) -> Known<(List<Event>, Option<i64>)> {
@@ -142,7 +143,7 @@ pub(crate) async fn detection_events(
 /// The newest events of a stretch of time. Slow answers are normal here, so only the request's time bounds it.
 pub(crate) async fn search(
     relay: &Gigamon,
-    call: &Call<Gigamon>,
+    call: &Call<Account>,
     events: &Url,
     body: &SearchBody<'_>,
 ) -> Known<SearchPage> {
@@ -165,7 +166,7 @@ pub(crate) fn is_absent(failure: &Failure) -> bool {
 }
 
 /// Who had some addresses at some times. Never asked about none: the provider takes that for a mistake.
-pub(crate) async fn leases(relay: &Gigamon, call: &Call<Gigamon>, devices: &[Tracked]) -> Known<Vec<Lease>> {
+pub(crate) async fn leases(relay: &Gigamon, call: &Call<Account>, devices: &[Tracked]) -> Known<Vec<Lease>> {
     #[derive(Serialize)]
     struct Body<'b> {
         entities: &'b [Tracked],
@@ -179,7 +180,7 @@ pub(crate) async fn leases(relay: &Gigamon, call: &Call<Gigamon>, devices: &[Tra
 }
 
 /// When and how often a value was seen in the network.
-pub(crate) async fn summary(relay: &Gigamon, call: &Call<Gigamon>, subject: &Subject) -> Known<Summary> {
+pub(crate) async fn summary(relay: &Gigamon, call: &Call<Account>, subject: &Subject) -> Known<Summary> {
     let url = UrlBuilder::new(&relay.site(call).entity).path("v1/entity").segment(subject.value());
     let url = match subject.entity_type() {
         Some(kind) => accounted(url.path("summary").param("entity_type", kind), call),
@@ -190,19 +191,19 @@ pub(crate) async fn summary(relay: &Gigamon, call: &Call<Gigamon>, subject: &Sub
     Ok(known?.and_then(SummaryAnswer::into_summary))
 }
 
-fn detections_url(relay: &Gigamon, call: &Call<Gigamon>) -> UrlBuilder {
+fn detections_url(relay: &Gigamon, call: &Call<Account>) -> UrlBuilder {
     UrlBuilder::new(&relay.site(call).detections).path("v1/detections")
 }
 
 /// Restricts a call to the account that the token names.
-fn accounted(url: UrlBuilder, call: &Call<Gigamon>) -> UrlBuilder {
+fn accounted(url: UrlBuilder, call: &Call<Account>) -> UrlBuilder {
     match &call.credentials.uuid {
         Some(account) => url.param("account_uuid", account),
         None => url,
     }
 }
 
-fn authorized<'r>(request: Request<'r>, call: &Call<Gigamon>) -> Request<'r> {
+fn authorized<'r>(request: Request<'r>, call: &Call<Account>) -> Request<'r> {
     request.auth(Auth::Header {
         name: HeaderName::from_static("authorization"),
         prefix: "IBToken ",
@@ -211,14 +212,14 @@ fn authorized<'r>(request: Request<'r>, call: &Call<Gigamon>) -> Request<'r> {
 }
 
 /// Until when all but the last step may take: what is left then is enough to name the devices of the events found.
-fn early_end(scope: &Scope) -> Instant {
+fn early_end(context: &RequestContext) -> Instant {
     const LAST_STEP: u32 = 10;
-    scope.deadline().checked_sub(scope.time_allowed() / LAST_STEP).unwrap_or_else(|| scope.deadline())
+    context.deadline().checked_sub(context.time_allowed() / LAST_STEP).unwrap_or_else(|| context.deadline())
 }
 
 /// Makes a call whose 404 means that there is nothing. No URL: nothing can be asked.
-async fn fetch<'r, T: for<'a> Wanted<'a>>(
-    call: &Call<Gigamon>,
+async fn fetch<'r, T: for<'a> LenientValue<'a>>(
+    call: &Call<Account>,
     url: Option<Url>,
     request: impl FnOnce(Url) -> Request<'r>,
 ) -> Known<T> {
@@ -226,8 +227,8 @@ async fn fetch<'r, T: for<'a> Wanted<'a>>(
 }
 
 /// As [`fetch`], for a call whose 404 means something else.
-async fn fetch_or_absent<'r, T: for<'a> Wanted<'a>>(
-    call: &Call<Gigamon>,
+async fn fetch_or_absent<'r, T: for<'a> LenientValue<'a>>(
+    call: &Call<Account>,
     url: Option<Url>,
     request: impl FnOnce(Url) -> Request<'r>,
 ) -> Known<T> {
@@ -237,7 +238,7 @@ async fn fetch_or_absent<'r, T: for<'a> Wanted<'a>>(
 }
 
 /// "Accepted" and "no content" say that there is nothing, or nothing yet.
-fn read<T: for<'a> Wanted<'a>>(outcome: Result<Answer, Failure>) -> Known<T> {
+fn read<T: for<'a> LenientValue<'a>>(outcome: Result<Answer, Failure>) -> Known<T> {
     let answer = outcome?;
     if matches!(answer.status(), 202 | 204) { Ok(None) } else { answer.object().map(Some) }
 }
@@ -250,7 +251,7 @@ fn nothing_at_404<T>(known: Known<T>) -> Known<T> {
 }
 
 /// Without a valid token or the right to the main calls, no further call can succeed.
-fn stopping<T>(call: &Call<Gigamon>, known: Known<T>) -> Known<T> {
+fn stopping<T>(call: &Call<Account>, known: Known<T>) -> Known<T> {
     if let Err(failure) = &known
         && is_refusal(failure)
     {

@@ -8,7 +8,7 @@
 //! | [`subject`] | which values can be looked up, and as what |
 //! | `client` | the named calls of the three APIs, and what their failures mean |
 //! | [`model`] | the APIs' answers, as far as they are read |
-//! | `lookup` | which calls are made about one observable, and what is kept of their answers |
+//! | `search` | which calls are made about one observable, and what is kept of their answers |
 //! | [`mapping`] | what was found to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the portal |
 
@@ -16,25 +16,26 @@ mod absence;
 pub mod account;
 mod client;
 pub mod links;
-mod lookup;
 pub mod mapping;
 pub mod model;
 mod module;
 pub mod region;
+mod search;
 pub mod subject;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
+use relay_core::module::Module;
 use relay_core::observable::Observable;
 use relay_core::provider::Client;
-use relay_core::relay::{Link, Module, Observe, Provider, Refer, Relay};
+use relay_core::relay::{Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 
 use absence::Absence;
 use account::Account;
-use lookup::Lookup;
 use region::{Region, Site};
+use search::Search;
 use subject::Subject;
 
 /// The relay with all that it serves.
@@ -72,16 +73,16 @@ impl Provider for Gigamon {
         })
     }
 
-    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+    async fn health(&self, call: &Call<Account>) -> Result<(), Error> {
         client::health(self, call).await
     }
 }
 
 impl Observe for Gigamon {
-    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
+    async fn observe(&self, call: &Call<Account>, about: &Observable) -> Lookup {
         match Subject::of(about) {
-            Some(subject) => Lookup::new(self, call, &subject).run().await,
-            None => Found::nothing(),
+            Some(subject) => Search::new(self, call, &subject).run().await,
+            None => Lookup::nothing(),
         }
     }
 }
@@ -94,7 +95,7 @@ impl Refer for Gigamon {
 
 impl Gigamon {
     /// The region of a request.
-    fn site(&self, call: &Call<Self>) -> &Site {
+    fn site(&self, call: &Call<Account>) -> &Site {
         self.site_of(call.credentials.region.unwrap_or(self.region))
     }
 

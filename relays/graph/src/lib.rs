@@ -28,11 +28,12 @@ pub mod search;
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
 use relay_core::error::Error;
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
+use relay_core::module::Module;
 use relay_core::observable::Observable;
 use relay_core::provider::entra::Application;
 use relay_core::provider::{Auth, Client};
-use relay_core::relay::{Credentials, Module, Observe, Provider, Relay};
+use relay_core::relay::{Credentials, Observe, Provider, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 use url::Url;
 
@@ -63,8 +64,8 @@ impl Credentials for GraphCredentials {
         Application::from_claims(claims, "application_id").map(Self)
     }
 
-    fn parts(&self) -> Vec<&str> {
-        self.0.parts()
+    fn identity(&self) -> Vec<&str> {
+        self.0.identity()
     }
 }
 
@@ -84,28 +85,28 @@ impl Provider for Graph {
         })
     }
 
-    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+    async fn health(&self, call: &Call<GraphCredentials>) -> Result<(), Error> {
         search::health(self, call).await
     }
 }
 
 impl Observe for Graph {
-    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
+    async fn observe(&self, call: &Call<GraphCredentials>, about: &Observable) -> Lookup {
         self.observe_all(call, std::slice::from_ref(about)).await
     }
 
     /// All at once, since hunting and scans serve all observables of a request together.
-    async fn observe_all(&self, call: &Call<Self>, about: &[Observable]) -> Found {
+    async fn observe_all(&self, call: &Call<GraphCredentials>, about: &[Observable]) -> Lookup {
         let about: Vec<Observable> = about.iter().filter(|one| self.options.admits(one)).cloned().collect();
         if about.is_empty() {
-            return Found::nothing();
+            return Lookup::nothing();
         }
         search::observe(self, call, &about).await
     }
 }
 
 impl Graph {
-    fn auth(&self, call: &Call<Self>) -> Auth {
+    fn auth(&self, call: &Call<GraphCredentials>) -> Auth {
         Auth::Token(call.credentials.0.token_source(&self.login, &self.scope))
     }
 }

@@ -2,13 +2,14 @@
 
 use relay_core::call::Call;
 use relay_core::error::{Code, Error};
-use relay_core::lenient::Wanted;
+use relay_core::lenient::LenientValue;
 use relay_core::provider::{Answer, Auth, Failure, HeaderMap, HeaderName, Quota, Rate, RateHint, Request};
 use serde_json::json;
 
 use crate::SecurityTrails;
-use crate::lookup::Lookup;
+use crate::credentials::ApiKey;
 use crate::model::{Page, Ping, Records};
+use crate::query::Query;
 use crate::refusal::{self, Refusal, THROTTLED_FOR};
 
 /// How fast an account is called until an answer tells how fast it may be.
@@ -17,7 +18,7 @@ static RATE: Rate = Rate { name: "securitytrails", quotas: &[Quota::per_second(2
 const FASTEST: u64 = 50;
 
 /// Proves address and key.
-pub(crate) async fn ping(relay: &SecurityTrails, call: &Call<SecurityTrails>) -> Result<(), Error> {
+pub(crate) async fn ping(relay: &SecurityTrails, call: &Call<ApiKey>) -> Result<(), Error> {
     const KIND: &str = "the check of the API key (ping)";
     let fault = |failure| refusal::error(&failure, KIND);
     let url = relay.links.ping();
@@ -39,16 +40,16 @@ pub(crate) struct Read<R> {
 /// Reads one page. Nothing where there are no records, or nothing is known.
 pub(crate) async fn page<R>(
     relay: &SecurityTrails,
-    call: &Call<SecurityTrails>,
-    lookup: Lookup<'_>,
+    call: &Call<ApiKey>,
+    query: Query<'_>,
     number: u64,
 ) -> Result<Option<Read<R>>, Error>
 where
-    Page<R>: for<'de> Wanted<'de>,
+    Page<R>: for<'de> LenientValue<'de>,
 {
-    let Some(request) = request(relay, lookup, number) else { return Ok(None) };
-    let outcome = authorized(request, call).kind(lookup.feature()).cached().send(call).await;
-    let fault = |failure: &Failure| refusal::error(failure, lookup.feature());
+    let Some(request) = request(relay, query, number) else { return Ok(None) };
+    let outcome = authorized(request, call).kind(query.feature()).cached().send(call).await;
+    let fault = |failure: &Failure| refusal::error(failure, query.feature());
     match outcome {
         Ok(answer) => read(&answer).map_err(|failure| fault(&failure)),
         Err(failure) => {
@@ -60,7 +61,7 @@ where
                 return Ok(None);
             }
             let error = fault(&failure);
-            if let Some(kind) = refused.stops(lookup.feature()) {
+            if let Some(kind) = refused.stops(query.feature()) {
                 call.stop(kind, &error);
             }
             Err(error)
@@ -68,21 +69,21 @@ where
     }
 }
 
-fn request<'r>(relay: &'r SecurityTrails, lookup: Lookup<'_>, number: u64) -> Option<Request<'r>> {
-    let url = relay.links.page(&lookup, number)?;
-    Some(match lookup {
-        Lookup::History { .. } => relay.client.get(lookup.name(), url),
+fn request<'r>(relay: &'r SecurityTrails, query: Query<'_>, number: u64) -> Option<Request<'r>> {
+    let url = relay.links.page(&query, number)?;
+    Some(match query {
+        Query::History { .. } => relay.client.get(query.name(), url),
         // The search only reads, although it is a POST.
-        Lookup::Domains { address, family } => relay
+        Query::Domains { address, family } => relay
             .client
-            .post(lookup.name(), url)
+            .post(query.name(), url)
             .json(&json!({"filter": {family.filter(): address}}))
             .repeatable(),
     })
 }
 
 /// What every call has in common. The key goes into the header only: URLs are logged on the way.
-fn authorized<'r>(request: Request<'r>, call: &Call<SecurityTrails>) -> Request<'r> {
+fn authorized<'r>(request: Request<'r>, call: &Call<ApiKey>) -> Request<'r> {
     let name = HeaderName::from_static("apikey");
     let key = call.credentials.key().clone();
     request
@@ -105,7 +106,7 @@ fn granted(headers: &HeaderMap) -> RateHint {
 
 fn read<R>(answer: &Answer) -> Result<Option<Read<R>>, Failure>
 where
-    Page<R>: for<'de> Wanted<'de>,
+    Page<R>: for<'de> LenientValue<'de>,
 {
     let mut page: Page<R> = answer.object()?;
     match page.records.take() {

@@ -33,7 +33,7 @@ impl Credentials for ApiKey {
         Ok(Self { key: SecretString::from(key), pages: pages(claims) })
     }
 
-    fn parts(&self) -> Vec<&str> {
+    fn identity(&self) -> Vec<&str> {
         vec![self.key.expose_secret()]
     }
 }

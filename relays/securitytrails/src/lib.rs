@@ -6,7 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`credentials`] | the API key, and how many pages its user wants |
-//! | `lookup` | what is asked about an observable |
+//! | `query` | what is asked about an observable |
 //! | `pages` | reading an answer page by page |
 //! | `client`, `refusal` | the named calls of the API, and what its refusals mean |
 //! | [`model`] | the API's answers, as far as they are read |
@@ -16,27 +16,28 @@
 mod client;
 pub mod credentials;
 pub mod links;
-mod lookup;
 pub mod mapping;
 pub mod model;
 mod module;
 mod pages;
+mod query;
 mod refusal;
 
 use relay_core::call::Call;
 use relay_core::error::{Code, Error};
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
+use relay_core::module::Module;
 use relay_core::observable::{self, Observable, ObservableType};
 use relay_core::provider::Client;
-use relay_core::relay::{Link, Module, Observe, Provider, Refer, Relay};
+use relay_core::relay::{Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 
 use credentials::ApiKey;
 use links::Links;
-pub use lookup::Family;
-use lookup::Lookup;
 use mapping::{Mapped, Mapping, Options};
 use model::{Hosted, Period};
+pub use query::Family;
+use query::Query;
 
 /// Code of the warning that a sighting has more relations than the settings allow.
 const UNPROCESSED_RELATIONS: Code = Code::new("unprocessed relations");
@@ -71,22 +72,22 @@ impl Provider for SecurityTrails {
         })
     }
 
-    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+    async fn health(&self, call: &Call<ApiKey>) -> Result<(), Error> {
         client::ping(self, call).await
     }
 }
 
 impl Observe for SecurityTrails {
-    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
+    async fn observe(&self, call: &Call<ApiKey>, about: &Observable) -> Lookup {
         let value = about.value();
         match about.kind() {
             ObservableType::Domain => match observable::domain(value) {
                 Some(name) => self.addresses(call, about, &name).await,
-                None => Found::nothing(),
+                None => Lookup::nothing(),
             },
             _ => match observable::ip_address(value) {
                 Some(address) => self.domains(call, about, Family::of(address)).await,
-                None => Found::nothing(),
+                None => Lookup::nothing(),
             },
         }
     }
@@ -100,17 +101,16 @@ impl Refer for SecurityTrails {
 
 impl SecurityTrails {
     /// The addresses that a domain has had; `name` is the domain in its one form.
-    async fn addresses(&self, call: &Call<Self>, about: &Observable, name: &str) -> Found {
-        let history =
-            async |family| pages::read::<Period>(self, call, Lookup::History { name, family }).await;
+    async fn addresses(&self, call: &Call<ApiKey>, about: &Observable, name: &str) -> Lookup {
+        let history = async |family| pages::read::<Period>(self, call, Query::History { name, family }).await;
         // Polled in this order, so started in this order.
         let (v4, v6) = futures::join!(history(Family::V4), history(Family::V6));
         let both_failed = v4.failure.is_some() && v6.failure.is_some();
         let mapping = self.mapping(call, about);
-        let mut found = Found::nothing();
+        let mut found = Lookup::nothing();
         for (family, pages) in [(Family::V4, v4), (Family::V6, v6)] {
             if let Some(failure) = pages.failure {
-                let stopped = call.stopped(Lookup::History { name, family }.feature()).is_some();
+                let stopped = call.stopped(Query::History { name, family }.feature()).is_some();
                 // What ends all lookups, or both of these, is told once for all.
                 let told_once = both_failed || stopped;
                 let missing = || format!("the {family} history is missing");
@@ -125,26 +125,26 @@ impl SecurityTrails {
     }
 
     /// The domains that point to an address.
-    async fn domains(&self, call: &Call<Self>, about: &Observable, family: Family) -> Found {
-        let lookup = Lookup::Domains { address: about.value().trim(), family };
-        let pages = pages::read::<Hosted>(self, call, lookup).await;
-        let mut found = Found::nothing();
+    async fn domains(&self, call: &Call<ApiKey>, about: &Observable, family: Family) -> Lookup {
+        let query = Query::Domains { address: about.value().trim(), family };
+        let pages = pages::read::<Hosted>(self, call, query).await;
+        let mut found = Lookup::nothing();
         found.errors.extend(pages.failure);
         found.errors.extend(pages.warnings);
         add(&mut found, self.mapping(call, about).domains(&pages.records, pages.record_count), about);
         found
     }
 
-    fn mapping<'a>(&'a self, call: &Call<Self>, about: &'a Observable) -> Mapping<'a> {
+    fn mapping<'a>(&'a self, call: &Call<ApiKey>, about: &'a Observable) -> Mapping<'a> {
         Mapping::new(about, &self.links, call.now(), call.limit(), self.options)
     }
 }
 
-fn add(found: &mut Found, mapped: Option<Mapped>, about: &Observable) {
+fn add(found: &mut Lookup, mapped: Option<Mapped>, about: &Observable) {
     let Some(Mapped { sighting, left_out }) = mapped else { return };
     found.bundle.push(sighting);
     if left_out > 0 {
-        let value = relay_core::error::shortened(about.value(), 100);
+        let value = relay_core::text::sanitized(about.value(), 100);
         found.errors.add(Error::warning(
             UNPROCESSED_RELATIONS,
             format!(

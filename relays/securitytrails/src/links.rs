@@ -9,8 +9,8 @@ use relay_core::observable::{self, Observable, ObservableType};
 use relay_core::relay::Link;
 use url::Url;
 
-use crate::lookup::Lookup;
 use crate::module::TITLE;
+use crate::query::Query;
 
 /// The bases of API and site.
 pub struct Links {
@@ -30,13 +30,13 @@ impl Links {
     }
 
     /// One page of a lookup.
-    pub(crate) fn page(&self, lookup: &Lookup<'_>, number: u64) -> Option<Url> {
+    pub(crate) fn page(&self, query: &Query<'_>, number: u64) -> Option<Url> {
         let api = UrlBuilder::new(&self.api);
-        let call = match lookup {
-            Lookup::History { name, family } => {
+        let call = match query {
+            Query::History { name, family } => {
                 api.path("history").segment(name).path("dns").path(family.record_type())
             }
-            Lookup::Domains { .. } => api.path("domains/list"),
+            Query::Domains { .. } => api.path("domains/list"),
         };
         call.param("page", number).build()
     }

@@ -1,7 +1,7 @@
 //! Answers of the API, as far as they are read. Every field may be missing or of another type than documented.
 
 use jiff::civil::Date;
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
@@ -15,7 +15,7 @@ pub struct Ping {
 
 /// A page of `GET /history/{hostname}/dns/{type}` or `POST /domains/list`.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "R: Wanted<'de>")]
+#[serde(bound = "R: LenientValue<'de>")]
 pub struct Page<R> {
     /// What was found.
     #[serde(default, deserialize_with = "lenient::field")]
@@ -52,7 +52,7 @@ pub enum Records<R> {
     Unreadable,
 }
 
-impl<'de, R: Wanted<'de>> Wanted<'de> for Records<R> {
+impl<'de, R: LenientValue<'de>> LenientValue<'de> for Records<R> {
     fn from_bool(_: bool) -> Option<Self> {
         Some(Self::Unreadable)
     }
@@ -100,7 +100,7 @@ pub struct Period {
 #[derive(Debug, Default)]
 pub struct Values(pub Vec<Resolved>);
 
-impl<'de> Wanted<'de> for Values {
+impl<'de> LenientValue<'de> for Values {
     fn from_list<A: SeqAccess<'de>>(list: A) -> Result<Option<Self>, A::Error> {
         Ok(Vec::from_list(list)?.map(Self))
     }
@@ -163,7 +163,7 @@ lenient::object!(Ping, Page<Period>, Page<Hosted>, Meta, Period, Resolved, Hoste
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole(pub u64);
 
-impl Wanted<'_> for Whole {
+impl LenientValue<'_> for Whole {
     fn from_integer(value: i64) -> Option<Self> {
         u64::try_from(value).ok().map(Self)
     }
@@ -177,7 +177,7 @@ impl Wanted<'_> for Whole {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(Date);
 
-impl Wanted<'_> for Day {
+impl LenientValue<'_> for Day {
     fn from_text(value: &str) -> Option<Self> {
         value.trim().parse().ok().map(Self)
     }

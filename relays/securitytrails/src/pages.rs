@@ -4,13 +4,14 @@ use futures::StreamExt;
 use futures::stream;
 use relay_core::call::Call;
 use relay_core::error::{Code, Error, Errors};
-use relay_core::lenient::Wanted;
+use relay_core::lenient::LenientValue;
 
 use crate::SecurityTrails;
 use crate::client::{self, Read};
-use crate::lookup::Lookup;
+use crate::credentials::ApiKey;
 use crate::model::{Page, Whole};
 use crate::module::TITLE;
+use crate::query::Query;
 
 /// Code of the warning that a lookup has more pages than can be read.
 const UNPROCESSED_PAGES: Code = Code::new("unprocessed pages");
@@ -34,16 +35,12 @@ impl<R> Pages<R> {
 }
 
 /// Reads the pages that the user wants and that there are. What was read stays whatever becomes of later pages.
-pub(crate) async fn read<R>(
-    relay: &SecurityTrails,
-    call: &Call<SecurityTrails>,
-    lookup: Lookup<'_>,
-) -> Pages<R>
+pub(crate) async fn read<R>(relay: &SecurityTrails, call: &Call<ApiKey>, query: Query<'_>) -> Pages<R>
 where
-    Page<R>: for<'de> Wanted<'de>,
+    Page<R>: for<'de> LenientValue<'de>,
     R: Send,
 {
-    let Read { page, records } = match client::page(relay, call, lookup, 1).await {
+    let Read { page, records } = match client::page(relay, call, query, 1).await {
         Ok(Some(first)) => first,
         Ok(None) => return Pages::nothing(None),
         Err(error) => return Pages::nothing(Some(error)),
@@ -52,7 +49,7 @@ where
     let mut pages = Pages { records, record_count, ..Pages::nothing(None) };
     let extent = Extent::of(&page, call.credentials.pages(), relay.max_pages);
 
-    let rest: Vec<_> = (2..=extent.last).map(|number| client::page(relay, call, lookup, number)).collect();
+    let rest: Vec<_> = (2..=extent.last).map(|number| client::page(relay, call, query, number)).collect();
     let mut rest = stream::iter(rest).buffered(call.concurrency());
     let mut read = 1;
     // In order: a page that is empty or fails ends the list, and pages not yet asked for are not paid for.
@@ -61,14 +58,14 @@ where
             Ok(Some(next)) => pages.records.extend(next.records),
             Ok(None) => break,
             Err(error) => {
-                pages.warnings.add(unread(lookup, extent.last, read, &error));
+                pages.warnings.add(unread(query, extent.last, read, &error));
                 break;
             }
         }
         read += 1;
     }
     if extent.left > 0 {
-        pages.warnings.add(left_out(lookup, extent));
+        pages.warnings.add(left_out(query, extent));
     }
     pages
 }
@@ -97,19 +94,19 @@ impl Extent {
     }
 }
 
-fn unread(lookup: Lookup<'_>, last: u64, read: u64, error: &Error) -> Error {
+fn unread(query: Query<'_>, last: u64, read: u64, error: &Error) -> Error {
     Error::warning(
         error.code(),
-        format!("{} of {last} pages of {lookup} were not read: {}", last - read, error.message()),
+        format!("{} of {last} pages of {query} were not read: {}", last - read, error.message()),
     )
 }
 
-fn left_out(lookup: Lookup<'_>, Extent { last, left }: Extent) -> Error {
+fn left_out(query: Query<'_>, Extent { last, left }: Extent) -> Error {
     let total = last + left;
     Error::warning(
         UNPROCESSED_PAGES,
         format!(
-            "{left} of {total} pages of {lookup} are out of reach: {TITLE} and RELAY_PROVIDER__MAX_PAGES allow \
+            "{left} of {total} pages of {query} are out of reach: {TITLE} and RELAY_PROVIDER__MAX_PAGES allow \
              {last}; for the rest contact support@securitytrails.com."
         ),
     )

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use relay_core::call::ALL_CALLS;
-use relay_core::error::{Code, Error, shortened};
+use relay_core::error::{Code, Error};
 use relay_core::provider::{Failure, Rejection, Retry};
+use relay_core::text::sanitized;
 
 use crate::module::TITLE;
 
@@ -77,7 +78,7 @@ fn words(rejection: &Rejection) -> Option<String> {
 /// The error of a failed call of this kind.
 pub(crate) fn error(failure: &Failure, kind: &'static str) -> Error {
     let Failure::Rejected(rejection) = failure else { return failure.to_error(TITLE, None) };
-    let said = words(rejection).map(|said| shortened(&said, WORDS));
+    let said = words(rejection).map(|said| sanitized(&said, WORDS));
     let reason = || said.clone().unwrap_or_else(|| rejection.reason());
     match Refusal::of(rejection) {
         Refusal::Key => Error::authorization(said.clone().unwrap_or_else(|| {

@@ -3,18 +3,18 @@
 
 use relay_core::call::{ALL_CALLS, Call};
 use relay_core::error::{Code, Error};
-use relay_core::lenient::Wanted;
+use relay_core::lenient::LenientValue;
 use relay_core::observable::{Observable, ObservableType};
 use relay_core::provider::{Answer, Auth, Failure, Request};
 use url::Url;
 
-use crate::XForce;
 use crate::links::Family;
 use crate::model::{Linkage, Report, Resolve, Usage};
 use crate::module::TITLE;
+use crate::{ApiKey, XForce};
 
 /// The account's usage: proves address and credentials.
-pub(crate) async fn usage(relay: &XForce, call: &Call<XForce>) -> Result<(), Error> {
+pub(crate) async fn usage(relay: &XForce, call: &Call<ApiKey>) -> Result<(), Error> {
     let url =
         relay.links.usage().ok_or_else(|| Error::fatal(Code::UNKNOWN, "the API's URL cannot be used"))?;
     let outcome = authorized(relay, call, "usage", url).send(call).await;
@@ -29,7 +29,7 @@ pub(crate) async fn usage(relay: &XForce, call: &Call<XForce>) -> Result<(), Err
 /// The report on an observable.
 pub(crate) async fn report(
     relay: &XForce,
-    call: &Call<XForce>,
+    call: &Call<ApiKey>,
     about: &Observable,
 ) -> Result<Option<Report>, Error> {
     let Some(answer) = known(relay, call, "report", relay.links.report(about)).await? else {
@@ -45,7 +45,7 @@ pub(crate) async fn report(
 /// DNS resolutions of a domain or an address.
 pub(crate) async fn resolve(
     relay: &XForce,
-    call: &Call<XForce>,
+    call: &Call<ApiKey>,
     about: &Observable,
 ) -> Result<Option<Resolve>, Error> {
     let resolvable =
@@ -62,7 +62,7 @@ pub(crate) async fn resolve(
 /// Collections that contain an observable.
 pub(crate) async fn linkage(
     relay: &XForce,
-    call: &Call<XForce>,
+    call: &Call<ApiKey>,
     about: &Observable,
 ) -> Result<Option<Linkage>, Error> {
     if !relay.linkage_enabled {
@@ -74,7 +74,7 @@ pub(crate) async fn linkage(
     }
 }
 
-fn authorized<'r>(relay: &'r XForce, call: &Call<XForce>, name: &'static str, url: Url) -> Request<'r> {
+fn authorized<'r>(relay: &'r XForce, call: &Call<ApiKey>, name: &'static str, url: Url) -> Request<'r> {
     let (user, password) = (call.credentials.key.clone(), call.credentials.password.clone());
     relay.client.get(name, url).auth(Auth::Basic { user, password })
 }
@@ -82,7 +82,7 @@ fn authorized<'r>(relay: &'r XForce, call: &Call<XForce>, name: &'static str, ur
 /// Makes a lookup's call. Nothing where the value has no address, or the provider knows nothing of it.
 async fn known(
     relay: &XForce,
-    call: &Call<XForce>,
+    call: &Call<ApiKey>,
     name: &'static str,
     url: Option<Url>,
 ) -> Result<Option<Answer>, Error> {
@@ -101,7 +101,7 @@ async fn known(
     }
 }
 
-fn read<'a, T: Wanted<'a>>(answer: &'a Answer) -> Result<Option<T>, Error> {
+fn read<'a, T: LenientValue<'a>>(answer: &'a Answer) -> Result<Option<T>, Error> {
     if answer.is_empty_object() {
         return Ok(None);
     }

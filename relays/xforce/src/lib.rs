@@ -17,10 +17,11 @@ mod module;
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
 use relay_core::error::Error;
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
+use relay_core::module::Module;
 use relay_core::observable::Observable;
 use relay_core::provider::Client;
-use relay_core::relay::{Credentials, Deliberate, Link, Module, Observe, Provider, Refer, Relay};
+use relay_core::relay::{Credentials, Deliberate, Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -58,7 +59,7 @@ impl Credentials for ApiKey {
         Ok(Self { key, password: claims.secret("password")? })
     }
 
-    fn parts(&self) -> Vec<&str> {
+    fn identity(&self) -> Vec<&str> {
         vec![self.key.expose_secret(), self.password.expose_secret()]
     }
 }
@@ -77,20 +78,20 @@ impl Provider for XForce {
         })
     }
 
-    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+    async fn health(&self, call: &Call<ApiKey>) -> Result<(), Error> {
         client::usage(self, call).await
     }
 }
 
 impl Observe for XForce {
-    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
+    async fn observe(&self, call: &Call<ApiKey>, about: &Observable) -> Lookup {
         // Polled in this order, so started in this order.
         let (report, resolve, linkage) = futures::join!(
             client::report(self, call, about),
             client::resolve(self, call, about),
             client::linkage(self, call, about),
         );
-        let mut found = Found::nothing();
+        let mut found = Lookup::nothing();
         let mapping = self.mapping(call, about);
         let report = kept(report, &mut found);
         let resolve = kept(resolve, &mut found);
@@ -101,8 +102,8 @@ impl Observe for XForce {
 }
 
 impl Deliberate for XForce {
-    async fn deliberate(&self, call: &Call<Self>, about: &Observable) -> Found {
-        let mut found = Found::nothing();
+    async fn deliberate(&self, call: &Call<ApiKey>, about: &Observable) -> Lookup {
+        let mut found = Lookup::nothing();
         if let Some(report) = kept(client::report(self, call, about).await, &mut found) {
             found.bundle.push(self.mapping(call, about).verdict(&report));
         }
@@ -117,13 +118,13 @@ impl Refer for XForce {
 }
 
 impl XForce {
-    fn mapping<'a>(&'a self, call: &Call<Self>, about: &'a Observable) -> Mapping<'a> {
+    fn mapping<'a>(&'a self, call: &Call<ApiKey>, about: &'a Observable) -> Mapping<'a> {
         Mapping::new(about, &self.links, call.now(), call.limit(), self.malware_details)
     }
 }
 
 /// What a call gave, its failure put aside.
-fn kept<T>(outcome: Result<Option<T>, Error>, found: &mut Found) -> Option<T> {
+fn kept<T>(outcome: Result<Option<T>, Error>, found: &mut Lookup) -> Option<T> {
     outcome.unwrap_or_else(|error| {
         found.errors.add(error);
         None

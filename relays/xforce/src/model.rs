@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use compact_str::CompactString;
-use relay_core::error::shortened;
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
+use relay_core::text::sanitized;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ pub struct IpReport {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Percent(pub Option<f64>);
 
-impl Wanted<'_> for Percent {
+impl LenientValue<'_> for Percent {
     fn from_null() -> Option<Self> {
         Some(Self(None))
     }
@@ -272,7 +272,7 @@ impl Usage {
         let left = |subscription: &Value| {
             let data = subscription.get("usageData")?;
             let used = data.pointer("/usage/0/usage").and_then(number).unwrap_or(0);
-            let kind = shortened(subscription.get("subscriptionType")?.as_str()?, 40);
+            let kind = sanitized(subscription.get("subscriptionType")?.as_str()?, 40);
             Some((kind, number(data.get("entitlement")?)?.saturating_sub(used)))
         };
         usage.as_array().into_iter().flatten().filter_map(left).take(8).collect()

@@ -1,7 +1,7 @@
 //! Names, observable types, claims and settings of the relay.
 
+use relay_core::module::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{ObservableType, TypeCase};
-use relay_core::relay::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
 use relay_core::settings::Setting;
 
 /// The provider's name in every entity.

@@ -15,10 +15,11 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::error::{Error, shortened};
+use crate::error::Error;
 use crate::provider::read_capped;
 use crate::settings::SettingsError;
 use crate::telemetry::Metrics;
+use crate::text::sanitized;
 
 /// How long fetched keys serve before they are fetched anew.
 const TTL: Duration = Duration::from_secs(3600);
@@ -75,7 +76,7 @@ impl Jwks {
         let known_host = self.hosts.get(host).ok_or_else(|| {
             Error::authorization(format!(
                 "the token's `jwks_host` is not allowed: `{}` is not in RELAY_AUTH__JWKS_HOSTS",
-                shortened(host, 100)
+                sanitized(host, 100)
             ))
         })?;
         if let Some(known) = known_host.known()
@@ -90,11 +91,11 @@ impl Jwks {
         }
         match known_host.known() {
             Some(known) => known.keys.get(kid).cloned().ok_or_else(|| {
-                Error::authorization(format!("no key with the token's `kid` at {}", shortened(host, 100)))
+                Error::authorization(format!("no key with the token's `kid` at {}", sanitized(host, 100)))
             }),
             None => Err(Error::authorization(format!(
                 "the keys of {} cannot be read: {}",
-                shortened(host, 100),
+                sanitized(host, 100),
                 failure.as_deref().unwrap_or("the last attempt, moments ago, failed")
             ))),
         }

@@ -18,9 +18,10 @@ pub use claims::{ClaimError, Claims};
 use jwks::Jwks;
 pub use jwks::rs256_key;
 
-use crate::error::{Error, shortened};
+use crate::error::Error;
 use crate::settings::{AuthSettings, SettingsError};
 use crate::telemetry::Metrics;
+use crate::text::sanitized;
 
 /// Clock difference that is forgiven in `exp` and `nbf`, in seconds.
 pub const LEEWAY: u64 = 30;
@@ -159,9 +160,9 @@ impl Authenticator {
         }
         Err(Error::authorization(format!(
             "wrong audience: this relay is `{}`, the token is for {}",
-            if self.audience.is_empty() { shortened(origin, 200) } else { self.audience.join("` or `") },
+            if self.audience.is_empty() { sanitized(origin, 200) } else { self.audience.join("` or `") },
             match named.first() {
-                Some(url) => format!("`{}`", shortened(url, 200)),
+                Some(url) => format!("`{}`", sanitized(url, 200)),
                 None => "no audience".to_owned(),
             },
         )))

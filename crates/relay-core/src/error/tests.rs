@@ -2,8 +2,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::found::Found;
+use crate::lookup::Lookup;
 use crate::observable::ObservableType;
+use crate::text::is_control_or_bidi;
 
 fn domain(number: usize) -> Observable {
     Observable::new(ObservableType::Domain, format!("{number}.example").as_str()).expect("an observable")
@@ -15,7 +16,7 @@ fn settled(error: &Error, lookups: usize, asked: usize) -> Vec<String> {
     for number in 0..lookups {
         errors.add_lookup(error.clone().into(), &domain(number));
     }
-    errors.settle(asked);
+    errors.finalize(asked);
     errors.iter().map(ToString::to_string).collect()
 }
 
@@ -62,7 +63,7 @@ fn lookups_that_the_deadline_cut_off_are_counted() {
     );
     // Where no lookup is concerned, as in `/health`, there is nothing to count.
     let mut errors = Errors::from(error);
-    errors.settle(0);
+    errors.finalize(0);
     assert_eq!(
         errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["The request ran out of its 25s"]
@@ -101,10 +102,10 @@ fn an_error_that_names_its_observable_keeps_it() {
 
 #[test]
 fn what_parts_of_a_lookup_met_is_folded_before_the_observable_is_added() {
-    let mut lookup = Found::from(Error::fatal(Code::UNAVAILABLE, "Acme is down."));
+    let mut lookup = Lookup::from(Error::fatal(Code::UNAVAILABLE, "Acme is down."));
     lookup.merge(Error::fatal(Code::UNAVAILABLE, "Acme is down.").into());
     assert_eq!(lookup.errors.len(), 1);
-    let mut all = Found::nothing();
+    let mut all = Lookup::nothing();
     all.merge_lookup(lookup, &domain(0));
     assert_eq!(all.errors.into_iter().map(|error| error.observables().len()).collect::<Vec<_>>(), [1]);
 }
@@ -136,11 +137,11 @@ fn a_long_or_odd_value_does_not_spoil_a_message() {
 proptest! {
     #[test]
     fn a_shortened_text_is_a_beginning_on_one_line(text in ".*", length in 0_usize..40) {
-        let short = shortened(&text, length);
-        prop_assert!(!short.chars().any(is_obeyed));
+        let short = sanitized(&text, length);
+        prop_assert!(!short.chars().any(is_control_or_bidi));
         prop_assert!(short.chars().count() <= length + 1);
         let kept = short.strip_suffix('…').filter(|_| text.chars().count() > length).unwrap_or(&short);
-        prop_assert!(text.chars().zip(kept.chars()).all(|(was, is)| was == is || (is_obeyed(was) && is == ' ')));
+        prop_assert!(text.chars().zip(kept.chars()).all(|(was, is)| was == is || (is_control_or_bidi(was) && is == ' ')));
         prop_assert_eq!(kept.chars().count(), text.chars().count().min(length));
     }
 }

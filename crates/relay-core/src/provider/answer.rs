@@ -10,8 +10,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
-use crate::error::shortened;
-use crate::lenient::{self, Wanted};
+use crate::lenient::{self, LenientValue};
+use crate::text::sanitized;
 
 /// A successful answer (2xx). Cheap to clone: the body is shared.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`Failure::Unreadable`] where it is not JSON, or JSON but no object.
-    pub fn object<'a, T: Wanted<'a>>(&'a self) -> Result<T, Failure> {
+    pub fn object<'a, T: LenientValue<'a>>(&'a self) -> Result<T, Failure> {
         let mut json = serde_json::Deserializer::from_slice(&self.body);
         lenient::field(&mut json)
             .and_then(|object| json.end().map(|()| object))
@@ -98,7 +98,7 @@ impl Answer {
 
 fn not_json(error: &serde_json::Error) -> String {
     if error.is_data() {
-        format!("its answer is not of the expected form: {}", shortened(&error.to_string(), 200))
+        format!("its answer is not of the expected form: {}", sanitized(&error.to_string(), 200))
     } else {
         format!("its answer is not JSON (line {}, column {})", error.line(), error.column())
     }

@@ -19,7 +19,7 @@ use super::limit::{Bucket, Limits, Turn};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::request::{Auth, Request};
 use super::retry::{self, Retry};
-use crate::call::Scope;
+use crate::call::RequestContext;
 use crate::settings::Settings;
 use crate::telemetry::{Metrics, milliseconds};
 
@@ -75,27 +75,31 @@ impl Client {
         }
     }
 
-    pub(super) async fn send(&self, mut request: Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
+    pub(super) async fn send(
+        &self,
+        mut request: Request<'_>,
+        context: &RequestContext,
+    ) -> Result<Answer, Failure> {
         if let Some(failure) = request.broken.take() {
             return Err(failure);
         }
         // Boxed: it is kilobytes of state, which a relay's lookups would carry along wherever they are moved.
         let call = Box::pin(async {
             if request.cached {
-                self.shared(&request, scope).await
+                self.shared(&request, context).await
             } else {
-                self.tries(&request, scope).await
+                self.tries(&request, context).await
             }
         });
         // Whatever it waits for, a call ends with its request.
-        let outcome = timeout_at(scope.deadline(), call);
-        outcome.await.unwrap_or_else(|_| Err(Failure::Deadline(scope.out_of_time())))
+        let outcome = timeout_at(context.deadline(), call);
+        outcome.await.unwrap_or_else(|_| Err(Failure::Deadline(context.out_of_time())))
     }
 
     /// Through the cache.
-    async fn shared(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
+    async fn shared(&self, request: &Request<'_>, context: &RequestContext) -> Result<Answer, Failure> {
         let key = CacheKey {
-            credential: scope.credential(),
+            credential: context.credential(),
             method: request.method.clone(),
             url: request.url.as_str().to_owned(),
             body: request.body.clone(),
@@ -110,7 +114,7 @@ impl Client {
             // Boxed: the cache keeps a call in several places of its own state.
             let call = Box::pin(async {
                 ours.store(true, Ordering::Relaxed);
-                self.tries(request, scope).await
+                self.tries(request, context).await
             });
             match self.0.cache.share(key.clone(), call).await {
                 Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
@@ -120,28 +124,28 @@ impl Client {
     }
 
     /// As many tries as the rules allow.
-    async fn tries(&self, request: &Request<'_>, scope: &Scope) -> Result<Answer, Failure> {
+    async fn tries(&self, request: &Request<'_>, context: &RequestContext) -> Result<Answer, Failure> {
         let mut tried = 0;
         let mut token_renewed = false;
         loop {
-            stopped(request, scope)?;
+            stopped(request, context)?;
             // Not one of the tries: a login has its own.
             let token = match &request.auth {
-                Auth::Token(source) => Some((source, self.token(source, scope).await?)),
+                Auth::Token(source) => Some((source, self.token(source, context).await?)),
                 _ => None,
             };
             let secret = token.as_ref().map(|(_, token)| &token.secret);
-            let failure = match self.attempt(request, secret, scope).await {
+            let failure = match self.attempt(request, secret, context).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             if let (Some((source, token)), Some(401), false) = (&token, failure.status(), token_renewed) {
-                self.0.tokens.forget(&TokenKey::new(scope.credential(), source), token).await;
+                self.0.tokens.forget(&TokenKey::new(context.credential(), source), token).await;
                 token_renewed = true;
                 continue;
             }
             let Some(pause) = pause_before_retry(request, &failure, tried) else { return Err(failure) };
-            if tried >= self.0.retries || pause >= scope.time_left() {
+            if tried >= self.0.retries || pause >= context.time_left() {
                 return Err(failure);
             }
             self.0.metrics.retry(request.name);
@@ -155,21 +159,21 @@ impl Client {
         &self,
         request: &Request<'_>,
         token: Option<&SecretString>,
-        scope: &Scope,
+        context: &RequestContext,
     ) -> Result<Answer, Failure> {
-        let _place = scope.permits().acquire().await;
-        let bucket = request.rate.map(|rate| self.0.limits.bucket(scope.credential(), rate));
+        let _place = context.permits.acquire().await;
+        let bucket = request.rate.map(|rate| self.0.limits.bucket(context.credential(), rate));
         if let Some(bucket) = &bucket {
-            let turn = bucket.turn(scope.deadline()).await;
-            if turn.ok_or_else(|| Failure::Deadline(scope.out_of_time()))? == Turn::Waited {
+            let turn = bucket.turn(context.deadline()).await;
+            if turn.ok_or_else(|| Failure::Deadline(context.out_of_time()))? == Turn::Waited {
                 self.0.metrics.rate_wait(request.name);
             }
         }
-        stopped(request, scope)?;
-        scope.count_provider_call();
+        stopped(request, context)?;
+        context.count_provider_call();
         let mut told = CallReport {
             metrics: &self.0.metrics,
-            scope,
+            context,
             call: request.name,
             outcome: None,
             started: Instant::now(),
@@ -209,13 +213,13 @@ impl Client {
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
-    async fn token(&self, source: &TokenSource, scope: &Scope) -> Result<Token, Failure> {
-        let key = TokenKey::new(scope.credential(), source);
+    async fn token(&self, source: &TokenSource, context: &RequestContext) -> Result<Token, Failure> {
+        let key = TokenKey::new(context.credential(), source);
         loop {
             let ours = AtomicBool::new(false);
             let login = Box::pin(async {
                 ours.store(true, Ordering::Relaxed);
-                self.login(source, scope).await
+                self.login(source, context).await
             });
             match self.0.tokens.0.try_get_with(key.clone(), login).await {
                 Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
@@ -225,7 +229,7 @@ impl Client {
     }
 
     /// Asks the login service, with the same patience as any call that may be repeated.
-    async fn login(&self, source: &TokenSource, scope: &Scope) -> Result<Token, Failure> {
+    async fn login(&self, source: &TokenSource, context: &RequestContext) -> Result<Token, Failure> {
         let request = Request::new(self, "login", Method::POST, source.url.clone()).repeatable();
         let mut tried = 0;
         let outcome = loop {
@@ -235,14 +239,14 @@ impl Client {
                 .post(source.url.clone())
                 .header("accept", "application/json")
                 .form(&oauth::form(source));
-            scope.count_provider_call();
+            context.count_provider_call();
             let limit = self.0.read_timeout;
             let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, &[], |_| ()))
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit)));
             let Err(failure) = &outcome else { break outcome };
             let Some(pause) = pause_before_retry(&request, failure, tried) else { break outcome };
-            if tried >= self.0.retries || pause >= scope.time_left() {
+            if tried >= self.0.retries || pause >= context.time_left() {
                 break outcome;
             }
             sleep(pause).await;
@@ -284,7 +288,7 @@ impl Inner {
 /// Tells metrics and log of a call that was sent, also when it is given up while it waits for its answer.
 struct CallReport<'a> {
     metrics: &'a Metrics,
-    scope: &'a Scope,
+    context: &'a RequestContext,
     call: &'static str,
     outcome: Option<&'static str>,
     started: Instant,
@@ -292,7 +296,7 @@ struct CallReport<'a> {
 
 impl Drop for CallReport<'_> {
     fn drop(&mut self) {
-        let given_up = || if self.scope.time_left().is_zero() { "deadline" } else { "aborted" };
+        let given_up = || if self.context.time_left().is_zero() { "deadline" } else { "aborted" };
         let outcome = self.outcome.unwrap_or_else(given_up);
         let took = self.started.elapsed();
         self.metrics.provider_call(self.call, outcome, took);
@@ -322,8 +326,8 @@ fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> O
     }
 }
 
-fn stopped(request: &Request<'_>, scope: &Scope) -> Result<(), Failure> {
-    scope.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
+fn stopped(request: &Request<'_>, context: &RequestContext) -> Result<(), Failure> {
+    context.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
 
 /// What a call proves its identity with, in every form in which the provider could repeat it.

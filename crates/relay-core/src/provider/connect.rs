@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::Certificate;
 use reqwest::redirect::Policy;
 
-use crate::relay::Module;
+use crate::module::Module;
 use crate::settings::{ProviderSettings, SettingsError};
 
 /// Idle connections kept per host: enough for a burst of requests, bounded in memory.

@@ -71,7 +71,7 @@ impl Application {
     }
 
     /// What tells one tenant's credentials from another's, for [`crate::relay::Credentials::parts`].
-    pub fn parts(&self) -> Vec<&str> {
+    pub fn identity(&self) -> Vec<&str> {
         vec![self.tenant.as_str(), &self.id, self.secret.expose_secret()]
     }
 

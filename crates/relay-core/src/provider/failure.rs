@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::oauth::LoginRejection;
 use super::tls;
-use crate::error::{Code, Error, shortened};
+use crate::error::{Code, Error};
+use crate::text::sanitized;
 
 /// Why a call gave no usable answer.
 #[derive(Clone, Debug)]
@@ -77,7 +78,7 @@ impl Rejection {
 fn words(text: &str) -> Option<String> {
     // Control characters alone say nothing, and would be shown as spaces.
     let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control());
-    (!text.is_empty()).then(|| shortened(text, WORDS))
+    (!text.is_empty()).then(|| sanitized(text, WORDS))
 }
 
 impl Failure {
@@ -122,7 +123,7 @@ impl Failure {
             }
             Self::Login(login) => login.to_error(provider),
             Self::Unreadable(problem) => {
-                Error::fatal(Code::KEY, format!("{provider} cannot be understood: {problem}."))
+                Error::fatal(Code::BAD_RESPONSE, format!("{provider} cannot be understood: {problem}."))
             }
             Self::Certificate(reason) => {
                 Error::fatal(Code::UNKNOWN, format!("Unable to verify SSL certificate: {reason}"))
@@ -223,7 +224,7 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
     let host = error.url().and_then(|url| url.host_str()).unwrap_or("the host").to_owned();
     let kind = if error.is_connect() { "cannot be reached" } else { "broke the connection" };
     match causes(error).skip(1).last() {
-        Some(innermost) => format!("{host} {kind} ({})", shortened(&innermost.to_string(), 200)),
+        Some(innermost) => format!("{host} {kind} ({})", sanitized(&innermost.to_string(), 200)),
         None => format!("{host} {kind}"),
     }
 }

@@ -14,8 +14,9 @@ use url::Url;
 use super::answer::Answer;
 use super::credential::CredentialKey;
 use super::failure::{Failure, Rejection};
-use crate::error::{Error, shortened};
+use crate::error::Error;
 use crate::lenient;
+use crate::text::sanitized;
 
 /// A token is not used in the last seconds of its life, since a call takes time and clocks differ.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -92,7 +93,7 @@ impl LoginRejection {
 
     pub(super) fn to_error(&self, provider: &str) -> Error {
         let said = self.description.as_ref().or(self.error.as_ref());
-        let said = said.map_or_else(|| format!("status {}", self.status), |text| shortened(text, 500));
+        let said = said.map_or_else(|| format!("status {}", self.status), |text| sanitized(text, 500));
         match &self.advice {
             Some(advice) => Error::authorization(format!("{advice} ({provider} says: {said})")),
             None => Error::authorization(format!(

@@ -13,7 +13,7 @@ use super::limit::{Rate, ReadRate};
 use super::oauth::TokenSource;
 use super::retry::Retry;
 use super::{Failure, Rejection};
-use crate::call::Scope;
+use crate::call::RequestContext;
 
 /// How a call proves whose it is.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ impl<'c> Request<'c> {
         }
     }
 
-    /// The kind of call for [`Scope::stop`]; by default the call's name.
+    /// The kind of call for [`RequestContext::stop`]; by default the call's name.
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = kind;
         self
@@ -165,7 +165,7 @@ impl<'c> Request<'c> {
     ///
     /// # Errors
     /// Everything but a 2xx answer, after the retries that the rules allow.
-    pub async fn send(self, scope: &Scope) -> Result<Answer, Failure> {
-        self.client.send(self, scope).await
+    pub async fn send(self, context: &RequestContext) -> Result<Answer, Failure> {
+        self.client.send(self, context).await
     }
 }

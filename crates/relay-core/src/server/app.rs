@@ -229,7 +229,7 @@ async fn root(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
-    let path = crate::error::shortened(request.path(), 200);
+    let path = crate::text::sanitized(request.path(), 200);
     let error = Error::fatal(Code::NOT_FOUND, format!("This relay serves nothing at {path}."));
     refuse("other", Reply::refused(404, error))
 }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::ctim::ObservableType;
-use crate::relay::{Module, Relay};
+use crate::module::Module;
+use crate::relay::Relay;
 
 /// The facts.
 #[derive(Serialize)]

@@ -10,8 +10,8 @@ use actix_web::{HttpMessage, web};
 
 use super::app::Site;
 use crate::envelope::Stats;
-use crate::error::shortened;
 use crate::telemetry::{Metrics, RequestId, milliseconds, with_request_id};
+use crate::text::sanitized;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -69,7 +69,7 @@ pub(super) async fn observe(
         in_flight.outcome = if status == 200 { stats.outcome.name() } else { "refused" };
         log::info!(
             method = response.request().method().as_str(),
-            path = shortened(response.request().path(), 200).as_str(),
+            path = sanitized(response.request().path(), 200).as_str(),
             status = status,
             ms = milliseconds(in_flight.started.elapsed()),
             observables = stats.observables,
@@ -85,5 +85,5 @@ pub(super) async fn observe(
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(|text| shortened(text, 64))
+    headers.get(name)?.to_str().ok().map(|text| sanitized(text, 64))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use config::{Config, ConfigError, File, FileFormat, Value, ValueKind};
 
 use super::{SETTINGS, Setting, Settings, SettingsError, variable};
-use crate::relay::Module;
+use crate::module::Module;
 
 /// The environment variables that settings are read from.
 #[derive(Clone, Default)]

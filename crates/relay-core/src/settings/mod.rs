@@ -16,7 +16,7 @@ use secrecy::SecretString;
 pub use load::{Environment, Loaded};
 pub use provider::ProviderSettings;
 
-use crate::relay::Module;
+use crate::module::Module;
 use load::Values;
 
 /// One setting: its key in a file, and by [`Setting::variable`] its name in the environment.

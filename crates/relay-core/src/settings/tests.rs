@@ -5,8 +5,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::module::CheckOrder;
 use crate::observable::TypeCase;
-use crate::relay::CheckOrder;
 
 static MODULE: Module = Module {
     name: "acme",

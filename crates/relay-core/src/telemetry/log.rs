@@ -9,8 +9,8 @@ use log::{LevelFilter, Record};
 use serde_json::{Map, json};
 
 use super::current_request_id;
-use crate::error::is_obeyed;
 use crate::settings::{LogFormat, Settings};
+use crate::text::is_control_or_bidi;
 
 /// Installs the logger of the process.
 ///
@@ -80,13 +80,13 @@ fn text_line(record: &Record<'_>) -> String {
         line.push_str(id.as_str());
     }
     let _ = record.key_values().visit(&mut IntoText(&mut line));
-    if line.chars().any(is_obeyed) { escaped(&line) } else { line }
+    if line.chars().any(is_control_or_bidi) { escaped(&line) } else { line }
 }
 
 fn escaped(line: &str) -> String {
     let mut out = String::with_capacity(line.len() + 8);
     for c in line.chars() {
-        if is_obeyed(c) { out.extend(c.escape_default()) } else { out.push(c) }
+        if is_control_or_bidi(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }

@@ -110,7 +110,7 @@ pub fn findings(answer: &Value, kind: AnswerKind, expect: &Expect<'_>) -> Vec<St
     let mut findings: Vec<String> = kind
         .validator()
         .iter_errors(answer)
-        .map(|error| shortened(format!("{}: {error}", error.instance_path())))
+        .map(|error| sanitized(format!("{}: {error}", error.instance_path())))
         .collect();
     if let Some(data) = answer.get("data").and_then(Value::as_object) {
         findings.extend(rules::findings(data, expect));
@@ -119,7 +119,7 @@ pub fn findings(answer: &Value, kind: AnswerKind, expect: &Expect<'_>) -> Vec<St
 }
 
 /// The messages of `anyOf` repeat the whole instance.
-fn shortened(message: String) -> String {
+fn sanitized(message: String) -> String {
     const ENOUGH: usize = 400;
     match message.char_indices().nth(ENOUGH) {
         Some((end, _)) => format!("{}…", &message[..end]),

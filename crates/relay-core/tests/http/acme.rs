@@ -15,12 +15,12 @@ use relay_core::call::Call;
 use relay_core::ctim::{Disposition, ObservedTime, Origin, Sighting, Timestamp, ValidTime, Verdict};
 use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
+use relay_core::module::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{Invalid, Observable, ObservableType, Trigger, TypeCase};
 use relay_core::provider::{Answer, Auth, Client, Failure, Quota, Rate};
 use relay_core::relay::{
-    Action, CheckOrder, Claim, Credentials, Deliberate, ENTITIES_LIMIT, Link, Module, Observe, Offered,
-    Provider, Refer, Relay, Respond,
+    Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Relay, Respond,
 };
 use relay_core::settings::{ProviderSettings, Setting, SettingsError};
 use relay_testkit::Setup;
@@ -77,7 +77,7 @@ impl Credentials for Key {
         claims.secret("key").map(Self)
     }
 
-    fn parts(&self) -> Vec<&str> {
+    fn identity(&self) -> Vec<&str> {
         use secrecy::ExposeSecret;
         vec![self.0.expose_secret()]
     }
@@ -113,7 +113,7 @@ impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
         Ok(Self { client, api: settings.url("api_url")? })
     }
 
-    async fn health(&self, call: &Call<Self>) -> Result<(), Error> {
+    async fn health(&self, call: &Call<Key>) -> Result<(), Error> {
         let url = UrlBuilder::new(&self.api).path("me").build().ok_or_else(no_address)?;
         match self.client.get("me", url).auth(auth(call)).send(call).await {
             Ok(_) => Ok(()),
@@ -123,7 +123,11 @@ impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
 }
 
 impl<const BODY_FIRST: bool> Acme<BODY_FIRST> {
-    async fn thing(&self, call: &Call<Self>, about: &Observable) -> Result<Option<Thing>, Error> {
+    async fn thing(
+        &self,
+        call: &Call<Key>,
+        about: &Observable,
+    ) -> Result<Option<Thing>, Error> {
         assert_ne!(about.value(), "panic", "{} at {}", "secret-inside", self.api);
         let url =
             UrlBuilder::new(&self.api).path("things").segment(about.kind().as_str()).segment(about.value());
@@ -146,8 +150,8 @@ impl<const BODY_FIRST: bool> Acme<BODY_FIRST> {
 }
 
 impl<const BODY_FIRST: bool> Observe for Acme<BODY_FIRST> {
-    async fn observe(&self, call: &Call<Self>, about: &Observable) -> Found {
-        let mut found = Found::nothing();
+    async fn observe(&self, call: &Call<Key>, about: &Observable) -> Lookup {
+        let mut found = Lookup::nothing();
         match self.thing(call, about).await {
             Ok(Some(thing)) => {
                 found.bundle.push(verdict(&thing, about));
@@ -164,14 +168,14 @@ impl<const BODY_FIRST: bool> Observe for Acme<BODY_FIRST> {
 }
 
 impl<const BODY_FIRST: bool> Deliberate for Acme<BODY_FIRST> {
-    async fn deliberate(&self, call: &Call<Self>, about: &Observable) -> Found {
+    async fn deliberate(&self, call: &Call<Key>, about: &Observable) -> Lookup {
         match self.thing(call, about).await {
             Ok(Some(thing)) => {
-                let mut found = Found::nothing();
+                let mut found = Lookup::nothing();
                 found.bundle.push(verdict(&thing, about));
                 found
             }
-            Ok(None) => Found::nothing(),
+            Ok(None) => Lookup::nothing(),
             Err(error) => error.into(),
         }
     }
@@ -193,7 +197,7 @@ impl<const BODY_FIRST: bool> Refer for Acme<BODY_FIRST> {
 }
 
 impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
-    fn check(trigger: &Trigger) -> Result<(), Invalid> {
+    fn validate(trigger: &Trigger) -> Result<(), Invalid> {
         match trigger.params.get("count") {
             Some(count) if count.parse::<u32>().is_err() => {
                 Err(Invalid::at("count", "must be a whole number"))
@@ -202,7 +206,7 @@ impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
         }
     }
 
-    async fn actions(&self, call: &Call<Self>, about: &Observable) -> Offered {
+    async fn actions(&self, call: &Call<Key>, about: &Observable) -> Offered {
         let url =
             UrlBuilder::new(&self.api).path("actions").segment(about.kind().as_str()).segment(about.value());
         let Some(url) = url.build() else { return Offered::default() };
@@ -226,7 +230,7 @@ impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
         }
     }
 
-    async fn trigger(&self, call: &Call<Self>, trigger: &Trigger) -> Result<(), Error> {
+    async fn trigger(&self, call: &Call<Key>, trigger: &Trigger) -> Result<(), Error> {
         let url = UrlBuilder::new(&self.api).path("actions").segment(&trigger.action_id).build();
         let request = self.client.post("trigger", url.ok_or_else(no_address)?).auth(auth(call));
         let body = json!({"value": trigger.observable.value});
@@ -239,7 +243,7 @@ fn verdict(thing: &Thing, about: &Observable) -> Verdict {
     Verdict::new(about, disposition, ValidTime::none())
 }
 
-fn auth<const BODY_FIRST: bool>(call: &Call<Acme<BODY_FIRST>>) -> Auth {
+fn auth(call: &Call<Key>) -> Auth {
     let Key(key) = &call.credentials;
     Auth::Header { name: HeaderName::from_static("x-acme-key"), prefix: "", value: key.clone() }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use relay_core::endpoint::Endpoint;
-use relay_core::relay::ENTITIES_LIMIT;
+use relay_core::module::ENTITIES_LIMIT;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, Write};
 
 use anyhow::{Context as _, bail};
-use relay_core::relay::{Claim, Module};
+use relay_core::module::{Claim, Module};
 use serde_json::{Map, Value};
 
 use crate::ui::{BOLD, DIM, styled};

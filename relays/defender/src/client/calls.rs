@@ -2,7 +2,7 @@
 
 use relay_core::error::{Error, Errors};
 use relay_core::escape::UrlBuilder;
-use relay_core::lenient::Wanted;
+use relay_core::lenient::LenientValue;
 use relay_core::provider::Failure;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -203,7 +203,7 @@ impl Ask<'_> {
     }
 
     /// A list; nothing where what it is about is unknown.
-    async fn listed<T: for<'a> Wanted<'a>>(
+    async fn listed<T: for<'a> LenientValue<'a>>(
         &self,
         kind: &'static Kind,
         url: UrlBuilder,

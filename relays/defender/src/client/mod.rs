@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::Defender;
+use crate::credentials::Account;
 use crate::module::TITLE;
 use crate::settings::Api;
 
@@ -73,14 +74,14 @@ pub struct Ask<'r> {
     /// The relay.
     pub relay: &'r Defender,
     /// The request.
-    pub call: &'r Call<Defender>,
+    pub call: &'r Call<Account>,
     /// Whether any call got an answer: then the credentials are good.
     succeeded: AtomicBool,
 }
 
 impl<'r> Ask<'r> {
     /// For a request.
-    pub fn new(relay: &'r Defender, call: &'r Call<Defender>) -> Self {
+    pub fn new(relay: &'r Defender, call: &'r Call<Account>) -> Self {
         Self { relay, call, succeeded: AtomicBool::new(false) }
     }
 

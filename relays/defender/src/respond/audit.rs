@@ -1,8 +1,9 @@
 //! One log line for every trigger: who asked, what, on what, and how it ended. No credential is in it; values of
 //! observables are, here alone, since an audit without them tells nothing.
 
-use relay_core::error::{Error, shortened};
+use relay_core::error::Error;
 use relay_core::observable::Trigger;
+use relay_core::text::sanitized;
 
 use crate::credentials::Account;
 
@@ -21,7 +22,7 @@ pub(super) struct Record<'a> {
 impl<'a> Record<'a> {
     pub(super) fn begin(account: &'a Account, trigger: &Trigger) -> Self {
         // Quoted and bounded: whatever was sent stays one field of one line.
-        let quoted = |text: &str| format!("{:?}", shortened(text, 200));
+        let quoted = |text: &str| format!("{:?}", sanitized(text, 200));
         let observable = &trigger.observable;
         Self {
             account,
@@ -56,7 +57,7 @@ impl Drop for Record<'_> {
             note = self.note,
             asker = self.account.asker.as_str(),
             tenant = application.tenant.as_str(),
-            application = shortened(&application.id, 100).as_str();
+            application = sanitized(&application.id, 100).as_str();
             "response action"
         );
     }

@@ -42,7 +42,7 @@ fn on_indicator(about: &Observable, subject: &Subject, known: Option<&Indicator>
     let id = known.id.as_ref().map(|id| id.0.trim()).filter(|id| is_number(id));
     let (Some(id), Some(entry)) = (id, ACTIONS.iter().find(|entry| entry.effect == Effect::Remove)) else {
         let message = format!("{TITLE} has an indicator but does not say its id, so it cannot be removed.");
-        return failed(Error::fatal(Code::KEY, message));
+        return failed(Error::fatal(Code::BAD_RESPONSE, message));
     };
     let mut action = offered(entry, about, "Remove Indicator");
     action.title = format!("{}: {}", entry.title, shown(known));

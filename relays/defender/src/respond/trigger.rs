@@ -1,8 +1,9 @@
 //! `/respond/trigger`: carries one of the offered actions out.
 
 use relay_core::ctim::ObservableType;
-use relay_core::error::{Code, Error, shortened};
+use relay_core::error::{Code, Error};
 use relay_core::observable::{Invalid, Trigger, TypeCase};
+use relay_core::text::sanitized;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -85,7 +86,7 @@ fn plan(trigger: &Trigger, words: Words) -> Result<(Subject, Step), Error> {
         return Err(unknown(trigger));
     }
     let observable = trigger.observable.supported(MODULE.observables, TypeCase::Folded).ok_or_else(|| {
-        let kind = shortened(kind, 100);
+        let kind = sanitized(kind, 100);
         Error::fatal(UNSUPPORTED_TYPE, format!("There are no indicators for observables of type {kind}."))
     })?;
     let subject = Subject::of(&observable).ok_or_else(|| {
@@ -125,7 +126,7 @@ fn plan(trigger: &Trigger, words: Words) -> Result<(Subject, Step), Error> {
 }
 
 fn unknown(trigger: &Trigger) -> Error {
-    let (action, kind) = (shortened(&trigger.action_id, 100), shortened(&trigger.observable.kind, 100));
+    let (action, kind) = (sanitized(&trigger.action_id, 100), sanitized(&trigger.observable.kind, 100));
     invalid(format!("There is no action {action} for observables of type {kind}."))
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// Reads a field that must be there: of the wanted kind, or `null` for an empty one.
@@ -14,14 +14,14 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 pub fn required<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: Wanted<'de> + Default,
+    T: LenientValue<'de> + Default,
 {
     deserializer.deserialize_any(Required(PhantomData))
 }
 
 struct Required<T>(PhantomData<T>);
 
-impl<'de, T: Wanted<'de> + Default> Visitor<'de> for Required<T> {
+impl<'de, T: LenientValue<'de> + Default> Visitor<'de> for Required<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,7 +63,7 @@ impl<T> Default for List<T> {
     }
 }
 
-impl<'de, T: Wanted<'de>> Wanted<'de> for List<T> {
+impl<'de, T: LenientValue<'de>> LenientValue<'de> for List<T> {
     fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         let mut read = Self::default();
         while let Some(Slot(item)) = list.next_element()? {
@@ -77,7 +77,7 @@ impl<'de, T: Wanted<'de>> Wanted<'de> for List<T> {
 /// A place in a list, whatever stands there.
 struct Slot<T>(Option<T>);
 
-impl<'de, T: Wanted<'de>> Deserialize<'de> for Slot<T> {
+impl<'de, T: LenientValue<'de>> Deserialize<'de> for Slot<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::field(deserializer).map(Self)
     }

@@ -2,7 +2,7 @@
 //! (<https://docs.fortinet.com/document/fortindr-cloud/26.1.a/user-guide/393114/event-fields>).
 
 use relay_core::ctim::Timestamp;
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
 use serde::Deserialize;
 use serde::de::MapAccess;
 
@@ -59,7 +59,7 @@ pub struct End<'e> {
     pub internal: bool,
 }
 
-impl<'de> Wanted<'de> for Event {
+impl<'de> LenientValue<'de> for Event {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
         Ok(Object::from_object(object)?.and_then(Self::new))
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use compact_str::CompactString;
-use relay_core::lenient::Wanted;
+use relay_core::lenient::LenientValue;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-impl<'de> Wanted<'de> for Object {
+impl<'de> LenientValue<'de> for Object {
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         let mut fields = Vec::new();
         while let Some((name, value)) = object.next_entry()? {

@@ -5,8 +5,8 @@ use relay_core::error::{Code, Error};
 use relay_core::provider::{Failure, Rejection};
 
 use super::Api;
-use crate::Graph;
 use crate::module::TITLE;
+use crate::GraphCredentials;
 
 /// The original relay's word for what others call `unavailable`.
 const SERVICE_UNAVAILABLE: Code = Code::new("service unavailable");
@@ -28,7 +28,7 @@ pub(crate) enum Refused {
 }
 
 /// Sorts a failed call of an alert API, and stops the request's further calls where none can succeed.
-pub(crate) fn refused(call: &Call<Graph>, api: Api, failure: &Failure) -> Refused {
+pub(crate) fn refused(call: &Call<GraphCredentials>, api: Api, failure: &Failure) -> Refused {
     let error = error(api, failure);
     if matches!(failure, Failure::Login(_)) || matches!(failure.status(), Some(401 | 429)) {
         call.stop(ALL_CALLS, &error);

@@ -14,10 +14,10 @@ use url::Url;
 pub(crate) use failures::{Refused, error, incomplete, refused};
 pub(crate) use pages::{Page, Pages};
 
-use crate::Graph;
 use crate::model::hunting::{Outcome, Question};
 use crate::model::v2;
 use crate::query::hunting::MOST_DAYS;
+use crate::{Graph, GraphCredentials};
 
 /// An API that is asked, as far as permissions and failures differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ static HUNTING: Rate = Rate { name: "hunting", quotas: &[Quota::per_minute(45)] 
 const HUNTING_TIME: Duration = Duration::from_secs(60);
 
 /// A list of alerts of one of the alert APIs.
-fn list<'r>(relay: &'r Graph, call: &Call<Graph>, api: Api, url: Url) -> Request<'r> {
+fn list<'r>(relay: &'r Graph, call: &Call<GraphCredentials>, api: Api, url: Url) -> Request<'r> {
     let name = if api == Api::Legacy { "legacy_alerts" } else { "alerts" };
     let request = relay.client.get(name, url).auth(relay.auth(call)).rate(&ALERTS).keep_header("warning");
     // Without it, newer words of the API's vocabularies all arrive as `unknownFutureValue`.
@@ -67,7 +67,7 @@ pub(crate) fn list_url(relay: &Graph, api: Api, filter: Option<&str>, top: usize
 }
 
 /// Asks for the least that an API gives: proves address, credentials and permission.
-pub(crate) async fn probe(relay: &Graph, call: &Call<Graph>, api: Api) -> Result<(), Failure> {
+pub(crate) async fn probe(relay: &Graph, call: &Call<GraphCredentials>, api: Api) -> Result<(), Failure> {
     // The older one gives nothing at all where nothing is wanted; the newer one takes no 0.
     let top = usize::from(api != Api::Legacy);
     let Some(url) = list_url(relay, api, None, top) else { return Err(no_address()) };
@@ -75,7 +75,11 @@ pub(crate) async fn probe(relay: &Graph, call: &Call<Graph>, api: Api) -> Result
 }
 
 /// One alert; nothing where the API does not know it (any more).
-pub(crate) async fn alert(relay: &Graph, call: &Call<Graph>, id: &str) -> Result<Option<v2::Alert>, Failure> {
+pub(crate) async fn alert(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    id: &str,
+) -> Result<Option<v2::Alert>, Failure> {
     let url = UrlBuilder::new(&relay.api).path("security/alerts_v2").segment(id).build();
     let Some(url) = url else { return Ok(None) };
     match list(relay, call, Api::V2, url).cached().send(call).await {
@@ -86,7 +90,11 @@ pub(crate) async fn alert(relay: &Graph, call: &Call<Graph>, id: &str) -> Result
 }
 
 /// The alerts that a hunting query names, in its order.
-pub(crate) async fn hunt(relay: &Graph, call: &Call<Graph>, query: &str) -> Result<Vec<String>, Failure> {
+pub(crate) async fn hunt(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    query: &str,
+) -> Result<Vec<String>, Failure> {
     let timespan = format!("P{}D", relay.options.lookback_days.min(MOST_DAYS));
     let url = UrlBuilder::new(&relay.api).path("security/runHuntingQuery").build().ok_or_else(no_address)?;
     let answer = relay

@@ -6,14 +6,14 @@ use relay_core::provider::{Answer, Failure};
 use url::Url;
 
 use super::{Api, Refused, list, refused};
-use crate::Graph;
 use crate::model::{Alert, AlertPage, Item};
 use crate::partial;
+use crate::{Graph, GraphCredentials};
 
 /// A list that is being read. Links to further pages are followed within the API's own host, and only so far.
 pub(crate) struct Pages<'c> {
     relay: &'c Graph,
-    call: &'c Call<Graph>,
+    call: &'c Call<GraphCredentials>,
     api: Api,
     next: Option<Url>,
     left: usize,
@@ -33,7 +33,7 @@ impl<'c> Pages<'c> {
     /// From the first page on, at most so many. Without a URL there are none.
     pub(crate) fn new(
         relay: &'c Graph,
-        call: &'c Call<Graph>,
+        call: &'c Call<GraphCredentials>,
         api: Api,
         first: Option<Url>,
         most: usize,

@@ -1,6 +1,6 @@
 //! `GET /security/alerts` (<https://learn.microsoft.com/en-us/graph/api/resources/alert>).
 
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
 use serde::Deserialize;
 
 use super::told;
@@ -64,7 +64,7 @@ pub enum Percent {
     Odd,
 }
 
-impl Wanted<'_> for Percent {
+impl LenientValue<'_> for Percent {
     fn from_integer(value: i64) -> Option<Self> {
         Some(Self::Whole(value))
     }

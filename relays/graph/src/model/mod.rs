@@ -4,19 +4,19 @@ pub mod hunting;
 pub mod legacy;
 pub mod v2;
 
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 /// An alert of either API.
-pub trait Alert: for<'de> Wanted<'de> + Send {
+pub trait Alert: for<'de> LenientValue<'de> + Send {
     /// Its id, where it has one that is not blank.
     fn id(&self) -> Option<&str>;
 }
 
 /// A page of a list of alerts.
 #[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "A: Wanted<'de>"))]
+#[serde(bound(deserialize = "A: LenientValue<'de>"))]
 pub struct AlertPage<A> {
     /// The alerts; nothing where there is no list.
     #[serde(default, deserialize_with = "lenient::field")]
@@ -30,7 +30,7 @@ pub struct AlertPage<A> {
 #[derive(Debug)]
 pub struct Item<A>(pub Option<A>);
 
-impl<'de, A: Wanted<'de>> Wanted<'de> for Item<A> {
+impl<'de, A: LenientValue<'de>> LenientValue<'de> for Item<A> {
     fn from_bool(_: bool) -> Option<Self> {
         Some(Self(None))
     }

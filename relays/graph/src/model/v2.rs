@@ -1,6 +1,6 @@
 //! `GET /security/alerts_v2` (<https://learn.microsoft.com/en-us/graph/api/resources/security-alert>).
 
-use relay_core::lenient::{self, Wanted};
+use relay_core::lenient::{self, LenientValue};
 use serde::Deserialize;
 
 use super::told;
@@ -93,7 +93,7 @@ pub enum Kind {
     Other,
 }
 
-impl Wanted<'_> for Kind {
+impl LenientValue<'_> for Kind {
     fn from_text(text: &str) -> Option<Self> {
         Some(match text.trim_start_matches('#') {
             "microsoft.graph.security.deviceEvidence" => Self::Device,

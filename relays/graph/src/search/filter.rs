@@ -12,20 +12,20 @@ use relay_core::observable::Observable;
 use super::MOST_PAGES;
 use super::looked::Looked;
 use super::v2::{Step, Unusable};
-use crate::Graph;
 use crate::client::{Api, Pages, Refused, list_url};
 use crate::matching::Matcher;
 use crate::model::v2::Alert;
 use crate::query;
+use crate::{Graph, GraphCredentials};
 
 /// Looks observables up, each by itself.
-pub(super) async fn search(relay: &Graph, call: &Call<Graph>, about: &[Observable]) -> Vec<Step> {
+pub(super) async fn search(relay: &Graph, call: &Call<GraphCredentials>, about: &[Observable]) -> Vec<Step> {
     let outcomes = lookup::gather(call, about, |one| lookup(relay, call, one)).await;
     let late = || Step::Done(Looked::failed(call.out_of_time()));
     outcomes.into_iter().map(|step| step.unwrap_or_else(late)).collect()
 }
 
-async fn lookup(relay: &Graph, call: &Call<Graph>, about: &Observable) -> Step {
+async fn lookup(relay: &Graph, call: &Call<GraphCredentials>, about: &Observable) -> Step {
     let mut looked = Looked::default();
     let Some(filter) = query::v2::filter(about) else { return Step::Done(looked) };
     let matcher = Matcher::new(about);

@@ -13,17 +13,17 @@ use relay_core::provider::Failure;
 
 use super::looked::{Looked, Outcome};
 use super::v2::{Shared, Step, Unusable};
-use crate::Graph;
 use crate::client::{self, Api, Refused, refused};
 use crate::matching::Matcher;
 use crate::model::Alert as _;
 use crate::query::hunting::{condition, query};
+use crate::{Graph, GraphCredentials};
 
 /// As many observables share a query.
 const CHUNK: usize = 50;
 
 /// Looks observables up together.
-pub(super) async fn search(relay: &Graph, call: &Call<Graph>, about: &[Observable]) -> Vec<Step> {
+pub(super) async fn search(relay: &Graph, call: &Call<GraphCredentials>, about: &[Observable]) -> Vec<Step> {
     let conditions: Vec<(usize, String)> =
         about.iter().enumerate().filter_map(|(position, one)| Some((position, condition(one)?))).collect();
     let chunks: Vec<&[(usize, String)]> = conditions.chunks(CHUNK).collect();
@@ -61,7 +61,11 @@ pub(super) async fn search(relay: &Graph, call: &Call<Graph>, about: &[Observabl
     steps
 }
 
-async fn hunt(relay: &Graph, call: &Call<Graph>, chunk: &[(usize, String)]) -> Result<Vec<String>, Failure> {
+async fn hunt(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    chunk: &[(usize, String)],
+) -> Result<Vec<String>, Failure> {
     let conditions: Vec<String> = chunk.iter().map(|(_, condition)| condition.clone()).collect();
     client::hunt(relay, call, &query(&conditions, relay.options.lookback_days)).await
 }
@@ -71,7 +75,7 @@ fn not_asked() -> Step {
 }
 
 /// What a failed query means for the observables that it was about.
-fn unanswered(call: &Call<Graph>, failure: &Failure) -> Step {
+fn unanswered(call: &Call<GraphCredentials>, failure: &Failure) -> Step {
     let error = client::error(Api::Hunting, failure);
     let (warning, lasting) = match (failure, failure.status()) {
         // Nothing else would succeed.
@@ -90,7 +94,11 @@ fn unanswered(call: &Call<Graph>, failure: &Failure) -> Step {
 }
 
 /// The alerts of these ids that the API knows, in their order, and why others are missing.
-async fn fetch(relay: &Graph, call: &Call<Graph>, ids: Vec<String>) -> (Vec<Shared>, Vec<Refused>) {
+async fn fetch(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    ids: Vec<String>,
+) -> (Vec<Shared>, Vec<Refused>) {
     let calls: Vec<_> =
         ids.into_iter().map(|id| async move { client::alert(relay, call, &id).await }).collect();
     let mut answers = stream::iter(calls).buffered(call.concurrency());

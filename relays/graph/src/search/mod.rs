@@ -12,10 +12,9 @@ use std::collections::HashSet;
 use relay_core::call::Call;
 use relay_core::ctim::Sighting;
 use relay_core::error::{Code, Error};
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
 use relay_core::observable::Observable;
 
-use crate::Graph;
 use crate::client::{self, Api};
 use crate::mapping;
 use crate::matching::Matcher;
@@ -23,6 +22,7 @@ use crate::memory::Way;
 use crate::model::{Alert, legacy as old};
 use crate::module::TITLE;
 use crate::options::Apis;
+use crate::{Graph, GraphCredentials};
 use looked::{Looked, Outcome};
 use v2::Shared;
 
@@ -36,7 +36,7 @@ struct Both {
 }
 
 /// Looks observables up, all at once.
-pub(crate) async fn observe(relay: &Graph, call: &Call<Graph>, about: &[Observable]) -> Found {
+pub(crate) async fn observe(relay: &Graph, call: &Call<GraphCredentials>, about: &[Observable]) -> Lookup {
     let (ask_legacy, ask_v2) = apis(relay, call);
     let legacy = async { if ask_legacy { Some(legacy::search(relay, call, about).await) } else { None } };
     let v2 = async { if ask_v2 { Some(v2::search(relay, call, about).await) } else { None } };
@@ -49,7 +49,7 @@ pub(crate) async fn observe(relay: &Graph, call: &Call<Graph>, about: &[Observab
 }
 
 /// Whether `alerts` and `alerts_v2` are asked.
-fn apis(relay: &Graph, call: &Call<Graph>) -> (bool, bool) {
+fn apis(relay: &Graph, call: &Call<GraphCredentials>) -> (bool, bool) {
     let avoids = |way| relay.memory.avoids(&call.credentials.0, way, call.now());
     match relay.options.apis {
         Apis::Legacy => (true, false),
@@ -61,7 +61,7 @@ fn apis(relay: &Graph, call: &Call<Graph>) -> (bool, bool) {
 }
 
 /// One successful probe is enough; of several failures the one that tells most is told.
-pub(crate) async fn health(relay: &Graph, call: &Call<Graph>) -> Result<(), Error> {
+pub(crate) async fn health(relay: &Graph, call: &Call<GraphCredentials>) -> Result<(), Error> {
     let probe = async |api| {
         let outcome = client::probe(relay, call, api).await;
         outcome.map_err(|failure| client::error(api, &failure))
@@ -90,7 +90,7 @@ fn rank(error: &Error) -> u8 {
 
 impl Both {
     /// Notes an API that is dead for this tenant, so that later requests spare the call.
-    fn remember(&self, relay: &Graph, call: &Call<Graph>) {
+    fn remember(&self, relay: &Graph, call: &Call<GraphCredentials>) {
         let any = |outcomes: &[&Outcome], is: fn(&Outcome) -> bool| outcomes.iter().any(|one| is(one));
         let legacy: Vec<&Outcome> = self.legacy.iter().flatten().map(|looked| &looked.outcome).collect();
         let v2: Vec<&Outcome> = self.v2.iter().flatten().map(|looked| &looked.outcome).collect();
@@ -106,8 +106,8 @@ impl Both {
     }
 
     /// The answer, observable by observable: alerts of `alerts_v2` first, then those that only `alerts` has.
-    fn found(&self, relay: &Graph, call: &Call<Graph>, about: &[Observable]) -> Found {
-        let mut found = Found::nothing();
+    fn found(&self, relay: &Graph, call: &Call<GraphCredentials>, about: &[Observable]) -> Lookup {
+        let mut found = Lookup::nothing();
         for (position, observable) in about.iter().enumerate() {
             let v2 = self.v2.as_ref().and_then(|all| all.get(position));
             let legacy = self.legacy.as_ref().and_then(|all| all.get(position));
@@ -164,7 +164,7 @@ fn told<'a>(v2: Option<&'a Outcome>, legacy: Option<&'a Outcome>) -> Option<&'a 
 
 fn unreadable_alert() -> Error {
     Error::warning(
-        Code::KEY,
+        Code::BAD_RESPONSE,
         format!("An alert of {TITLE} without an id or a time cannot be shown and was left out"),
     )
 }

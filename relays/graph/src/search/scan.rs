@@ -9,17 +9,21 @@ use relay_core::observable::Observable;
 
 use super::looked::Looked;
 use super::v2::Shared;
-use crate::Graph;
 use crate::client::{Api, Pages, list_url};
 use crate::matching::Matcher;
 use crate::model::v2::Alert;
 use crate::query;
+use crate::{Graph, GraphCredentials};
 
 /// Alerts per page.
 const PAGE: usize = 200;
 
 /// Looks observables up together.
-pub(super) async fn search(relay: &Graph, call: &Call<Graph>, about: &[Observable]) -> Vec<Looked<Shared>> {
+pub(super) async fn search(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    about: &[Observable],
+) -> Vec<Looked<Shared>> {
     let filter = query::v2::since(call.now(), relay.options.lookback_days);
     let first = list_url(relay, Api::V2, Some(&filter), PAGE);
     let mut pages = Pages::new(relay, call, Api::V2, first, relay.options.scan_pages);

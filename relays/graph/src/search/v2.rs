@@ -8,10 +8,10 @@ use relay_core::observable::{Observable, ObservableType};
 
 use super::looked::{Looked, Outcome};
 use super::{filter, hunting, scan};
-use crate::Graph;
 use crate::memory::Way;
 use crate::model::v2::Alert;
 use crate::options::Search;
+use crate::{Graph, GraphCredentials};
 
 /// An alert that may concern several observables of a request.
 pub(super) type Shared = Arc<Alert>;
@@ -53,7 +53,11 @@ impl Step {
 }
 
 /// Looks observables up by the strategy of the settings.
-pub(super) async fn search(relay: &Graph, call: &Call<Graph>, about: &[Observable]) -> Vec<Looked<Shared>> {
+pub(super) async fn search(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    about: &[Observable],
+) -> Vec<Looked<Shared>> {
     let steps = match relay.options.search {
         Search::Auto => return first_that_works(relay, call, about).await,
         Search::Scan => return scan::search(relay, call, about).await,
@@ -64,7 +68,11 @@ pub(super) async fn search(relay: &Graph, call: &Call<Graph>, about: &[Observabl
 }
 
 /// Filter, hunting, scan: each for the observables that the one before it did not settle.
-async fn first_that_works(relay: &Graph, call: &Call<Graph>, about: &[Observable]) -> Vec<Looked<Shared>> {
+async fn first_that_works(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    about: &[Observable],
+) -> Vec<Looked<Shared>> {
     let mut looked: Vec<Looked<Shared>> = about.iter().map(|_| Looked::default()).collect();
     let mut open: Vec<usize> = (0..about.len()).collect();
     let of = |positions: &[usize]| -> Vec<Observable> {

@@ -10,11 +10,11 @@ use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, Request as Asked, ResponseTemplate};
 
 use super::*;
-use crate::call::{Scope, ScopeParts};
+use crate::call::{RequestContext, Stops};
 use crate::error::Code;
+use crate::module::{CheckOrder, Module};
 use crate::observable::TypeCase;
 use crate::provider::{Auth, Client, CredentialHasher, http_client};
-use crate::relay::{CheckOrder, Module};
 use crate::settings::{Environment, Settings};
 use crate::telemetry::Metrics;
 
@@ -51,7 +51,7 @@ impl World {
         Mock::given(method("POST"))
             .and(path("/tenant/token"))
             .and(body_string_contains("client_id=app&client_secret=s3cret%7Evalue"))
-            .and(body_string_contains("grant_type=client_credentials&scope=api%2F.default"))
+            .and(body_string_contains("grant_type=client_credentials&context=api%2F.default"))
             .respond_with(move |_: &Asked| login(logins.fetch_add(1, Ordering::SeqCst)))
             .mount(&server)
             .await;
@@ -76,17 +76,18 @@ impl World {
         self
     }
 
-    fn scope(&self, tenant: &str) -> Scope {
-        Scope::new(ScopeParts {
+    fn context(&self, tenant: &str) -> RequestContext {
+        RequestContext {
             now: jiff::Timestamp::UNIX_EPOCH,
             limit: 100,
-            arrived: tokio::time::Instant::now(),
+            deadline: tokio::time::Instant::now() + Duration::from_secs(30),
             time_allowed: Duration::from_secs(30),
             concurrency: 16,
             credential: self.hasher.key([tenant]),
             permits: Arc::new(Semaphore::new(16)),
             provider_calls: Arc::default(),
-        })
+            stops: Stops::default(),
+        }
     }
 
     fn url(&self, path: &str) -> Url {
@@ -103,8 +104,8 @@ impl World {
         }
     }
 
-    async fn call(&self, scope: &Scope) -> Result<Answer, Failure> {
-        self.client.get("things", self.url("/things")).auth(Auth::Token(self.source())).send(scope).await
+    async fn call(&self, context: &RequestContext) -> Result<Answer, Failure> {
+        self.client.get("things", self.url("/things")).auth(Auth::Token(self.source())).send(context).await
     }
 
     /// How often the login service and the API were asked.
@@ -138,9 +139,9 @@ async fn a_token_serves_until_a_minute_before_it_expires() {
     ] {
         let told = expires_in.clone();
         let world = World::new(move |_| granted("t", &told)).await.accepting("t").await;
-        let scope = world.scope("one");
+        let context = world.context("one");
         for _ in 0..2 {
-            assert_eq!(world.call(&scope).await.expect("an answer").status(), 200);
+            assert_eq!(world.call(&context).await.expect("an answer").status(), 200);
         }
         assert_eq!(world.calls().await, (logins, 2), "expires_in {expires_in}");
     }
@@ -161,8 +162,8 @@ fn a_token_is_not_used_in_its_last_minute() {
 async fn calls_at_the_same_time_share_one_login() {
     let login = |_| granted("t", &json!(3600)).set_delay(Duration::from_millis(20));
     let world = World::new(login).await.accepting("t").await;
-    let scope = world.scope("one");
-    let answers = join_all((0..12).map(|_| world.call(&scope))).await;
+    let context = world.context("one");
+    let answers = join_all((0..12).map(|_| world.call(&context))).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(world.calls().await, (1, 12));
 }
@@ -171,7 +172,7 @@ async fn calls_at_the_same_time_share_one_login() {
 async fn tenants_do_not_share_tokens() {
     let world = World::new(|_| granted("t", &json!(3600))).await.accepting("t").await;
     for tenant in ["one", "two", "one"] {
-        assert!(world.call(&world.scope(tenant)).await.is_ok());
+        assert!(world.call(&world.context(tenant)).await.is_ok());
     }
     assert_eq!(world.calls().await, (2, 3));
 }
@@ -180,8 +181,8 @@ async fn tenants_do_not_share_tokens() {
 async fn a_refused_token_is_replaced_once_for_all_who_wait() {
     let login = |n| granted(if n == 0 { "old" } else { "new" }, &json!(3600));
     let world = World::new(login).await.accepting("new").await;
-    let scope = world.scope("one");
-    let answers = join_all((0..5).map(|_| world.call(&scope))).await;
+    let context = world.context("one");
+    let answers = join_all((0..5).map(|_| world.call(&context))).await;
     assert!(answers.iter().all(Result::is_ok));
     let (logins, calls) = world.calls().await;
     assert_eq!(logins, 2, "of {calls} calls");
@@ -190,7 +191,7 @@ async fn a_refused_token_is_replaced_once_for_all_who_wait() {
 #[tokio::test]
 async fn a_second_refusal_is_final_and_repeats_no_token() {
     let world = World::new(|n| granted(&format!("token-{n}"), &json!(3600))).await.accepting("other").await;
-    let failure = world.call(&world.scope("one")).await.expect_err("a refusal");
+    let failure = world.call(&world.context("one")).await.expect_err("a refusal");
     assert_eq!((failure.status(), world.calls().await), (Some(401), (2, 2)));
     let Failure::Rejected(rejection) = failure else { panic!("{failure:?}") };
     assert_eq!(rejection.text_at(&["/error"]).as_deref(), Some("no: Bearer [secret]"));
@@ -200,7 +201,7 @@ async fn a_second_refusal_is_final_and_repeats_no_token() {
 async fn a_login_that_fails_for_a_while_is_tried_as_often_as_any_call() {
     let down = |_| ResponseTemplate::new(503).insert_header("Retry-After", "0").set_body_string("<html>");
     let world = World::new(down).await;
-    let failure = world.call(&world.scope("one")).await.expect_err("a failure");
+    let failure = world.call(&world.context("one")).await.expect_err("a failure");
     assert_eq!(failure.to_error("Acme", None).code(), Code::UNAVAILABLE);
     assert_eq!(world.calls().await, (3, 0));
 }
@@ -212,7 +213,7 @@ async fn a_login_that_recovers_is_not_told() {
         _ => granted("t", &json!(3600)),
     };
     let world = World::new(login).await.accepting("t").await;
-    assert!(world.call(&world.scope("one")).await.is_ok());
+    assert!(world.call(&world.context("one")).await.is_ok());
     assert_eq!(world.calls().await, (2, 1));
 }
 
@@ -231,7 +232,7 @@ async fn refusals_are_told_in_one_line_without_the_secret() {
     for (status, body, expected) in table {
         let answer = ResponseTemplate::new(status).set_body_string(body);
         let world = World::new(move |_| answer.clone()).await;
-        let failure = world.call(&world.scope("one")).await.expect_err("a refusal");
+        let failure = world.call(&world.context("one")).await.expect_err("a refusal");
         let error = failure.to_error("Acme", None);
         assert_eq!(error.code(), Code::AUTHORIZATION, "{status}");
         let told = format!("{} {failure:?}", error.message());
@@ -246,9 +247,9 @@ async fn refusals_are_told_in_one_line_without_the_secret() {
 async fn an_answer_without_a_token_is_not_understood_and_not_repeated() {
     for body in ["{}", r#"{"access_token": null}"#, r#"{"access_token": 7}"#, "<html>t0ken</html>", ""] {
         let world = World::new(move |_| ResponseTemplate::new(200).set_body_string(body)).await;
-        let failure = world.call(&world.scope("one")).await.expect_err("no token");
+        let failure = world.call(&world.context("one")).await.expect_err("no token");
         let error = failure.to_error("Acme", None);
-        assert_eq!(error.code(), Code::KEY, "{body}");
+        assert_eq!(error.code(), Code::BAD_RESPONSE, "{body}");
         assert!(!error.message().contains("t0ken"), "{}", error.message());
     }
 }

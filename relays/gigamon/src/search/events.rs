@@ -13,7 +13,7 @@ use relay_core::provider::Failure;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Hits, Lookup};
+use super::{Hits, Search};
 use crate::client::{self, Known, SearchBody};
 use crate::mapping::Hit;
 use crate::model::{Event, SearchPage};
@@ -34,8 +34,8 @@ struct Window {
 type Pages<'a> = Pin<Box<dyn Stream<Item = (Window, Known<SearchPage>)> + Send + 'a>>;
 
 /// A search that may run beside other work. Windows are asked all at once and taken newest first.
-pub(super) struct Search<'a> {
-    lookup: Lookup<'a>,
+pub(super) struct EventSearch<'a> {
+    lookup: Search<'a>,
     /// Base of the service; none where it is switched off.
     base: Option<&'a Url>,
     /// Whether it was found lately that there is no such service.
@@ -65,9 +65,9 @@ impl Kept {
     }
 }
 
-impl<'a> Search<'a> {
+impl<'a> EventSearch<'a> {
     /// Begins a search; nothing is asked where there is no such service.
-    pub(super) fn begin(lookup: Lookup<'a>) -> Self {
+    pub(super) fn begin(lookup: Search<'a>) -> Self {
         let site = lookup.site();
         let base = site.events.as_ref();
         let absent = base.is_some() && lookup.relay.absence.holds(site.region, Instant::now());
@@ -144,7 +144,7 @@ impl<'a> Search<'a> {
     }
 }
 
-impl Lookup<'_> {
+impl Search<'_> {
     /// Keeps the events of a window, asking for those that one answer could not hold while there is room.
     async fn take(
         self,

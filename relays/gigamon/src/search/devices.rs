@@ -6,14 +6,14 @@ use futures::future::join_all;
 use relay_core::error::Errors;
 use relay_core::observable::ip_address;
 
-use super::Lookup;
+use super::Search;
 use crate::client::{self, Tracked};
 use crate::mapping::{Devices, Hit};
 
 /// The most devices that are asked about in one call; the provider's own bound is not known.
 const AT_ONCE: usize = 100;
 
-impl Lookup<'_> {
+impl Search<'_> {
     /// Asks who had the addresses of the hits' devices, each at the time of its newest hit. The hits are sorted,
     /// newest first.
     pub(super) async fn devices(self, hits: &[Hit], devices: &mut Devices) -> Errors {

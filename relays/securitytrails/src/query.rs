@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// One question, answered page by page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lookup<'a> {
+pub(crate) enum Query<'a> {
     /// Which addresses has a domain had?
     /// (<https://docs.securitytrails.com/reference/history-dns>)
     History {
@@ -65,7 +65,7 @@ impl fmt::Display for Family {
     }
 }
 
-impl Lookup<'_> {
+impl Query<'_> {
     /// Its name in metrics and logs.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -85,7 +85,7 @@ impl Lookup<'_> {
 }
 
 /// In the words of a message.
-impl fmt::Display for Lookup<'_> {
+impl fmt::Display for Query<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::History { name, family } => write!(f, "the {family} history of {name}"),

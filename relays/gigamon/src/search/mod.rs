@@ -7,27 +7,28 @@
 mod cases;
 mod detections;
 mod devices;
-mod search;
+mod events;
 
 use std::cmp::Reverse;
 
 use relay_core::call::{ALL_CALLS, Call};
 use relay_core::ctim::Bundle;
 use relay_core::error::Errors;
-use relay_core::found::Found;
+use relay_core::lookup::Lookup;
 
 use crate::Gigamon;
+use crate::account::Account;
 use crate::client;
 use crate::mapping::{Devices, Hit, Mapping};
 use crate::region::Site;
 use crate::subject::Subject;
-use search::Search;
+use events::EventSearch;
 
 /// The lookup of one observable.
 #[derive(Clone, Copy)]
-pub(crate) struct Lookup<'a> {
+pub(crate) struct Search<'a> {
     relay: &'a Gigamon,
-    call: &'a Call<Gigamon>,
+    call: &'a Call<Account>,
     subject: &'a Subject,
 }
 
@@ -38,12 +39,12 @@ struct Hits {
     errors: Errors,
 }
 
-impl<'a> Lookup<'a> {
-    pub(crate) fn new(relay: &'a Gigamon, call: &'a Call<Gigamon>, subject: &'a Subject) -> Self {
+impl<'a> Search<'a> {
+    pub(crate) fn new(relay: &'a Gigamon, call: &'a Call<Account>, subject: &'a Subject) -> Self {
         Self { relay, call, subject }
     }
 
-    pub(crate) async fn run(self) -> Found {
+    pub(crate) async fn run(self) -> Lookup {
         let Hits { mut hits, mut errors } = self.hits().await;
         // Stable: hits of the same moment keep the order of the groups.
         hits.sort_by_key(|hit| Reverse(hit.at()));
@@ -54,12 +55,12 @@ impl<'a> Lookup<'a> {
         if bundle.is_empty() && self.relay.entity_summary {
             bundle = self.summary(&mapping, &mut errors).await;
         }
-        Found { bundle, errors }
+        Lookup { bundle, errors }
     }
 
     /// The hits of detections, then those of the search, as many as the limit allows.
     async fn hits(self) -> Hits {
-        let mut search = Search::begin(self);
+        let mut search = EventSearch::begin(self);
         let detecting = self.detections();
         tokio::pin!(detecting);
         let mut found = loop {

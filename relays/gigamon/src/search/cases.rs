@@ -8,7 +8,7 @@ use futures::future::join_all;
 use relay_core::error::{Code, Error, Errors};
 use relay_core::provider::Failure;
 
-use super::{Lookup, PAGES, goes_on};
+use super::{PAGES, Search, goes_on};
 use crate::client::{self, Page, Role};
 use crate::mapping::Case;
 use crate::model::{Detection, Rule, said, time};
@@ -26,7 +26,7 @@ struct Listed {
     failure: Option<Failure>,
 }
 
-impl Lookup<'_> {
+impl Search<'_> {
     /// The detections that the observable is an indicator of or, if it is an address, the device of: newest first.
     pub(super) async fn cases(self, errors: &mut Errors) -> Vec<Arc<Case>> {
         let (about, on) = futures::join!(self.list(Role::Indicator), async {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use relay_core::provider::Failure;
 
-use super::{Hits, Lookup, PAGES, goes_on};
+use super::{Hits, PAGES, Search, goes_on};
 use crate::client::{self, Page};
 use crate::mapping::{Case, Hit};
 use crate::model::{Event, said};
@@ -21,7 +21,7 @@ struct Read {
     failure: Option<Failure>,
 }
 
-impl Lookup<'_> {
+impl Search<'_> {
     /// Hits of the observable's detections. The detections are read at the same time but taken in their order,
     /// and once the limit is reached the rest is not read.
     pub(super) async fn detections(self) -> Hits {

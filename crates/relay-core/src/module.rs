@@ -1,0 +1,75 @@
+//! The description of a relay: its names, what it looks up, what its users configure.
+
+use crate::ctim::ObservableType;
+use crate::observable::TypeCase;
+use crate::settings::Setting;
+
+/// The constants of a relay: names, what it understands, what users configure.
+#[derive(Debug)]
+pub struct Module {
+    /// Short name: part of entity ids, label of metrics, folder of fixtures.
+    pub name: &'static str,
+    /// Name of the package and the program.
+    pub package: &'static str,
+    /// Version of the package.
+    pub version: &'static str,
+    /// The provider as users know it; the `source` of its entities.
+    pub title: &'static str,
+    /// One sentence that says what the relay is for.
+    pub summary: &'static str,
+    /// Product token and version for the `User-Agent` header, where the provider prescribes a form.
+    pub user_agent: Option<&'static str>,
+    /// Types of observables that it looks up or links; others are skipped silently.
+    pub observables: &'static [ObservableType],
+    /// Whether the case of an observable's type matters.
+    pub type_case: TypeCase,
+    /// Which of two faults in one request is told.
+    pub order: CheckOrder,
+    /// What the token carries for the relay.
+    pub claims: &'static [Claim],
+    /// The settings that only this relay has, all under `provider.`.
+    pub settings: &'static [Setting],
+}
+
+/// Which of two faults in one request is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckOrder {
+    /// The token's.
+    TokenFirst,
+    /// The body's.
+    BodyFirst,
+}
+
+/// A claim that the relay reads from the token. The platform's form calls it `custom_<name>`.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Name in the token.
+    pub name: &'static str,
+    /// What it is called in forms and prompts.
+    pub label: &'static str,
+    /// Whether the relay cannot do without.
+    pub required: bool,
+    /// Whether it must not be shown while it is typed.
+    pub secret: bool,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// The claim that every relay reads: how many entities per observable.
+pub const ENTITIES_LIMIT: Claim = Claim {
+    name: "CTR_ENTITIES_LIMIT",
+    label: "Entities Limit",
+    required: false,
+    secret: false,
+    help: "most entities of a kind per observable, 1 to 1000; default 100",
+};
+
+impl Module {
+    /// Value of the `User-Agent` header.
+    pub fn user_agent(&self) -> String {
+        match self.user_agent {
+            Some(text) => text.to_owned(),
+            None => format!("{}/{} (+{})", self.package, self.version, env!("CARGO_PKG_REPOSITORY")),
+        }
+    }
+}
