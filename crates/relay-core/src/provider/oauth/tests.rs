@@ -51,7 +51,7 @@ impl World {
         Mock::given(method("POST"))
             .and(path("/tenant/token"))
             .and(body_string_contains("client_id=app&client_secret=s3cret%7Evalue"))
-            .and(body_string_contains("grant_type=client_credentials&context=api%2F.default"))
+            .and(body_string_contains("grant_type=client_credentials&scope=api%2F.default"))
             .respond_with(move |_: &Asked| login(logins.fetch_add(1, Ordering::SeqCst)))
             .mount(&server)
             .await;
