@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::locked;
+use crate::lock::locked;
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -19,7 +19,7 @@ pub struct Answer {
     /// The method, upper case.
     #[serde(default = "get")]
     pub method: String,
-    /// The **raw** path below the side's prefix, escapes included. Compared as text.
+    /// The **raw** path below the service's prefix, escapes included. Compared as text.
     pub path: String,
     /// Decoded query parameters that the call must have; it may have others too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -56,12 +56,12 @@ fn ok() -> u16 {
 }
 
 impl Answer {
-    /// For `GET path`, raw and below the side's prefix: 200 without a body until told otherwise.
+    /// For `GET path`, raw and below the service's prefix: 200 without a body unless set otherwise.
     pub fn get(path: &str) -> Self {
         Self::to("GET", path)
     }
 
-    /// For `POST path`, raw and below the side's prefix: 200 without a body until told otherwise.
+    /// For `POST path`, raw and below the service's prefix: 200 without a body unless set otherwise.
     pub fn post(path: &str) -> Self {
         Self::to("POST", path)
     }
@@ -131,7 +131,7 @@ impl Answer {
         self
     }
 
-    /// Given so many times only; then the next answer pinned for the call, or the usual one.
+    /// Given this number of times; then the next answer pinned for the call, or the usual one.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /` | what is simulated |
 //! | `GET /livez` | 200 while the process serves |
-//! | `GET /_control/calls?provider=xforce` | the calls seen (all, or of one side) and how many overlapped |
+//! | `GET /_control/calls?provider=xforce` | the calls seen (all, or of one service) and how many overlapped |
 //! | `GET /_control/faults` | the faults in force, with their counts |
 //! | `POST /_control/faults` `{"spec": "xforce:status=503,rate=0.1"}` | adds one ([how it is written](crate::fault::spec)) |
 //! | `DELETE /_control/faults`, `DELETE /_control/faults/3` | removes all, or one |
@@ -12,7 +12,7 @@
 //! | `POST /_control/answers` `{"provider": "xforce", "path": "/ipr/192.0.2.1", "json": {}}` | pins one ([`Answer`]) |
 //! | `DELETE /_control/answers` | removes them |
 //! | `POST /_control/token` and claims | an RS256 token with these claims |
-//! | `POST /_control/reset` | back to the start: calls, faults, answers, and what the sides remember |
+//! | `POST /_control/reset` | back to the start: calls, faults, answers, and what the services remember |
 //!
 //! Nothing protects it: the simulator is for a developer's machine and for tests.
 
@@ -25,68 +25,68 @@ use crate::fault::{Active, Fault};
 use crate::record::{self, SeenCall};
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::world::World;
+use crate::simulator::Simulator;
 
 const PREFIX: &str = "/_control";
 
-/// Whether a raw path is the control API's and no side's.
+/// Whether a raw path is the control API's and no service's.
 pub(crate) fn owns(path: &str) -> bool {
     path == "/" || path == "/livez" || path == PREFIX || path.starts_with("/_control/")
 }
 
-pub(crate) fn serve(world: &World, method: &str, path: &str, query: &str, body: &Bytes) -> Reply {
+pub(crate) fn serve(simulator: &Simulator, method: &str, path: &str, query: &str, body: &Bytes) -> Reply {
     let call = Request::new(method, "", &format!("{path}?{query}")).with_body(body.clone());
     let done = match (method, call.parts().as_slice()) {
-        ("GET", [""]) => Ok(Reply::json(200, &index(world))),
+        ("GET", [""]) => Ok(Reply::json(200, &index(simulator))),
         ("GET", ["livez"]) => Ok(Reply::json(200, &json!({"status": "ok"}))),
-        (_, ["_control", words @ ..]) => control(world, &call, words),
+        (_, ["_control", words @ ..]) => control(simulator, &call, words),
         _ => Err(Reply::empty(405)),
     };
     done.unwrap_or_else(|refusal| refusal)
 }
 
-fn control(world: &World, call: &Request, words: &[&str]) -> Result<Reply, Reply> {
+fn control(simulator: &Simulator, call: &Request, words: &[&str]) -> Result<Reply, Reply> {
     match (call.method.as_str(), words) {
-        ("GET", ["calls"]) => Ok(Reply::json(200, &calls(world, call.param("provider")))),
+        ("GET", ["calls"]) => Ok(Reply::json(200, &calls(simulator, call.param("provider")))),
         ("GET", ["faults"]) => {
-            let faults: Vec<_> = world.faults.list().iter().map(fault).collect();
+            let faults: Vec<_> = simulator.faults.list().iter().map(fault).collect();
             Ok(Reply::json(200, &json!({ "faults": faults })))
         }
         ("POST", ["faults"]) => {
             let wanted: NewFault = read(call)?;
             let fault = wanted.spec.parse().map_err(|error| refused(&error))?;
-            world.check(&fault).map_err(|reason| problem(400, &reason))?;
-            Ok(Reply::json(201, &json!({"id": world.faults.add(fault)})))
+            simulator.check(&fault).map_err(|reason| problem(400, &reason))?;
+            Ok(Reply::json(201, &json!({"id": simulator.faults.add(fault)})))
         }
         ("DELETE", ["faults"]) => {
-            world.faults.clear();
+            simulator.faults.clear();
             Ok(Reply::empty(204))
         }
         ("DELETE", ["faults", id]) => {
-            let removed = id.parse().is_ok_and(|id| world.faults.remove(id));
+            let removed = id.parse().is_ok_and(|id| simulator.faults.remove(id));
             if removed { Ok(Reply::empty(204)) } else { Err(problem(404, "no such fault")) }
         }
         ("GET", ["answers"]) => {
-            let pinned = world.pinned.list().into_iter();
+            let pinned = simulator.pinned.list().into_iter();
             let answers: Vec<_> =
                 pinned.map(|(of, answer)| json!({"provider": of, "answer": answer})).collect();
             Ok(Reply::json(200, &json!({ "answers": answers })))
         }
         ("POST", ["answers"]) => {
-            let (side, answer) = pin(world, call)?;
-            world.pinned.add(side, answer);
+            let (service, answer) = pin(simulator, call)?;
+            simulator.pinned.add(service, answer);
             Ok(Reply::empty(204))
         }
         ("DELETE", ["answers"]) => {
-            world.pinned.clear();
+            simulator.pinned.clear();
             Ok(Reply::empty(204))
         }
         ("POST", ["token"]) => {
             let claims: Value = read(call)?;
-            Ok(Reply::json(200, &json!({"token": world.keys.sign(&claims)})))
+            Ok(Reply::json(200, &json!({"token": simulator.keys.sign(&claims)})))
         }
         ("POST", ["reset"]) => {
-            world.reset();
+            simulator.reset();
             Ok(Reply::empty(204))
         }
         (_, ["calls" | "faults" | "answers" | "token" | "reset", ..]) => {
@@ -102,15 +102,15 @@ struct NewFault {
     spec: String,
 }
 
-fn pin(world: &World, call: &Request) -> Result<(&'static str, Answer), Reply> {
+fn pin(simulator: &Simulator, call: &Request) -> Result<(&'static str, Answer), Reply> {
     let mut wanted: Value = read(call)?;
     let provider = wanted.as_object_mut().and_then(|fields| fields.remove("provider"));
     let name = provider.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let side = world
-        .side_named(name)
-        .ok_or_else(|| problem(400, "\"provider\" must name a side; GET / lists them"))?;
+    let service = simulator
+        .service_named(name)
+        .ok_or_else(|| problem(400, "\"provider\" must name a service; GET / lists them"))?;
     let answer = serde_json::from_value(wanted).map_err(|error| refused(&error))?;
-    Ok((side.name(), answer))
+    Ok((service.name(), answer))
 }
 
 fn read<T: for<'a> Deserialize<'a>>(call: &Request) -> Result<T, Reply> {
@@ -125,26 +125,26 @@ fn problem(status: u16, reason: &str) -> Reply {
     Reply::json(status, &json!({ "error": reason }))
 }
 
-fn calls(world: &World, provider: Option<&str>) -> Value {
-    let mut calls: Vec<SeenCall> = world.record.calls();
+fn calls(simulator: &Simulator, provider: Option<&str>) -> Value {
+    let mut calls: Vec<SeenCall> = simulator.record.calls();
     calls.retain(|call| provider.is_none_or(|name| call.provider == Some(name)));
     json!({"peak_in_flight": record::peak(&calls), "calls": calls})
 }
 
 fn fault(active: &Active) -> Value {
     let spec = Fault::to_string(&active.fault);
-    json!({"id": active.id, "spec": spec, "fitted": active.fitted, "struck": active.struck})
+    json!({"id": active.id, "spec": spec, "matched": active.matched, "applied": active.applied})
 }
 
-fn index(world: &World) -> Value {
-    let sides = world.sides.iter();
-    let sides: Vec<_> = sides
-        .map(|side| json!({"name": side.name(), "prefix": side.prefix(), "calls": side.calls()}))
+fn index(simulator: &Simulator) -> Value {
+    let services = simulator.services.iter();
+    let services: Vec<_> = services
+        .map(|service| json!({"name": service.name(), "prefix": service.prefix(), "calls": service.calls()}))
         .collect();
     json!({
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
-        "sides": sides,
+        "services": services,
         "control": [
             "GET /_control/calls",
             "GET|POST|DELETE /_control/faults",

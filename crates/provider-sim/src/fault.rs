@@ -1,7 +1,7 @@
 //! Faults: what can go wrong between a relay and its provider, on request.
 //!
-//! A fault says where it strikes (a side, a part of the path), what it does and when (always, the next calls, at
-//! a rate). Rates are exact and repeatable: which of the calls are struck follows from a fixed seed and a count
+//! A fault says where it applies (a service, a part of the path), what it does and when (always, the next calls, at
+//! a rate). Rates are exact and repeatable: which of the calls are applied follows from a fixed seed and a count
 //! of the calls that the fault was matched with, never from chance.
 //!
 //! The written form, for the command line and the control API, is described in [`spec`].
@@ -11,16 +11,16 @@ pub mod spec;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::invent::mix;
-use crate::locked;
+use crate::lock::locked;
 use crate::request::Request;
+use crate::seeded::mix;
 
 /// What a fault does to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// Answers later, by this much. Several of these add up, and go along with one fault of another kind.
     Latency(Duration),
-    /// Answers this status instead of asking the side.
+    /// Answers this status instead of asking the service.
     Status {
         /// The status.
         code: u16,
@@ -50,19 +50,19 @@ pub enum What {
     WrongType,
     /// The login hands out tokens that are expired, and an API finds the token that it is shown expired.
     ExpiredTokens,
-    /// Answers 200 and so many bytes of JSON, streamed.
+    /// Answers 200 and this number of bytes of JSON, streamed.
     Huge(u64),
     /// Redirects to this URL with status 302.
     Redirect(String),
 }
 
-/// Which of the calls that it fits a fault strikes.
+/// Which of the calls that it matches a fault applies to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum When {
     /// All.
     #[default]
     Always,
-    /// The next so many.
+    /// This number of calls, the next ones.
     Next(u32),
     /// This part of them, 0 to 1.
     Rate(f64),
@@ -71,9 +71,9 @@ pub enum When {
 /// A fault: where, what and when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// Name of the side; every side when none is given.
+    /// Name of the service; every service when none is given.
     pub provider: Option<String>,
-    /// Text that the raw path below the side's prefix must contain.
+    /// Text that the raw path below the service's prefix must contain.
     pub path: Option<String>,
     /// What happens.
     pub what: What,
@@ -82,7 +82,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault that strikes every call of every side.
+    /// A fault for every call of every service.
     pub fn new(what: What) -> Self {
         Self { provider: None, path: None, what, when: When::Always }
     }
@@ -97,21 +97,21 @@ impl Fault {
         Self::new(What::Status { code, headers: Vec::new(), body: None })
     }
 
-    /// Only calls of this side: its name, such as `xforce`.
+    /// Only calls of this service: its name, such as `xforce`.
     #[must_use]
     pub fn on(mut self, provider: &str) -> Self {
         self.provider = Some(provider.to_owned());
         self
     }
 
-    /// Only calls whose raw path below the side's prefix contains this.
+    /// Only calls whose raw path below the service's prefix contains this.
     #[must_use]
     pub fn path(mut self, part: &str) -> Self {
         self.path = Some(part.to_owned());
         self
     }
 
-    /// Only the next so many calls.
+    /// Only the next calls.
     #[must_use]
     pub fn next(mut self, calls: u32) -> Self {
         self.when = When::Next(calls);
@@ -156,23 +156,23 @@ pub struct Active {
     pub id: u64,
     /// The fault as it was added.
     pub fault: Fault,
-    /// Calls that it fitted.
-    pub fitted: u64,
-    /// Calls that it struck.
-    pub struck: u64,
+    /// Calls that it matched.
+    pub matched: u64,
+    /// Calls that it was applied to.
+    pub applied: u64,
 }
 
 impl Active {
-    /// Counts the call; whether the fault strikes it.
-    fn strikes(&mut self, seed: u64) -> bool {
-        let strikes = match self.fault.when {
+    /// Counts the call; whether the fault applies.
+    fn applies(&mut self, seed: u64) -> bool {
+        let applies = match self.fault.when {
             When::Always => true,
-            When::Next(calls) => self.struck < u64::from(calls),
-            When::Rate(part) => unit(mix(seed ^ mix(self.id ^ mix(self.fitted)))) < part,
+            When::Next(calls) => self.applied < u64::from(calls),
+            When::Rate(part) => unit(mix(seed ^ mix(self.id ^ mix(self.matched)))) < part,
         };
-        self.fitted += 1;
-        self.struck += u64::from(strikes);
-        strikes
+        self.matched += 1;
+        self.applied += u64::from(applies);
+        applies
     }
 }
 
@@ -184,10 +184,10 @@ fn unit(bits: u64) -> f64 {
 
 /// What the faults in force do to one call.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Strike {
+pub(crate) struct Effect {
     /// Sum of the latencies.
     pub(crate) latency: Duration,
-    /// The first other fault that strikes, in the order in which they were added.
+    /// The first other fault that applies, in the order in which they were added.
     pub(crate) what: Option<What>,
 }
 
@@ -208,7 +208,7 @@ struct State {
 impl State {
     fn add(&mut self, fault: Fault) -> u64 {
         self.last_id += 1;
-        self.active.push(Active { id: self.last_id, fault, fitted: 0, struck: 0 });
+        self.active.push(Active { id: self.last_id, fault, matched: 0, applied: 0 });
         self.last_id
     }
 }
@@ -254,19 +254,19 @@ impl Faults {
     }
 
     /// Counts the call and says what happens to it.
-    pub(crate) fn strike(&self, provider: &str, request: &Request) -> Strike {
-        let mut strike = Strike::default();
+    pub(crate) fn apply(&self, provider: &str, request: &Request) -> Effect {
+        let mut effect = Effect::default();
         for active in &mut locked(&self.state).active {
-            let spare = matches!(active.fault.what, What::Latency(_)) || strike.what.is_none();
+            let spare = matches!(active.fault.what, What::Latency(_)) || effect.what.is_none();
             // One fault a call: a second one waits for the next call, so that `next=1` faults form a sequence.
-            if spare && active.fault.fits(provider, request) && active.strikes(self.seed) {
+            if spare && active.fault.fits(provider, request) && active.applies(self.seed) {
                 match &active.fault.what {
-                    What::Latency(time) => strike.latency += *time,
-                    what => strike.what = Some(what.clone()),
+                    What::Latency(time) => effect.latency += *time,
+                    what => effect.what = Some(what.clone()),
                 }
             }
         }
-        strike
+        effect
     }
 }
 
@@ -278,26 +278,26 @@ mod tests {
         Request::new("GET", "/xforce", path)
     }
 
-    fn struck(faults: &Faults, calls: usize) -> Vec<bool> {
-        (0..calls).map(|_| faults.strike("xforce", &call("/url/a")).what.is_some()).collect()
+    fn applied(faults: &Faults, calls: usize) -> Vec<bool> {
+        (0..calls).map(|_| faults.apply("xforce", &call("/url/a")).what.is_some()).collect()
     }
 
     #[test]
     fn a_rate_is_met_and_repeats_after_a_reset() {
         let faults = Faults::new(7, vec![Fault::status(503).rate(0.1)]);
-        let first = struck(&faults, 2000);
+        let first = applied(&faults, 2000);
         let count = first.iter().filter(|one| **one).count();
         assert!((150..250).contains(&count), "{count} of 2000");
         faults.reset();
-        assert_eq!(struck(&faults, 2000), first);
-        assert_ne!(struck(&Faults::new(8, vec![Fault::status(503).rate(0.1)]), 2000), first);
+        assert_eq!(applied(&faults, 2000), first);
+        assert_ne!(applied(&Faults::new(8, vec![Fault::status(503).rate(0.1)]), 2000), first);
     }
 
     #[test]
     fn rates_of_zero_and_one_are_never_and_always() {
         for (rate, expected) in [(0.0, false), (1.0, true)] {
             let faults = Faults::new(1, vec![Fault::status(500).rate(rate)]);
-            assert_eq!(struck(&faults, 100), vec![expected; 100]);
+            assert_eq!(applied(&faults, 100), vec![expected; 100]);
         }
     }
 
@@ -306,7 +306,7 @@ mod tests {
         let faults = Faults::new(1, Vec::new());
         faults.add(Fault::status(429).next(1));
         faults.add(Fault::new(What::Hang).next(1));
-        let what = || faults.strike("xforce", &call("/url/a")).what;
+        let what = || faults.apply("xforce", &call("/url/a")).what;
         assert!(matches!(what(), Some(What::Status { code: 429, .. })));
         assert_eq!(what(), Some(What::Hang));
         assert_eq!(what(), None);
@@ -317,20 +317,20 @@ mod tests {
         let faults = Faults::new(1, vec![Fault::latency(Duration::from_millis(5))]);
         faults.add(Fault::status(500).on("xforce").path("/url/"));
         faults.add(Fault::latency(Duration::from_millis(2)).on("xforce"));
-        let strike = faults.strike("xforce", &call("/url/a"));
-        assert_eq!(strike.latency, Duration::from_millis(7));
-        assert!(strike.what.is_some());
-        assert_eq!(faults.strike("xforce", &call("/ipr/a")).what, None);
-        assert_eq!(faults.strike("graph", &call("/url/a")).latency, Duration::from_millis(5));
+        let effect = faults.apply("xforce", &call("/url/a"));
+        assert_eq!(effect.latency, Duration::from_millis(7));
+        assert!(effect.what.is_some());
+        assert_eq!(faults.apply("xforce", &call("/ipr/a")).what, None);
+        assert_eq!(faults.apply("graph", &call("/url/a")).latency, Duration::from_millis(5));
     }
 
     #[test]
     fn a_fault_is_removed_by_its_number() {
         let faults = Faults::new(1, Vec::new());
         let id = faults.add(Fault::status(500));
-        assert!(struck(&faults, 1)[0]);
-        assert_eq!(faults.list()[0].struck, 1);
+        assert!(applied(&faults, 1)[0]);
+        assert_eq!(faults.list()[0].applied, 1);
         assert!(faults.remove(id) && !faults.remove(id));
-        assert!(!struck(&faults, 1)[0]);
+        assert!(!applied(&faults, 1)[0]);
     }
 }

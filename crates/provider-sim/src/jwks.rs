@@ -3,7 +3,7 @@
 use crate::keys::Keys;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::service::Service;
 
 /// Publishes the key that tokens are signed with.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl Jwks {
     }
 }
 
-impl Side for Jwks {
+impl Service for Jwks {
     fn name(&self) -> &'static str {
         "jwks"
     }

@@ -18,15 +18,15 @@
 //! It shares no code with the relays: a field that both misread would go unnoticed. Credentials, headers, paths,
 //! limits and query languages are checked as strictly as the provider would.
 //!
-//! Answers come from the [fixtures], else they are made up: the same value gets the same answer each
+//! Answers come from the [fixtures], else they are generated: the same value gets the same answer each
 //! time, and some values get none. [Faults](fault) and [pinned answers](Answer) change that on request, through
 //! [`Sim`] or, for a process of its own, through the [control API](control).
 //!
 //! | module | |
 //! |---|---|
-//! | [`side`] | what a provider's side is, and the list of them; one module each |
-//! | [`request`], [`reply`] | the call that a side sees and what it answers |
-//! | [`fixtures`], [`invent`] | answers from files, and made-up ones |
+//! | [`service`] | what a simulated service is; one module each, listed in `registry` |
+//! | [`request`], [`reply`] | the call that a service sees and what it answers |
+//! | [`fixtures`], [`seeded`] | answers from files, and generated ones |
 //! | [`fault`] | latency, errors, resets, broken bodies |
 //! | [`keys`] | signing keys and tokens, good and bad |
 //! | [`kql`] | queries of advanced hunting, read strictly |
@@ -39,33 +39,31 @@ pub mod fault;
 pub mod fixtures;
 pub mod gigamon;
 pub mod graph;
-pub mod invent;
+mod hunting;
+mod inventory;
 mod jwks;
 pub mod keys;
 pub mod kql;
+mod lock;
 pub mod login;
 pub mod odata;
+mod quota;
 pub mod record;
+mod registry;
 pub mod reply;
 pub mod request;
-mod running_time;
 pub mod securitytrails;
+pub mod seeded;
 mod server;
-pub mod side;
+pub mod service;
 mod sim;
+mod simulator;
 mod socket;
-mod world;
+mod syntax;
 pub mod xforce;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use answer::Answer;
 pub use fault::{Fault, What, When};
 pub use keys::Keys;
 pub use record::SeenCall;
 pub use sim::{Options, Sim};
-
-/// Locks. Nothing here leaves a value half changed, so a panic elsewhere does not spoil it.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -1,4 +1,4 @@
-//! What was asked of the simulator: every call to a side, for tests to look at afterwards.
+//! What was asked of the simulator: every call to a service, for tests to look at afterwards.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::locked;
+use crate::lock::locked;
 
 /// More calls than this are not remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 10_000;
@@ -18,11 +18,11 @@ const REMEMBERED: usize = 10_000;
 pub struct SeenCall {
     /// Counts from 1 in order of arrival.
     pub number: u64,
-    /// Name of the side that was asked; none when the path belongs to no side.
+    /// Name of the service that was asked; none when the path belongs to no service.
     pub provider: Option<&'static str>,
     /// The method.
     pub method: String,
-    /// The raw path, as received, with the side's prefix.
+    /// The raw path, as received, with the service's prefix.
     pub path: String,
     /// The raw query, as received, without its `?`; empty when there is none.
     pub query: String,

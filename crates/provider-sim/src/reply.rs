@@ -1,9 +1,9 @@
-//! What a side answers: a status, headers and a body, before any fault spoils it.
+//! What a service answers: a status, headers and a body, before any fault spoils it.
 
 use bytes::Bytes;
 use serde::Serialize;
 
-/// An answer of a side.
+/// An answer of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
@@ -22,7 +22,7 @@ impl Reply {
 
     /// A JSON answer, content type `application/json`.
     pub fn json<T: Serialize + ?Sized>(status: u16, body: &T) -> Self {
-        // Only a map with keys that are no strings cannot be written; no side has one.
+        // Only a map with keys that are no strings cannot be written; no service has one.
         let body = serde_json::to_vec(body).unwrap_or_default();
         Self::with_body(status, "application/json", body)
     }

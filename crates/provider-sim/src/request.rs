@@ -1,4 +1,4 @@
-//! A call as a side sees it: the raw target as it came over the wire, and its parts decoded.
+//! A call as a service sees it: the raw target as it came over the wire, and its parts decoded.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// A call to a side.
+/// A call to a service.
 ///
 /// The path is kept as it was received. It is split at `/` **before** it is decoded, so an escaped slash stays
 /// inside its segment and an unescaped one makes a segment of its own, as at a real provider.
@@ -14,7 +14,7 @@ use serde_json::Value;
 pub struct Request {
     /// The method in upper case.
     pub method: String,
-    /// The prefix of the side that is asked, such as `/xforce`.
+    /// The prefix of the service that is asked, such as `/xforce`.
     pub prefix: String,
     /// The raw path below the prefix, with its leading `/`; empty when the prefix alone was asked.
     pub path: String,
@@ -116,7 +116,7 @@ impl Request {
         given.eq_ignore_ascii_case(scheme).then(|| credential.trim())
     }
 
-    /// The URL of the side as the caller addressed it, for links to further pages: `http://host:port/prefix`.
+    /// The URL of the service as the caller addressed it, for links to further pages: `http://host:port/prefix`.
     pub fn base_url(&self) -> String {
         format!("http://{}{}", self.header("host").unwrap_or("localhost"), self.prefix)
     }

@@ -18,19 +18,19 @@ use crate::control;
 use crate::record::SeenCall;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::service::Service;
+use crate::simulator::{Delivery, Simulator};
 use crate::socket::Socket;
-use crate::world::{Delivery, World};
 
 /// Longer bodies are refused. No call of a relay comes near it.
 const MAX_BODY: usize = 1 << 20;
 
 /// The server on this listener, to be polled until it is stopped.
-pub(crate) fn serve(listener: TcpListener, world: Arc<World>) -> io::Result<Server> {
-    let world = web::Data::from(world);
+pub(crate) fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Result<Server> {
+    let simulator = web::Data::from(simulator);
     let app = move || {
         App::new()
-            .app_data(world.clone())
+            .app_data(simulator.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .default_service(web::to(handle))
     };
@@ -51,29 +51,30 @@ pub(crate) fn serve(listener: TcpListener, world: Arc<World>) -> io::Result<Serv
     Ok(server.run())
 }
 
-async fn handle(call: HttpRequest, body: Bytes, world: web::Data<World>) -> HttpResponse {
+async fn handle(call: HttpRequest, body: Bytes, simulator: web::Data<Simulator>) -> HttpResponse {
     let path = call.uri().path();
     let query = call.uri().query().unwrap_or_default();
     let method = call.method().as_str();
     if control::owns(path) {
-        return whole(control::serve(&world, method, path, query, &body));
+        return whole(control::serve(&simulator, method, path, query, &body));
     }
 
-    let side = world.side_at(path);
-    let below = side.map_or(path, |side| path.strip_prefix(side.prefix()).unwrap_or(path));
+    let service = simulator.service_at(path);
+    let below = service.map_or(path, |service| path.strip_prefix(service.prefix()).unwrap_or(path));
     let target = if query.is_empty() { below.to_owned() } else { format!("{below}?{query}") };
-    let mut request = Request::new(method, side.map_or("", |side| side.prefix()), &target).with_body(body);
+    let mut request =
+        Request::new(method, service.map_or("", |service| service.prefix()), &target).with_body(body);
     request.headers = headers(&call);
-    let seen = Seen::begin(&world, side.map(Side::name), path, &request);
+    let seen = Seen::begin(&simulator, service.map(Service::name), path, &request);
 
-    let Some(side) = side else {
+    let Some(service) = service else {
         return seen.end_with(Reply::text(404, "nothing is simulated under this path"));
     };
-    let treatment = world.treat(side, request);
-    if !treatment.latency.is_zero() {
-        sleep(treatment.latency).await;
+    let response = simulator.respond(service, request);
+    if !response.latency.is_zero() {
+        sleep(response.latency).await;
     }
-    match treatment.delivery {
+    match response.delivery {
         Delivery::Whole(reply) => seen.end_with(reply),
         Delivery::Drip { reply, chunk, pause } => dripped(seen, reply, chunk, pause),
         Delivery::Huge(bytes) => huge(seen, bytes),
@@ -96,19 +97,19 @@ fn headers(call: &HttpRequest) -> Vec<(String, String)> {
 
 /// A call in the record. When it is dropped its answer is complete, or will never be.
 struct Seen {
-    world: web::Data<World>,
+    simulator: web::Data<Simulator>,
     number: u64,
     status: Option<u16>,
 }
 
 impl Seen {
     fn begin(
-        world: &web::Data<World>,
+        simulator: &web::Data<Simulator>,
         provider: Option<&'static str>,
         path: &str,
         request: &Request,
     ) -> Self {
-        let number = world.record.begin(SeenCall {
+        let number = simulator.record.begin(SeenCall {
             number: 0,
             provider,
             method: request.method.clone(),
@@ -120,7 +121,7 @@ impl Seen {
             ended: None,
             status: None,
         });
-        Self { world: world.clone(), number, status: None }
+        Self { simulator: simulator.clone(), number, status: None }
     }
 
     fn end_with(mut self, reply: Reply) -> HttpResponse {
@@ -131,7 +132,7 @@ impl Seen {
 
 impl Drop for Seen {
     fn drop(&mut self) {
-        self.world.record.end(self.number, self.status);
+        self.simulator.record.end(self.number, self.status);
         log::debug!(call = self.number, status = self.status; "answered");
     }
 }
@@ -164,7 +165,7 @@ fn dripped(mut seen: Seen, reply: Reply, chunk: usize, pause: Duration) -> HttpR
     response.streaming(pieces)
 }
 
-/// JSON of exactly so many bytes (at least those of its frame), made as it is sent.
+/// JSON of exactly this size (at least that of its frame), generated while it is sent.
 fn huge(mut seen: Seen, bytes: u64) -> HttpResponse {
     const FRAME: (&[u8], &[u8]) = (b"{\"padding\":\"", b"\"}");
     const PIECE: &[u8] = &[b'x'; 64 << 10];

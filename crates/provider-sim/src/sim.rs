@@ -14,7 +14,7 @@ use crate::fault::{Fault, Faults};
 use crate::keys::Keys;
 use crate::record::{self, SeenCall};
 use crate::server;
-use crate::world::World;
+use crate::simulator::Simulator;
 
 /// How a simulator is to be. The default listens on a free port of this machine and is without fault.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Options {
     pub keys: Option<Keys>,
     /// A directory of fixtures besides those that are embedded. It goes before them.
     pub fixtures: Option<PathBuf>,
-    /// Decides which calls are struck by faults that come at a rate.
+    /// Decides which calls are applied by faults that come at a rate.
     pub seed: u64,
 }
 
@@ -47,7 +47,7 @@ impl Default for Options {
 /// stops when this is dropped.
 pub struct Sim {
     address: SocketAddr,
-    world: Arc<World>,
+    simulator: Arc<Simulator>,
     server: ServerHandle,
 }
 
@@ -73,12 +73,12 @@ impl Sim {
 
     fn build(options: Options) -> io::Result<(Self, Server)> {
         let keys = options.keys.map_or_else(Keys::shared, Ok)?;
-        let world = World::new(keys, options.seed, &options.faults, options.fixtures.as_deref())?;
-        let world = Arc::new(world);
+        let simulator = Simulator::new(keys, options.seed, &options.faults, options.fixtures.as_deref())?;
+        let simulator = Arc::new(simulator);
         let listener = TcpListener::bind(options.listen)?;
         let address = reachable(listener.local_addr()?);
-        let server = server::serve(listener, Arc::clone(&world))?;
-        Ok((Self { address, world, server: server.handle() }, server))
+        let server = server::serve(listener, Arc::clone(&simulator))?;
+        Ok((Self { address, simulator, server: server.handle() }, server))
     }
 
     /// Its URL without a slash at the end: `http://127.0.0.1:9100`.
@@ -93,7 +93,7 @@ impl Sim {
 
     /// The keys that sign the platform's tokens.
     pub fn keys(&self) -> &Keys {
-        &self.world.keys
+        &self.simulator.keys
     }
 
     /// A good token of the platform for the relay at `audience`: these claims, and where the key set is.
@@ -109,42 +109,42 @@ impl Sim {
 
     /// The calls seen since the start or the last reset, in order of arrival; the control API's are left out.
     pub fn calls(&self) -> Vec<SeenCall> {
-        self.world.record.calls()
+        self.simulator.record.calls()
     }
 
-    /// The calls seen by one side.
+    /// The calls seen by one service.
     pub fn calls_to(&self, provider: &str) -> Vec<SeenCall> {
         let mut calls = self.calls();
         calls.retain(|call| call.provider == Some(provider));
         calls
     }
 
-    /// The most calls to one side that were under way at one time.
+    /// The most calls to one service that were under way at one time.
     pub fn peak_in_flight(&self, provider: &str) -> usize {
         record::peak(&self.calls_to(provider))
     }
 
     /// The faults in force.
     pub fn faults(&self) -> &Faults {
-        &self.world.faults
+        &self.simulator.faults
     }
 
-    /// Pins the answer to a call of a side, named as in `calls`. It goes before fixtures and what is made up; the
-    /// side's own checks (credentials, headers, limits) come first.
+    /// Pins the answer to a call of a service, named as in `calls`. It goes before fixtures and generated answers; the
+    /// service's own checks (credentials, headers, limits) come first.
     ///
     /// Answers with a number of times are used up first, in order; of the others the latest for a call holds.
     ///
     /// # Panics
-    /// When there is no such side: a mistake in the test.
+    /// When there is no such service: a mistake in the test.
     pub fn answer(&self, provider: &str, answer: Answer) {
-        let side = self.world.side_named(provider);
-        let Some(side) = side else { panic!("no side is named {provider:?}") };
-        self.world.pinned.add(side.name(), answer);
+        let service = self.simulator.service_named(provider);
+        let Some(service) = service else { panic!("no service is named {provider:?}") };
+        self.simulator.pinned.add(service.name(), answer);
     }
 
-    /// Back to the start: no calls, no pinned answers, the faults of the start, fresh sides.
+    /// Back to the start: no calls, no pinned answers, the faults of the start, fresh services.
     pub fn reset(&self) {
-        self.world.reset();
+        self.simulator.reset();
     }
 
     /// Stops, cutting off answers that are under way, and returns when it has.

@@ -60,8 +60,8 @@ async fn faults_are_added_listed_and_removed() {
     assert_eq!(
         control.get("/faults").await["faults"],
         json!([
-            {"id": 1, "spec": "xforce:latency=1ms", "fitted": 2, "struck": 2},
-            {"id": 2, "spec": "xforce//url/:status=503,next=2", "fitted": 1, "struck": 1},
+            {"id": 1, "spec": "xforce:latency=1ms", "matched": 2, "applied": 2},
+            {"id": 2, "spec": "xforce//url/:status=503,next=2", "matched": 1, "applied": 1},
         ])
     );
     assert_eq!((control.delete("/faults/2").await, control.delete("/faults/2").await), (204, 404));
@@ -105,7 +105,10 @@ async fn a_reset_goes_back_to_the_start() {
     assert_eq!(control.get("/calls").await["calls"], json!([]));
     assert_eq!(control.get("/answers").await["answers"], json!([]));
     let faults = control.get("/faults").await;
-    assert_eq!(faults["faults"], json!([{"id": 1, "spec": "xforce:latency=1ms", "fitted": 0, "struck": 0}]));
+    assert_eq!(
+        faults["faults"],
+        json!([{"id": 1, "spec": "xforce:latency=1ms", "matched": 0, "applied": 0}])
+    );
 }
 
 #[tokio::test]
@@ -121,11 +124,11 @@ async fn mistakes_are_explained() {
     let control = Control::start().await;
     for (path, body, status, words) in [
         ("/faults", json!({"spec": "xforce:boom"}), 400, "is no fault"),
-        ("/faults", json!({"spec": "xforces:hang"}), 400, "no side is named \"xforces\""),
+        ("/faults", json!({"spec": "xforces:hang"}), 400, "no service is named \"xforces\""),
         ("/faults", json!({"fault": 1}), 400, "unknown field"),
-        ("/answers", json!({"path": "/x"}), 400, "must name a side"),
+        ("/answers", json!({"path": "/x"}), 400, "must name a service"),
         ("/answers", json!({"provider": "xforce"}), 400, "missing field `path`"),
-        ("/answers", json!([]), 400, "must name a side"),
+        ("/answers", json!([]), 400, "must name a service"),
         ("/calls", json!({}), 405, "no such method"),
         ("/unheard-of", json!({}), 404, "no such control call"),
     ] {

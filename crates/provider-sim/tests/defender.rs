@@ -1,4 +1,4 @@
-//! The Defender for Endpoint side over real HTTP: who may call, what is refused, quotas, state.
+//! The Defender for Endpoint service over real HTTP: who may call, what is refused, quotas, state.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -37,7 +37,8 @@ async fn it_says_that_it_lives_and_what_it_serves() {
     let get = async |path: &str| client().get(sim.url() + path).send().await.unwrap();
     assert_eq!(get("/livez").await.status(), 200);
     let index: Value = get("/").await.json().await.unwrap();
-    let names: Vec<_> = index["sides"].as_array().unwrap().iter().map(|side| side["name"].clone()).collect();
+    let names: Vec<_> =
+        index["services"].as_array().unwrap().iter().map(|service| service["name"].clone()).collect();
     assert!(names.contains(&json!("xforce")) && names.contains(&json!("jwks")), "{index}");
     assert_eq!(get("/nothing/here").await.status(), 404);
     let calls = sim.calls();
@@ -128,7 +129,7 @@ async fn calls_under_way_at_once_are_counted() {
 }
 
 #[tokio::test]
-async fn a_pinned_answer_waits_for_the_sides_own_checks() {
+async fn a_pinned_answer_waits_for_the_services_own_checks() {
     let sim = pinned().await;
     let bare = client().get(format!("{}/xforce/ipr/192.0.2.200", sim.url())).send().await.unwrap();
     assert_eq!(bare.status(), 401);
@@ -149,9 +150,9 @@ async fn latency_delays_the_answer() {
 async fn an_error_status_comes_with_its_headers_and_body() {
     let sim = pinned().await;
     sim.faults().add(Fault::status(503).header("Retry-After", "7").body("<h1>busy</h1>").next(1));
-    let struck = ask(&sim).await.unwrap();
-    assert_eq!((struck.status().as_u16(), struck.headers()["retry-after"].to_str().unwrap()), (503, "7"));
-    assert_eq!(struck.text().await.unwrap(), "<h1>busy</h1>");
+    let applied = ask(&sim).await.unwrap();
+    assert_eq!((applied.status().as_u16(), applied.headers()["retry-after"].to_str().unwrap()), (503, "7"));
+    assert_eq!(applied.text().await.unwrap(), "<h1>busy</h1>");
     assert_eq!(ask(&sim).await.unwrap().status(), 200);
 }
 

@@ -1,4 +1,4 @@
-//! The Gigamon side over real HTTP: who may call, what is refused, paging, the event search, and the fixtures.
+//! The Gigamon service over real HTTP: who may call, what is refused, paging, the event search, and the fixtures.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -223,7 +223,7 @@ async fn an_entity_has_a_summary_where_it_was_seen() {
 }
 
 #[tokio::test]
-async fn every_fixture_is_a_call_that_the_side_admits() {
+async fn every_fixture_is_a_call_that_the_service_authorizes() {
     let gigamon = Gigamon::start().await;
     for case in fixtures::cases("gigamon").unwrap() {
         for fixed in &case.answers {

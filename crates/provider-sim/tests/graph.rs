@@ -1,4 +1,4 @@
-//! The Graph side over real HTTP: tokens, permissions, what is refused, pages, the states of tenants.
+//! The Graph service over real HTTP: tokens, permissions, what is refused, pages, the states of tenants.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -197,7 +197,7 @@ async fn newer_words_are_given_on_request_only() {
 }
 
 #[tokio::test]
-async fn what_is_made_up_is_the_same_by_filter_query_and_id() {
+async fn generated_alerts_are_the_same_by_filter_query_and_id() {
     let graph = Graph::start("corp.example").await;
     let mut found = 0;
     for n in 0..10 {

@@ -69,7 +69,7 @@ fn the_health_check_tells_a_living_process_from_none() {
 }
 
 #[test]
-fn it_ends_in_order_when_it_is_told_to() {
+fn sigterm_ends_it_in_order() {
     let mut process = Process::start(&[]);
     let kill = Command::new("kill").args(["-TERM", &process.child.id().to_string()]).status().unwrap();
     assert!(kill.success() && process.child.wait().unwrap().success());
@@ -109,7 +109,7 @@ fn mistakes_end_the_start_with_a_reason() {
     let missing = directory("none").join("missing.pem");
     for (arguments, words) in [
         (["--fault", "xforce:boom"], "is no fault"),
-        (["--fault", "xforces:hang"], "no side is named"),
+        (["--fault", "xforces:hang"], "no service is named"),
         (["--latency", "soon"], "is not a time"),
         (["--listen", "here"], "invalid socket address"),
         (["--key", missing.to_str().unwrap()], "missing.pem"),

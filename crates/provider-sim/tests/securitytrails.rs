@@ -1,4 +1,4 @@
-//! The SecurityTrails side over real HTTP: who may call, what is refused, how fast and how much, and the fixtures.
+//! The SecurityTrails service over real HTTP: who may call, what is refused, how fast and how much, and the fixtures.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -84,7 +84,7 @@ async fn plans_and_quotas_are_kept() {
 }
 
 #[tokio::test]
-async fn the_limit_per_second_bites_and_is_told() {
+async fn the_limit_per_second_bites_and_is_reported() {
     let trails = SecurityTrails::start().await;
     let first = trails.get("two-a-second", "/ping").await;
     assert_eq!((first.status().as_u16(), rate(&first)), (200, ("2", "1")));

@@ -1,4 +1,4 @@
-//! The X-Force side over real HTTP: who may call, what is refused, what is answered, and the fixtures.
+//! The X-Force service over real HTTP: who may call, what is refused, what is answered, and the fixtures.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

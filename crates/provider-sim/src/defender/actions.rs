@@ -10,14 +10,14 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::estate;
-use super::fault::Fault;
-use crate::invent::Dice;
-use crate::locked;
+use super::refusal::Refusal;
+use crate::inventory;
+use crate::lock::locked;
 use crate::login::Grant;
 use crate::odata::{Case, Filter};
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::seeded::Rng;
 
 /// A kind of action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ const ALL: [Kind; 7] = [
 ];
 
 impl Kind {
-    /// The kind behind a path segment, which is told apart by case.
+    /// The kind behind a path segment, which is case-sensitive.
     pub fn at(path: &str) -> Option<Self> {
         ALL.into_iter().find(|kind| kind.path() == path)
     }
@@ -117,13 +117,13 @@ fn settle(actions: &mut [Action]) {
     }
 }
 
-fn known(id: &str) -> Result<(), Fault> {
-    estate::machine(id).map(drop).ok_or_else(|| Fault::not_found(format!("Machine {id} was not found.")))
+fn known(id: &str) -> Result<(), Refusal> {
+    inventory::machine(id).map(drop).ok_or_else(|| Refusal::not_found(format!("Machine {id} was not found.")))
 }
 
 impl Actions {
     /// Which actions can be taken now. Those that hold already cannot.
-    pub(super) fn available(&self, grant: &Grant, id: &str) -> Result<Reply, Fault> {
+    pub(super) fn available(&self, grant: &Grant, id: &str) -> Result<Reply, Refusal> {
         known(id)?;
         let mut all = locked(&self.0);
         let actions = all.entry((grant.tid.clone(), id.to_owned())).or_default();
@@ -152,16 +152,20 @@ impl Actions {
     }
 
     /// What was done to a device, newest first.
-    pub(super) fn history(&self, grant: &Grant, id: &str, request: &Request) -> Result<Reply, Fault> {
+    pub(super) fn history(&self, grant: &Grant, id: &str, request: &Request) -> Result<Reply, Refusal> {
         known(id)?;
         let filter = match request.param("$filter").map(Filter::parse).transpose() {
             Ok(filter) => filter,
-            Err(fault) => return Err(Fault::bad_request("ODataError", format!("Invalid filter: {fault}."))),
+            Err(fault) => {
+                return Err(Refusal::bad_request("ODataError", format!("Invalid filter: {fault}.")));
+            }
         };
         let top = match request.param("$top").map(str::parse::<usize>) {
             None => usize::MAX,
             Some(Ok(top)) => top,
-            Some(Err(_)) => return Err(Fault::bad_request("ODataError", "The value of $top is not valid.")),
+            Some(Err(_)) => {
+                return Err(Refusal::bad_request("ODataError", "The value of $top is not valid."));
+            }
         };
         let mut all = locked(&self.0);
         let actions = all.entry((grant.tid.clone(), id.to_owned())).or_default();
@@ -173,11 +177,17 @@ impl Actions {
     }
 
     /// Starts an action.
-    pub(super) fn act(&self, grant: &Grant, id: &str, kind: Kind, request: &Request) -> Result<Reply, Fault> {
+    pub(super) fn act(
+        &self,
+        grant: &Grant,
+        id: &str,
+        kind: Kind,
+        request: &Request,
+    ) -> Result<Reply, Refusal> {
         let body = request.json().unwrap_or_default();
         let text = |name: &'static str| {
             body[name].as_str().filter(|text| !text.trim().is_empty()).ok_or_else(|| {
-                Fault::bad_request(
+                Refusal::bad_request(
                     "MissingRequiredParameter",
                     format!("The required parameter {name} is missing."),
                 )
@@ -188,7 +198,10 @@ impl Actions {
         if let Some((name, values)) = kind.parameter() {
             let value = text(name)?;
             if !values.contains(&value) {
-                return Err(Fault::bad_request("InvalidInput", format!("The value of {name} is not valid.")));
+                return Err(Refusal::bad_request(
+                    "InvalidInput",
+                    format!("The value of {name} is not valid."),
+                ));
             }
             scope = json!(value);
         }
@@ -196,7 +209,7 @@ impl Actions {
         let mut all = locked(&self.0);
         let actions = all.entry((grant.tid.clone(), id.to_owned())).or_default();
         if actions.iter().any(|action| action.pending && action.kind == kind) {
-            return Err(Fault::bad_request("ActiveRequestAlreadyExists", "Action is already in progress."));
+            return Err(Refusal::bad_request("ActiveRequestAlreadyExists", "Action is already in progress."));
         }
         let in_force = |one: Kind, other: Kind| last_done(actions, one, other);
         let pointless = match kind {
@@ -209,19 +222,19 @@ impl Actions {
         // What was not looked at again may have been done by now.
         let pending = actions.iter().any(|action| action.pending);
         if pointless && !pending {
-            return Err(Fault::bad_request("InvalidInput", "The device is in that state already."));
+            return Err(Refusal::bad_request("InvalidInput", "The device is in that state already."));
         }
         let now = Timestamp::now().to_string();
         let number = actions.len().to_string();
         let shown = json!({
-            "id": Dice::new(&["defender", "action", id, &number]).uuid(),
+            "id": Rng::new(&["defender", "action", id, &number]).uuid(),
             "type": kind.name(),
             "scope": scope,
             "requestor": grant.appid,
             "requestorComment": comment,
             "status": "Pending",
             "machineId": id,
-            "computerDnsName": estate::name(id),
+            "computerDnsName": inventory::name(id),
             "creationDateTimeUtc": now,
             "lastUpdateDateTimeUtc": now,
             "cancellationRequestor": null,

@@ -1,4 +1,4 @@
-//! Made-up alerts ([documentation](https://learn.microsoft.com/defender-endpoint/api/alerts)).
+//! Generated alerts ([documentation](https://learn.microsoft.com/defender-endpoint/api/alerts)).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::estate::{self, File};
-use super::fault::Fault;
-use crate::invent::Dice;
-use crate::locked;
+use super::refusal::Refusal;
+use crate::inventory::{self, File};
+use crate::lock::locked;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::seeded::Rng;
 
 /// Most alerts that one answer holds, and most that are remembered.
 const PAGE: usize = 10_000;
@@ -30,40 +30,40 @@ struct About<'a> {
 }
 
 impl Alerts {
-    pub(super) fn of_file(&self, hash: &str) -> Result<Reply, Fault> {
-        if !estate::is_hash(hash) || hash.len() != 40 {
-            return Err(Fault::bad_request("InvalidHashValue", "The file's SHA-1 is not valid."));
+    pub(super) fn of_file(&self, hash: &str) -> Result<Reply, Refusal> {
+        if !inventory::is_hash(hash) || hash.len() != 40 {
+            return Err(Refusal::bad_request("InvalidHashValue", "The file's SHA-1 is not valid."));
         }
-        Ok(self.about(&About { value: hash, file: estate::file(hash), address: None, domain: None }))
+        Ok(self.about(&About { value: hash, file: inventory::file(hash), address: None, domain: None }))
     }
 
-    pub(super) fn of_domain(&self, name: &str) -> Result<Reply, Fault> {
+    pub(super) fn of_domain(&self, name: &str) -> Result<Reply, Refusal> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if name.is_empty() || name.len() > 253 || !name.chars().all(fits) || name.contains("..") {
-            return Err(Fault::bad_request("InvalidDomainName", "The domain name is not valid."));
+            return Err(Refusal::bad_request("InvalidDomainName", "The domain name is not valid."));
         }
         Ok(self.about(&About { value: name, file: None, address: None, domain: Some(name) }))
     }
 
-    pub(super) fn of_address(&self, address: &str) -> Result<Reply, Fault> {
+    pub(super) fn of_address(&self, address: &str) -> Result<Reply, Refusal> {
         match address.parse() {
             Ok(IpAddr::V4(ip)) => {
                 Ok(self.about(&About { value: address, file: None, address: Some(ip), domain: None }))
             }
-            _ => Err(Fault::bad_request("InvalidIpAddress", "The IP address is not valid.")),
+            _ => Err(Refusal::bad_request("InvalidIpAddress", "The IP address is not valid.")),
         }
     }
 
     /// The list of all alerts: a few, without evidence unless it is asked for.
-    pub(super) fn list(&self, request: &Request) -> Result<Reply, Fault> {
+    pub(super) fn list(&self, request: &Request) -> Result<Reply, Refusal> {
         let top = match request.param("$top").map(str::parse::<usize>) {
             None => PAGE,
             Some(Ok(top)) if top <= PAGE => top,
-            Some(_) => return Err(Fault::bad_request("ODataError", "The value of $top is not valid.")),
+            Some(_) => return Err(Refusal::bad_request("ODataError", "The value of $top is not valid.")),
         };
         let expanded = request.param("$expand") == Some("evidence");
         let about = About { value: "the whole tenant", file: None, address: None, domain: None };
-        let mut alerts = invented(&about, 3);
+        let mut alerts = generated(&about, 3);
         self.remember(&alerts);
         if !expanded {
             for alert in &mut alerts {
@@ -74,11 +74,11 @@ impl Alerts {
         Ok(collection(&alerts))
     }
 
-    pub(super) fn one(&self, id: &str) -> Result<Reply, Fault> {
+    pub(super) fn one(&self, id: &str) -> Result<Reply, Refusal> {
         let known = locked(&self.0).get(id).cloned();
         known
             .map(|alert| Reply::json(200, &alert))
-            .ok_or_else(|| Fault::not_found(format!("Alert {id} was not found.")))
+            .ok_or_else(|| Refusal::not_found(format!("Alert {id} was not found.")))
     }
 
     pub(super) fn reset(&self) {
@@ -97,13 +97,13 @@ impl Alerts {
     }
 
     fn about(&self, about: &About<'_>) -> Reply {
-        let mut dice = Dice::new(&["defender", "alerts", about.value]);
-        let count = if dice.percent(60) { dice.below(3) + 1 } else { 0 };
-        let mut alerts = invented(about, count);
+        let mut rng = Rng::new(&["defender", "alerts", about.value]);
+        let count = if rng.percent(60) { rng.below(3) + 1 } else { 0 };
+        let mut alerts = generated(about, count);
         self.remember(&alerts);
         for alert in &mut alerts {
             // Some come without evidence, which only the alert itself has then.
-            if dice.percent(20) {
+            if rng.percent(20) {
                 alert["evidence"] = json!([]);
             }
         }
@@ -124,31 +124,31 @@ const STORIES: [(&str, &str, &str); 4] = [
     ("Unusual download by an office program", "InitialAccess", "T1566.001"),
 ];
 
-fn invented(about: &About<'_>, count: u64) -> Vec<Value> {
-    let mut alerts: Vec<Value> = (0..count).map(|number| invented_one(about, number)).collect();
+fn generated(about: &About<'_>, count: u64) -> Vec<Value> {
+    let mut alerts: Vec<Value> = (0..count).map(|number| generated_alert(about, number)).collect();
     alerts.sort_by(|a, b| b["alertCreationTime"].as_str().cmp(&a["alertCreationTime"].as_str()));
     alerts
 }
 
-fn invented_one(about: &About<'_>, number: u64) -> Value {
-    let mut dice = Dice::new(&["defender", "alert", about.value, &number.to_string()]);
-    let story = usize::try_from(dice.below(STORIES.len() as u64)).unwrap_or_default();
+fn generated_alert(about: &About<'_>, number: u64) -> Value {
+    let mut rng = Rng::new(&["defender", "alert", about.value, &number.to_string()]);
+    let story = usize::try_from(rng.below(STORIES.len() as u64)).unwrap_or_default();
     let (title, category, technique) = STORIES[story];
-    let machine = dice.pick(&estate::fleet());
-    let first = dice.time();
+    let machine = rng.pick(&inventory::fleet());
+    let first = rng.time();
     let later = |minutes: i64| seven_digits(first + SignedDuration::from_mins(minutes));
     json!({
-        "id": format!("da{}_{}", dice.below(900_000_000_000_000_000) + 100_000_000_000_000_000, dice.below(2_000_000_000)),
-        "incidentId": dice.below(9000) + 1000,
+        "id": format!("da{}_{}", rng.below(900_000_000_000_000_000) + 100_000_000_000_000_000, rng.below(2_000_000_000)),
+        "incidentId": rng.below(9000) + 1000,
         "investigationId": null,
         "assignedTo": null,
-        "severity": dice.pick(&["Informational", "Low", "Medium", "Medium", "High"]),
-        "status": dice.pick(&["New", "InProgress", "Resolved"]),
+        "severity": rng.pick(&["Informational", "Low", "Medium", "Medium", "High"]),
+        "status": rng.pick(&["New", "InProgress", "Resolved"]),
         "classification": null,
         "determination": null,
         "investigationState": "Queued",
-        "detectionSource": dice.pick(&["WindowsDefenderAtp", "WindowsDefenderAv", "CustomerTI"]),
-        "detectorId": dice.uuid(),
+        "detectionSource": rng.pick(&["WindowsDefenderAtp", "WindowsDefenderAv", "CustomerTI"]),
+        "detectorId": rng.uuid(),
         "category": category,
         "threatFamilyName": null,
         "threatName": null,
@@ -160,13 +160,13 @@ fn invented_one(about: &About<'_>, number: u64) -> Value {
         "lastUpdateTime": later(90),
         "resolvedTime": null,
         "machineId": machine,
-        "computerDnsName": estate::name(&machine),
+        "computerDnsName": inventory::name(&machine),
         "rbacGroupName": null,
         "aadTenantId": "11111111-2222-4333-8444-555555555555",
         "mitreTechniques": [technique],
         "relatedUser": {"userName": "jdoe", "domainName": "CORP"},
         "comments": [],
-        "evidence": evidence(about, &mut dice, first),
+        "evidence": evidence(about, &mut rng, first),
     })
 }
 
@@ -175,13 +175,13 @@ fn seven_digits(time: Timestamp) -> String {
     format!("{time:.7}")
 }
 
-fn evidence(about: &About<'_>, dice: &mut Dice, first: Timestamp) -> Vec<Value> {
+fn evidence(about: &About<'_>, rng: &mut Rng, first: Timestamp) -> Vec<Value> {
     let created = |seconds: i64| seven_digits(first + SignedDuration::from_secs(seconds));
-    let (parent, child) = (dice.below(9000) + 1000, dice.below(9000) + 11_000);
-    let (loader, lure) = (invented_file(dice), about.file.clone().unwrap_or_else(|| invented_file(dice)));
-    let address = about.address.unwrap_or_else(|| dice.ipv4()).to_string();
-    let domain = about.domain.map_or_else(|| dice.domain(), str::to_owned);
-    let url = if dice.percent(50) { format!("https://{domain}/gate") } else { domain };
+    let (parent, child) = (rng.below(9000) + 1000, rng.below(9000) + 11_000);
+    let (loader, lure) = (generated_file(rng), about.file.clone().unwrap_or_else(|| generated_file(rng)));
+    let address = about.address.unwrap_or_else(|| rng.ipv4()).to_string();
+    let domain = about.domain.map_or_else(|| rng.domain(), str::to_owned);
+    let url = if rng.percent(50) { format!("https://{domain}/gate") } else { domain };
     vec![
         entry(&json!({
             "entityType": "Process", "evidenceCreationTime": created(300), "sha1": loader.sha1,
@@ -192,7 +192,7 @@ fn evidence(about: &About<'_>, dice: &mut Dice, first: Timestamp) -> Vec<Value> 
         })),
         entry(&json!({
             "entityType": "Process", "evidenceCreationTime": created(300), "sha1": lure.sha1,
-            "sha256": lure.sha256, "fileName": dice.pick(&["invoice.exe", "notepad.exe", "update.exe"]),
+            "sha256": lure.sha256, "fileName": rng.pick(&["invoice.exe", "notepad.exe", "update.exe"]),
             "filePath": "C:\\Users\\jdoe\\Downloads", "processId": child, "processCreationTime": created(5),
             "parentProcessId": parent, "parentProcessCreationTime": created(0),
             "parentProcessFileName": "loader.exe", "parentProcessFilePath": "C:\\Temp",
@@ -206,9 +206,9 @@ fn evidence(about: &About<'_>, dice: &mut Dice, first: Timestamp) -> Vec<Value> 
     ]
 }
 
-fn invented_file(dice: &mut Dice) -> File {
-    let core = dice.hex(32);
-    File { sha1: format!("{core}{}", dice.hex(8)), sha256: format!("{core}{}", dice.hex(32)), md5: core }
+fn generated_file(rng: &mut Rng) -> File {
+    let core = rng.hex(32);
+    File { sha1: format!("{core}{}", rng.hex(8)), sha256: format!("{core}{}", rng.hex(32)), md5: core }
 }
 
 /// An entry with all its keys: those that do not apply are `null`.

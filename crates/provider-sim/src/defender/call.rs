@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::actions::Kind;
-use super::fault::Fault;
-use super::quota::Limit;
+use super::refusal::Refusal;
+use crate::quota::Limit;
 use crate::request::Request;
 
 /// A call of the API.
@@ -32,13 +32,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 impl<'r> Call<'r> {
     /// What a request asks for.
-    pub(super) fn of(request: &'r Request) -> Result<Self, Fault> {
+    pub(super) fn of(request: &'r Request) -> Result<Self, Refusal> {
         let parts = request.parts();
         Self::at(&request.method, &parts).ok_or_else(|| {
             if ["GET", "POST", "DELETE"].iter().any(|method| Self::at(method, &parts).is_some()) {
-                Fault::method_not_allowed()
+                Refusal::method_not_allowed()
             } else {
-                Fault::not_found("No HTTP resource was found that matches the request URI.")
+                Refusal::not_found("No HTTP resource was found that matches the request URI.")
             }
         })
     }
@@ -109,9 +109,9 @@ impl<'r> Call<'r> {
 
     /// How often it may be called.
     pub(super) fn quotas(self) -> &'static [Limit] {
-        const USUAL: &[Limit] = &[Limit { calls: 100, per: MINUTE }, Limit { calls: 1500, per: HOUR }];
-        const HUNTING: &[Limit] = &[Limit { calls: 45, per: MINUTE }, Limit { calls: 1500, per: HOUR }];
-        const INVESTIGATIONS: &[Limit] = &[Limit { calls: 50, per: HOUR }];
+        const USUAL: &[Limit] = &[Limit { most: 100, per: MINUTE }, Limit { most: 1500, per: HOUR }];
+        const HUNTING: &[Limit] = &[Limit { most: 45, per: MINUTE }, Limit { most: 1500, per: HOUR }];
+        const INVESTIGATIONS: &[Limit] = &[Limit { most: 50, per: HOUR }];
         match self {
             Self::Hunt => HUNTING,
             Self::Act(_, Kind::Investigate) => INVESTIGATIONS,

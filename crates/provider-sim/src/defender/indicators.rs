@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::estate;
-use super::fault::Fault;
-use crate::locked;
+use super::refusal::Refusal;
+use crate::inventory;
+use crate::lock::locked;
 use crate::login::Grant;
 use crate::odata::{Case, Filter};
 use crate::reply::Reply;
@@ -54,19 +54,21 @@ fn sees(grant: &Grant, entry: &Entry) -> bool {
 }
 
 impl Indicators {
-    pub(super) fn list(&self, grant: &Grant, request: &Request) -> Result<Reply, Fault> {
+    pub(super) fn list(&self, grant: &Grant, request: &Request) -> Result<Reply, Refusal> {
         let number = |name: &str, most: usize| match request.param(name).map(str::parse::<usize>) {
             None => Ok(None),
             Some(Ok(number)) if number <= most => Ok(Some(number)),
-            Some(_) => Err(Fault::bad_request("ODataError", format!("The value of {name} is not valid."))),
+            Some(_) => Err(Refusal::bad_request("ODataError", format!("The value of {name} is not valid."))),
         };
         let (top, skip) = (number("$top", PAGE)?.unwrap_or(PAGE), number("$skip", usize::MAX)?.unwrap_or(0));
         let filter = match request.param("$filter").map(Filter::parse).transpose() {
             Ok(filter) => filter,
-            Err(fault) => return Err(Fault::bad_request("ODataError", format!("Invalid filter: {fault}."))),
+            Err(fault) => {
+                return Err(Refusal::bad_request("ODataError", format!("Invalid filter: {fault}.")));
+            }
         };
         let mut tenants = locked(&self.tenants);
-        let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::furnished);
+        let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::with_defaults);
         let fits =
             |indicator: &Value| filter.as_ref().is_none_or(|filter| filter.fits(indicator, Case::Folded));
         let found: Vec<&Value> = tenant
@@ -82,11 +84,11 @@ impl Indicators {
     }
 
     /// Creates an indicator, or changes the one of this type and value.
-    pub(super) fn add(&self, grant: &Grant, request: &Request) -> Result<Reply, Fault> {
+    pub(super) fn add(&self, grant: &Grant, request: &Request) -> Result<Reply, Refusal> {
         let body = request.json().unwrap_or_default();
         checked(&body)?;
         let mut tenants = locked(&self.tenants);
-        let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::furnished);
+        let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::with_defaults);
         let same = |entry: &Entry| {
             entry.indicator["indicatorType"] == body["indicatorType"]
                 && folded(&entry.indicator["indicatorValue"]) == folded(&body["indicatorValue"])
@@ -94,17 +96,17 @@ impl Indicators {
         let known = tenant.all.iter().find(|(_, entry)| same(entry)).map(|(id, _)| *id);
         if known.is_none() && tenant.all.len() >= self.maximum {
             let message = format!("Max capacity for indicators was reached ({}).", self.maximum);
-            return Err(Fault::bad_request("BadRequest", message));
+            return Err(Refusal::bad_request("BadRequest", message));
         }
         Ok(Reply::json(200, tenant.put(known, &grant.appid, &body)))
     }
 
-    pub(super) fn remove(&self, grant: &Grant, id: &str) -> Result<Reply, Fault> {
-        let missing = || Fault::not_found(format!("Indicator {id} was not found."));
+    pub(super) fn remove(&self, grant: &Grant, id: &str) -> Result<Reply, Refusal> {
+        let missing = || Refusal::not_found(format!("Indicator {id} was not found."));
         let number: u64 =
-            id.parse().map_err(|_| Fault::bad_request("InvalidInput", "The id is not a number."))?;
+            id.parse().map_err(|_| Refusal::bad_request("InvalidInput", "The id is not a number."))?;
         let mut tenants = locked(&self.tenants);
-        let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::furnished);
+        let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::with_defaults);
         if !tenant.all.get(&number).is_some_and(|entry| sees(grant, entry)) {
             return Err(missing());
         }
@@ -119,7 +121,7 @@ impl Indicators {
 
 impl Tenant {
     /// With two indicators that were there before.
-    fn furnished() -> Self {
+    fn with_defaults() -> Self {
         let mut tenant = Self { last: 11, all: BTreeMap::new() };
         let given = |value: &str, kind: &str, action: &str, title: &str| {
             json!({
@@ -167,11 +169,11 @@ fn folded(value: &Value) -> Option<String> {
     value.as_str().map(str::to_lowercase)
 }
 
-/// Names of fields are told apart by case, so a misspelt one is missing.
-fn checked(body: &Value) -> Result<(), Fault> {
+/// Names of fields are case-sensitive, so a misspelt one is missing.
+fn checked(body: &Value) -> Result<(), Refusal> {
     let text = |name: &'static str| {
         body[name].as_str().filter(|text| !text.trim().is_empty()).ok_or_else(|| {
-            Fault::bad_request(
+            Refusal::bad_request(
                 "MissingRequiredParameter",
                 format!("The required parameter {name} is missing."),
             )
@@ -180,7 +182,7 @@ fn checked(body: &Value) -> Result<(), Fault> {
     let (value, kind, action) = (text("indicatorValue")?, text("indicatorType")?, text("action")?);
     text("title")?;
     text("description")?;
-    let hash = |digits: usize| estate::is_hash(value) && value.len() == digits;
+    let hash = |digits: usize| inventory::is_hash(value) && value.len() == digits;
     let (fits, code) = match kind {
         "FileMd5" => (hash(32), "InvalidHashValue"),
         "FileSha1" | "CertificateThumbprint" => (hash(40), "InvalidHashValue"),
@@ -189,24 +191,27 @@ fn checked(body: &Value) -> Result<(), Fault> {
         "IpAddress" => (value.parse::<std::net::IpAddr>().is_ok(), "InvalidIpAddress"),
         "DomainName" => (!value.contains(['/', ':', ' ', '\'']) && value.contains('.'), "InvalidDomainName"),
         "Url" => (url::Url::parse(value).is_ok_and(|url| url.has_host()), "InvalidUrl"),
-        _ => return Err(Fault::bad_request("InvalidInput", "The indicatorType is not valid.")),
+        _ => return Err(Refusal::bad_request("InvalidInput", "The indicatorType is not valid.")),
     };
     if !fits {
-        return Err(Fault::bad_request(code, format!("The indicatorValue is not a valid {kind}.")));
+        return Err(Refusal::bad_request(code, format!("The indicatorValue is not a valid {kind}.")));
     }
     if !ACTIONS.contains(&action) {
-        return Err(Fault::bad_request("InvalidInput", "The action is not valid."));
+        return Err(Refusal::bad_request("InvalidInput", "The action is not valid."));
     }
     if action == "BlockAndRemediate" && !kind.starts_with("File") {
-        return Err(Fault::bad_request("InvalidInput", "Only files can be remediated."));
+        return Err(Refusal::bad_request("InvalidInput", "Only files can be remediated."));
     }
     if action == "Audit" && body["generateAlert"] != json!(true) {
-        return Err(Fault::bad_request("InvalidInput", "With the action Audit, generateAlert must be true."));
+        return Err(Refusal::bad_request(
+            "InvalidInput",
+            "With the action Audit, generateAlert must be true.",
+        ));
     }
     match &body["severity"] {
         Value::Null => Ok(()),
         Value::String(severity) if SEVERITIES.contains(&severity.as_str()) => Ok(()),
-        _ => Err(Fault::bad_request("InvalidInput", "The severity is not valid.")),
+        _ => Err(Refusal::bad_request("InvalidInput", "The severity is not valid.")),
     }
 }
 

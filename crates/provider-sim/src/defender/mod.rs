@@ -1,13 +1,13 @@
 //! Microsoft Defender for Endpoint ([API documentation](https://learn.microsoft.com/defender-endpoint/api/exposed-apis-list)).
 //!
-//! Tokens come from the [`login`](crate::login) side and carry the permissions that each call is checked for. Paths
+//! Tokens come from the [`login`](crate::login) service and carry the permissions that each call is checked for. Paths
 //! are below the version, so a relay's base URL is `{simulator}/defender`.
 //!
 //! | call | |
 //! |---|---|
 //! | `GET /files/{sha1}/alerts`, `/domains/{name}/alerts`, `/ips/{address}/alerts` | [`alerts`]; `/ips` takes IPv4 only |
 //! | `GET /alerts`, `/alerts/{id}` | one alert has its evidence, the list has it on request |
-//! | `GET /files/{hash}`, `/machines/{id}` | made-up facts ([`estate`]) |
+//! | `GET /files/{hash}`, `/machines/{id}` | generated facts ([`inventory`]) |
 //! | `POST /advancedqueries/run` | [`hunting`]: strict queries, rows that fit them, a share of running time |
 //! | `GET`, `POST /indicators`, `DELETE /indicators/{id}` | [`indicators`] with state |
 //! | `GET /machines/{id}/availableMachineActions`, `…/machineactions`, `POST …/isolate` and so on | [`actions`] with state |
@@ -19,39 +19,41 @@
 pub mod actions;
 pub mod alerts;
 mod call;
-pub mod estate;
-mod fault;
-pub mod hunting;
+mod entities;
+mod hunting;
 pub mod indicators;
-mod quota;
+mod refusal;
+
+use std::time::Instant;
 
 use serde_json::json;
 
 use crate::login::directory::Resource;
-use crate::login::{Grant, TokenFault};
+use crate::login::{Grant, TokenError};
+use crate::quota::{Limit, Quotas};
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::running_time::RunningTime;
-use crate::side::Side;
+use crate::service::Service;
 
 use actions::Actions;
 use alerts::Alerts;
 use call::Call;
-use fault::Fault;
 use indicators::Indicators;
-use quota::Quotas;
+use refusal::Refusal;
 
-/// The side.
+/// The service.
 #[derive(Debug, Default)]
 pub struct Defender {
-    quotas: Quotas,
-    running_time: RunningTime,
+    /// Calls, by tenant, application and API.
+    quotas: Quotas<(String, String, &'static str)>,
+    /// Running time of queries in milliseconds, by tenant.
+    running_time: Quotas<String>,
     alerts: Alerts,
     indicators: Indicators,
     actions: Actions,
 }
 
-impl Side for Defender {
+impl Service for Defender {
     fn name(&self) -> &'static str {
         "defender"
     }
@@ -79,8 +81,8 @@ impl Side for Defender {
         ]
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Reply> {
-        self.admitted(request).map_err(|fault| fault.reply(request))
+    fn authorize(&self, request: &Request) -> Result<(), Reply> {
+        self.authorized(request).map_err(|fault| fault.reply(request))
     }
 
     fn answer(&self, request: &Request) -> Reply {
@@ -98,28 +100,33 @@ impl Side for Defender {
 
 impl Defender {
     /// What comes before the question itself, in the order of a gateway: path, token, permission, quota, form.
-    fn admitted(&self, request: &Request) -> Result<(), Fault> {
+    fn authorized(&self, request: &Request) -> Result<(), Refusal> {
         let call = Call::of(request)?;
         let grant = granted(request)?;
         if let Call::Hunt = call {
             hunting::offered(grant.tenant().map_or("", |tenant| tenant.domain))?;
         }
         if !grant.has_any(call.roles()) {
-            return Err(Fault::forbidden("Missing application roles."));
+            return Err(Refusal::forbidden("Missing application roles."));
         }
-        self.quotas.spend(&grant, call.api(), call.quotas())?;
+        let key = (grant.tid.clone(), grant.appid.clone(), call.api());
+        self.quotas.spend(key, 1, call.quotas(), Instant::now()).map_err(|exceeded| {
+            let Limit { most, per } = exceeded.limit;
+            let message = format!("API calls quota exceeded: {most} calls per {per:?}.");
+            Refusal::too_many(message, exceeded.seconds())
+        })?;
         if request.method == "POST" && !is_json(request) {
-            return Err(Fault::bad_request("InvalidRequestBody", "The request body must be JSON."));
+            return Err(Refusal::bad_request("InvalidRequestBody", "The request body must be JSON."));
         }
         if let Call::Hunt = call {
             // Also where the answer is a fixture: a malformed query must not go unnoticed.
             let query = hunting::query(request)?;
-            hunting::affordable(&self.running_time, &grant.tid, &query)?;
+            hunting::spend(&self.running_time, &grant.tid, &query)?;
         }
         Ok(())
     }
 
-    fn answered(&self, request: &Request) -> Result<Reply, Fault> {
+    fn answered(&self, request: &Request) -> Result<Reply, Refusal> {
         let grant = granted(request)?;
         match Call::of(request)? {
             Call::Score => Ok(Reply::json(
@@ -131,8 +138,8 @@ impl Defender {
             Call::AddressAlerts(address) => self.alerts.of_address(address),
             Call::AlertList => self.alerts.list(request),
             Call::Alert(id) => self.alerts.one(id),
-            Call::File(hash) => estate::file_answer(hash),
-            Call::Machine(id) => estate::machine_answer(id),
+            Call::File(hash) => entities::file_answer(hash),
+            Call::Machine(id) => entities::machine_answer(id),
             Call::Hunt => Ok(hunting::answer(&hunting::query(request)?)),
             Call::Indicators => self.indicators.list(&grant, request),
             Call::AddIndicator => self.indicators.add(&grant, request),
@@ -144,12 +151,12 @@ impl Defender {
     }
 }
 
-fn granted(request: &Request) -> Result<Grant, Fault> {
+fn granted(request: &Request) -> Result<Grant, Refusal> {
     Grant::of(request, Resource::Defender).map_err(|fault| {
-        Fault::unauthorized(match fault {
-            TokenFault::Missing | TokenFault::Malformed => "Unauthorized request.",
-            TokenFault::Expired => "The token is expired.",
-            TokenFault::WrongAudience => "The audience of the token is not valid.",
+        Refusal::unauthorized(match fault {
+            TokenError::Missing | TokenError::Malformed => "Unauthorized request.",
+            TokenError::Expired => "The token is expired.",
+            TokenError::WrongAudience => "The audience of the token is not valid.",
         })
     })
 }

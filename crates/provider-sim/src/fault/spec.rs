@@ -4,7 +4,7 @@
 //! TARGET:WHAT[,KEY=VALUE]…
 //! ```
 //!
-//! `TARGET` is `*` or the name of a side, and after a `/` the text that the raw path below the side's prefix must
+//! `TARGET` is `*` or the name of a service, and after a `/` the text that the raw path below the service's prefix must
 //! contain: `xforce`, `xforce/resolve`, `*/alerts`. `WHAT` is one of
 //!
 //! | `WHAT` | further keys | |
@@ -14,12 +14,12 @@
 //! | `reset` | | resets the connection, nothing answered |
 //! | `reset-late` | | resets it in the middle of the body |
 //! | `hang` | | never answers |
-//! | `drip=20ms` | `chunk=16` | sends the body in pieces of so many bytes |
+//! | `drip=20ms` | `chunk=16` | sends the body in pieces of `chunk` bytes |
 //! | `truncated` | | cuts the body in the middle |
 //! | `html` | | answers 200 and a page of HTML |
 //! | `wrong-type` | | JSON with another type at the top |
 //! | `expired-tokens` | | tokens count as expired |
-//! | `huge=64mb` | | answers 200 and so much JSON |
+//! | `huge=64mb` | | answers 200 and this much JSON |
 //! | `redirect=URL` | | redirects there |
 //!
 //! and any of them takes `rate=0.1` (that part of the calls) or `next=3` (the next three calls).
@@ -119,7 +119,7 @@ fn parse(spec: &str) -> Result<Fault, String> {
     let (name, value) = words.next().ok_or("expected TARGET:WHAT")?;
     let mut fault = Fault::new(what(name, value.as_deref())?);
     fault.provider = match provider.trim() {
-        "" => return Err("no target: name a side, or * for all".to_owned()),
+        "" => return Err("no target: name a service, or * for all".to_owned()),
         "*" => None,
         name => Some(name.to_owned()),
     };

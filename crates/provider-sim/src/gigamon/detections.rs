@@ -6,13 +6,14 @@ use std::sync::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::network::{self, Entity, RULES, Rule, Standing};
+use super::network::{self, Entity, RULES, Rule, Visibility};
+use super::refusal::not_found;
 use super::tenant::{Account, Tenant};
-use super::{not_found, params, traffic};
-use crate::invent::Dice;
-use crate::locked;
+use super::{params, traffic};
+use crate::lock::locked;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::seeded::Rng;
 
 /// The events of the detections that were listed, by the token that saw them and their uuid.
 #[derive(Debug, Default)]
@@ -121,45 +122,45 @@ fn found(tenant: &Tenant, request: &Request) -> Vec<Detection> {
 /// An internal device is now and then infected, by something of its own.
 fn on_device(tenant: &Tenant, device: &str) -> Vec<Detection> {
     let Some(entity) = Entity::of(device).filter(Entity::is_internal) else { return Vec::new() };
-    if entity.standing() != Standing::Detected {
+    if entity.visibility() != Visibility::Detected {
         return Vec::new();
     }
-    let cause = entity.dice("cause").domain();
+    let cause = entity.rng("cause").domain();
     Entity::of(&cause).map(|cause| about(tenant, &cause, Some(device))).unwrap_or_default()
 }
 
 /// Detections about a value: on some devices, or on the one given.
 fn about(tenant: &Tenant, entity: &Entity, device: Option<&str>) -> Vec<Detection> {
-    if device.is_none() && (entity.standing() != Standing::Detected || entity.is_internal()) {
+    if device.is_none() && (entity.visibility() != Visibility::Detected || entity.is_internal()) {
         return Vec::new();
     }
-    let mut dice = entity.dice(&format!("detections {}", device.unwrap_or_default()));
+    let mut rng = entity.rng(&format!("detections {}", device.unwrap_or_default()));
     let [own, demo, _] = tenant.accounts();
     let mut all = Vec::new();
     for rule in RULES.iter().filter(|rule| rule.suits(entity)) {
-        for _ in 0..=dice.below(2) {
-            let device = device.map_or_else(|| network::device(&mut dice), str::to_owned);
-            all.push(detection(&mut dice, entity, rule, own, &device));
+        for _ in 0..=rng.below(2) {
+            let device = device.map_or_else(|| network::device(&mut rng), str::to_owned);
+            all.push(detection(&mut rng, entity, rule, own, &device));
         }
     }
     if let Some(rule) = RULES.iter().find(|rule| rule.suits(entity)) {
-        all.push(detection(&mut dice, entity, rule, demo, "10.99.1.5"));
+        all.push(detection(&mut rng, entity, rule, demo, "10.99.1.5"));
     }
     all
 }
 
 fn detection(
-    dice: &mut Dice,
+    rng: &mut Rng,
     entity: &Entity,
     rule: &'static Rule,
     account: &Account,
     device: &str,
 ) -> Detection {
-    let first = dice.time();
-    let events: Vec<Value> = (0..i64::try_from(dice.below(4)).unwrap_or_default())
+    let first = rng.time();
+    let events: Vec<Value> = (0..i64::try_from(rng.below(4)).unwrap_or_default())
         .map(|number| {
             let at = first + SignedDuration::from_mins(7 * number);
-            let event = traffic::event(dice, entity, at, account, device);
+            let event = traffic::event(rng, entity, at, account, device);
             json!({"rule_uuid": rule.uuid, "event": event})
         })
         .collect();
@@ -180,7 +181,7 @@ fn detection(
         paths.iter().map(|path| json!({"field": path, "values": [entity.value()]})).collect();
     indicators.push(json!({"field": "src.ip", "values": [device]}));
     let fields = json!({
-        "uuid": dice.uuid(), "rule_uuid": rule.uuid, "account_uuid": account.uuid,
+        "uuid": rng.uuid(), "rule_uuid": rule.uuid, "account_uuid": account.uuid,
         "sensor_id": format!("{}1", account.code), "device_ip": device, "hostname": null, "username": null,
         "status": "active", "muted": false, "muted_rule": false, "muted_device_uuid": null, "muted_comment": null,
         "muted_timestamp": null, "muted_user_uuid": null, "first_seen": micros(first), "last_seen": micros(last),

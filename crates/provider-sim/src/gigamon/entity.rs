@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::network::{Entity, Standing};
+use super::network::{Entity, Visibility};
+use super::refusal::{invalid, not_found};
 use super::tenant::Tenant;
-use super::{invalid, not_found, traffic};
+use super::traffic;
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -34,17 +35,17 @@ impl Tracked {
 pub(super) fn tracking(tenant: &Tenant, tracked: &Tracked) -> Reply {
     let mut records = Vec::new();
     for entity in tracked.0.iter().filter_map(|ip| Entity::of(ip)).filter(Entity::is_internal) {
-        let mut dice = entity.dice("lease");
-        if dice.percent(15) {
+        let mut rng = entity.rng("lease");
+        if rng.percent(15) {
             continue;
         }
         let [own, demo, _] = tenant.accounts();
         for account in [demo, own] {
-            let name = dice.pick(&["fin-ws", "hr-ws", "dev-nb", "lab-pc"]);
+            let name = rng.pick(&["fin-ws", "hr-ws", "dev-nb", "lab-pc"]);
             records.push(json!({
                 "ip": entity.value(), "account_code": account.code,
-                "hostname": format!("{name}-{}", dice.below(90) + 10),
-                "mac": format!("02:42:{}:{}:{}:{}", dice.hex(2), dice.hex(2), dice.hex(2), dice.hex(2)),
+                "hostname": format!("{name}-{}", rng.below(90) + 10),
+                "mac": format!("02:42:{}:{}:{}:{}", rng.hex(2), rng.hex(2), rng.hex(2), rng.hex(2)),
                 "lease_start": null, "lease_end": null,
             }));
         }
@@ -73,14 +74,14 @@ pub(super) fn file(value: &str) -> Result<Reply, Reply> {
 }
 
 fn seen(entity: &Entity) -> Option<Value> {
-    if entity.standing() == Standing::Unseen {
+    if entity.visibility() == Visibility::Unseen {
         return None;
     }
-    let mut dice = entity.dice("summary");
-    let first = dice.time();
-    let last = first + SignedDuration::from_hours(24 * i64::try_from(dice.below(30)).unwrap_or_default());
+    let mut rng = entity.rng("summary");
+    let first = rng.time();
+    let last = first + SignedDuration::from_hours(24 * i64::try_from(rng.below(30)).unwrap_or_default());
     Some(json!({
         "entity": entity.value(), "first_seen": traffic::written(first), "last_seen": traffic::written(last),
-        "prevalence_count_internal": dice.below(20) + 1, "tags": [],
+        "prevalence_count_internal": rng.below(20) + 1, "tags": [],
     }))
 }

@@ -13,7 +13,7 @@
 //! | `POST /v2/entity/tracking/bulk/get/ip` | who had an address |
 //! | `GET /v1/entity/{value}/summary`, `/file` | when a value was seen |
 //!
-//! The network behind it is made up: what was seen of a value follows from the value and the day. As at the
+//! The network behind it is generated: what was seen of a value follows from the value and the day. As at the
 //! provider, a token sees the Demo and Training accounts besides its own.
 
 mod detections;
@@ -22,31 +22,21 @@ mod iql;
 mod network;
 mod params;
 mod query;
+mod refusal;
 pub mod tenant;
 mod traffic;
 
-use serde_json::json;
-
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::service::Service;
 use detections::Detections;
+use refusal::{error, not_found};
+use tenant::Api;
 
-/// The side.
+/// The service.
 #[derive(Debug, Default)]
 pub struct Gigamon {
     detections: Detections,
-}
-
-/// One of the APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// Detections, rules and events of detections.
-    Detections,
-    /// The search in all events.
-    Events,
-    /// What is known of addresses, names and files.
-    Entity,
 }
 
 /// A call, by its path and method.
@@ -89,7 +79,7 @@ impl<'a> Call<'a> {
     }
 }
 
-impl Side for Gigamon {
+impl Service for Gigamon {
     fn name(&self) -> &'static str {
         "gigamon"
     }
@@ -110,7 +100,7 @@ impl Side for Gigamon {
         ]
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Reply> {
+    fn authorize(&self, request: &Request) -> Result<(), Reply> {
         let tenant = tenant::of(request)?;
         let call = Call::of(request)?;
         tenant.may(call.api())?;
@@ -143,21 +133,4 @@ impl Side for Gigamon {
     fn reset(&self) {
         self.detections.reset();
     }
-}
-
-/// The provider's error body. It has more fields than anybody reads.
-fn error(status: u16, code: &str, message: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({"error": {"code": code, "message": message, "status": status, "details": null}}),
-    )
-}
-
-fn not_found() -> Reply {
-    error(404, "client.not_found", "The requested resource was not found.")
-}
-
-/// A call that is not well formed.
-fn invalid(message: &str) -> Reply {
-    error(400, "client.invalid_request", message)
 }

@@ -1,10 +1,10 @@
-//! The made-up network: which values were seen in it, by which rules they were detected, and its devices.
+//! The generated network: which values were seen in it, by which rules they were detected, and its devices.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value, json};
 
-use crate::invent::Dice;
+use crate::seeded::Rng;
 
 /// A value that sensors see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,19 +45,19 @@ impl Entity {
         self.value.parse().is_ok_and(|address: Ipv4Addr| address.is_private())
     }
 
-    /// Dice for one fact about it.
-    pub(super) fn dice(&self, fact: &str) -> Dice {
-        Dice::new(&["gigamon", fact, &self.value])
+    /// The generator for one fact about it.
+    pub(super) fn rng(&self, fact: &str) -> Rng {
+        Rng::new(&["gigamon", fact, &self.value])
     }
 
     /// How the network knows it.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn visibility(&self) -> Visibility {
         match STORY.iter().find(|(value, _)| *value == self.value) {
-            Some((_, standing)) => *standing,
-            None => match self.dice("standing").below(100) {
-                0..30 => Standing::Unseen,
-                30..60 => Standing::Seen,
-                _ => Standing::Detected,
+            Some((_, visibility)) => *visibility,
+            None => match self.rng("standing").below(100) {
+                0..30 => Visibility::Unseen,
+                30..60 => Visibility::Seen,
+                _ => Visibility::Detected,
             },
         }
     }
@@ -72,7 +72,7 @@ fn is_name(text: &str) -> bool {
 
 /// How the network knows a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Visibility {
     /// Not at all.
     Unseen,
     /// It occurs in traffic.
@@ -81,16 +81,16 @@ pub(super) enum Standing {
     Detected,
 }
 
-/// What is told about the values of the demonstration.
-const STORY: &[(&str, Standing)] = &[
-    ("login-verify.example", Standing::Detected),
-    ("203.0.113.9", Standing::Detected),
-    ("2001:db8:85a3::8a2e:370:7334", Standing::Seen),
-    ("474b9ccf5ab9d72ca8a333889bbb34f0", Standing::Detected),
-    ("ca118f05d354d16d50ffe2f421abce38d8bacffc", Standing::Seen),
-    ("323bd9118547125694702f46aa6f4bb7087cd3844d0a1db84473e4f422911ef9", Standing::Detected),
-    ("198.51.100.7", Standing::Seen),
-    ("quiet-garden.example", Standing::Unseen),
+/// What is known about the values of the demonstration.
+const STORY: &[(&str, Visibility)] = &[
+    ("login-verify.example", Visibility::Detected),
+    ("203.0.113.9", Visibility::Detected),
+    ("2001:db8:85a3::8a2e:370:7334", Visibility::Seen),
+    ("474b9ccf5ab9d72ca8a333889bbb34f0", Visibility::Detected),
+    ("ca118f05d354d16d50ffe2f421abce38d8bacffc", Visibility::Seen),
+    ("323bd9118547125694702f46aa6f4bb7087cd3844d0a1db84473e4f422911ef9", Visibility::Detected),
+    ("198.51.100.7", Visibility::Seen),
+    ("quiet-garden.example", Visibility::Unseen),
 ];
 
 /// A rule: what it is called, what it is about, how bad and how sure, and which technique it finds.
@@ -199,6 +199,6 @@ impl Rule {
 }
 
 /// The address of a device in the network.
-pub(super) fn device(dice: &mut Dice) -> String {
-    format!("10.20.{}.{}", dice.below(4) + 30, dice.below(60) + 20)
+pub(super) fn device(rng: &mut Rng) -> String {
+    format!("10.20.{}.{}", rng.below(4) + 30, rng.below(60) + 20)
 }

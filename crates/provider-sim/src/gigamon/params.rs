@@ -1,6 +1,6 @@
 //! The query parameters of the Detections API: a value that is not documented is refused.
 
-use super::invalid;
+use super::refusal::invalid;
 use crate::reply::Reply;
 use crate::request::Request;
 

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::iql::Expression;
 use super::network::Entity;
+use super::refusal::invalid;
 use super::tenant::Tenant;
-use super::{invalid, traffic};
+use super::traffic;
 use crate::reply::Reply;
 use crate::request::Request;
 

@@ -1,8 +1,19 @@
 //! Who may call what.
 
-use super::{Api, error};
+use super::refusal::error;
 use crate::reply::Reply;
 use crate::request::Request;
+
+/// One of the APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// Detections, rules and events of detections.
+    Detections,
+    /// The search in all events.
+    Events,
+    /// What is known of addresses, names and files.
+    Entity,
+}
 
 /// An account: a customer's network.
 #[derive(Debug, PartialEq, Eq)]

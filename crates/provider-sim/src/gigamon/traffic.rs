@@ -1,11 +1,11 @@
-//! Made-up events about a value.
+//! Generated events about a value.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::network::{self, Entity, Standing};
+use super::network::{self, Entity, Visibility};
 use super::tenant::{Account, Tenant};
-use crate::invent::Dice;
+use crate::seeded::Rng;
 
 /// A time as events have it.
 pub(super) fn written(time: Timestamp) -> String {
@@ -14,7 +14,7 @@ pub(super) fn written(time: Timestamp) -> String {
 
 /// The events in which a value occurs, from a moment until before another, in no order.
 pub(super) fn between(tenant: &Tenant, entity: &Entity, start: Timestamp, end: Timestamp) -> Vec<Value> {
-    if entity.standing() == Standing::Unseen {
+    if entity.visibility() == Visibility::Unseen {
         return Vec::new();
     }
     let mut day = start.as_second().div_euclid(86_400);
@@ -23,15 +23,15 @@ pub(super) fn between(tenant: &Tenant, entity: &Entity, start: Timestamp, end: T
         if midnight >= end {
             break;
         }
-        let mut dice = entity.dice(&format!("day {day}"));
-        for _ in 0..dice.below(4) {
-            let second = i64::try_from(dice.below(86_400)).unwrap_or_default();
+        let mut rng = entity.rng(&format!("day {day}"));
+        for _ in 0..rng.below(4) {
+            let second = i64::try_from(rng.below(86_400)).unwrap_or_default();
             let at = midnight + SignedDuration::from_secs(second) + SignedDuration::from_millis(120);
             // Now and then the provider's own networks see the same.
             let [own, demo, _] = tenant.accounts();
-            let account = if dice.percent(85) { own } else { demo };
-            let device = network::device(&mut dice);
-            let event = event(&mut dice, entity, at, account, &device);
+            let account = if rng.percent(85) { own } else { demo };
+            let device = network::device(&mut rng);
+            let event = event(&mut rng, entity, at, account, &device);
             if (start..end).contains(&at) {
                 events.push(event);
             }
@@ -42,19 +42,13 @@ pub(super) fn between(tenant: &Tenant, entity: &Entity, start: Timestamp, end: T
 }
 
 /// An event of a type in which such a value can occur.
-pub(super) fn event(
-    dice: &mut Dice,
-    entity: &Entity,
-    at: Timestamp,
-    account: &Account,
-    device: &str,
-) -> Value {
+pub(super) fn event(rng: &mut Rng, entity: &Entity, at: Timestamp, account: &Account, device: &str) -> Value {
     let value = entity.value();
-    let far = dice.ipv4().to_string();
+    let far = rng.ipv4().to_string();
     let mut event = match entity.field() {
-        "ip" if entity.is_internal() => flow(dice, &far),
-        "ip" => match dice.below(4) {
-            0 | 1 => flow(dice, value),
+        "ip" if entity.is_internal() => flow(rng, &far),
+        "ip" => match rng.below(4) {
+            0 | 1 => flow(rng, value),
             2 => json!({
                 "event_type": "ssh", "dst": end(value, 22, false), "direction": "OUTBOUND",
                 "client": "SSH-2.0-OpenSSH_9.6", "server": "SSH-2.0-OpenSSH_9.2p1",
@@ -62,10 +56,10 @@ pub(super) fn event(
             _ => json!({
                 "event_type": "suricata", "dst": end(value, 443, false), "proto": "tcp",
                 "sig_name": "ET INFO Connection to an address of ill repute", "sig_category": "Misc Attack",
-                "sig_id": 2_400_000 + dice.below(999), "sig_rev": 3,
+                "sig_id": 2_400_000 + rng.below(999), "sig_rev": 3,
             }),
         },
-        "domain" => match dice.below(4) {
+        "domain" => match rng.below(4) {
             0 | 1 => json!({
                 "event_type": "dns", "dst": end("10.20.30.2", 53, true), "proto": "udp",
                 "query": {"domain": value}, "qtype": 1, "qtype_name": "A", "rcode": 0,
@@ -77,22 +71,22 @@ pub(super) fn event(
         field => {
             let mut file = json!({
                 "name": "drop.exe", "mime_type": "application/x-dosexec", "bytes": 503_808,
-                "md5": dice.hex(32), "sha1": dice.hex(40), "sha256": dice.hex(64),
+                "md5": rng.hex(32), "sha1": rng.hex(40), "sha256": rng.hex(64),
             });
             file[field] = json!(value);
-            http(&far, &dice.domain(), "GET", "/files/drop.exe", &[file])
+            http(&far, &rng.domain(), "GET", "/files/drop.exe", &[file])
         }
     };
-    event["uuid"] = json!(dice.uuid());
+    event["uuid"] = json!(rng.uuid());
     event["timestamp"] = json!(written(at));
     event["customer_id"] = json!(account.code);
     event["account"] = json!(account.name);
     event["sensor_id"] = json!(format!("{}1", account.code));
     event["source"] = json!("Zeek");
-    event["flow_id"] = json!(format!("C{}", dice.hex(16)));
+    event["flow_id"] = json!(format!("C{}", rng.hex(16)));
     event["intel"] = Value::Null;
     let device = if entity.is_internal() { value } else { device };
-    event["src"] = end(device, 49_152 + dice.below(16_000), true);
+    event["src"] = end(device, 49_152 + rng.below(16_000), true);
     event
 }
 
@@ -104,10 +98,10 @@ fn end(ip: &str, port: u64, internal: bool) -> Value {
     })
 }
 
-fn flow(dice: &mut Dice, far: &str) -> Value {
+fn flow(rng: &mut Rng, far: &str) -> Value {
     json!({
         "event_type": "flow", "dst": end(far, 443, false), "proto": "tcp", "flow_state": "SF",
-        "service": dice.pick(&[json!("ssl"), Value::Null]), "total_pkts": 20 + dice.below(900),
+        "service": rng.pick(&[json!("ssl"), Value::Null]), "total_pkts": 20 + rng.below(900),
     })
 }
 

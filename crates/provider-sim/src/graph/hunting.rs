@@ -6,24 +6,24 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
+use super::subject::Subject;
 use super::tenant::State;
-use super::topic::Topic;
-use super::{alerts, invented};
-use crate::defender;
+use super::{alerts, generated};
+use crate::hunting;
 use crate::kql::{Column, Query, Row, Table};
+use crate::quota::{Limit, Quotas};
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::running_time::{RunningTime, Share};
-use crate::side::Find;
+use crate::service::Find;
 
-/// The running time of a tenant until the next cycle. How much it is in reality depends on the tenant's size.
-const SHARE: Share = Share { time: Duration::from_secs(600), per: Duration::from_secs(15 * 60) };
+/// The running time of a tenant per cycle, in milliseconds. In reality it depends on the tenant's size.
+const CYCLE: Limit = Limit { most: 600_000, per: Duration::from_secs(15 * 60) };
 
 /// A query, read and found good.
 #[derive(Debug)]
-pub(super) struct Question(Query);
+pub(super) struct HuntingQuery(Query);
 
-impl Question {
+impl HuntingQuery {
     pub(super) fn of(request: &Request, state: &State) -> Result<Self, Refusal> {
         let declared = request.header("content-type").and_then(|value| value.split(';').next());
         let body = request.json().filter(|_| declared.map(str::trim) == Some("application/json"));
@@ -39,25 +39,26 @@ impl Question {
         Ok(Self(query))
     }
 
-    /// Pays for it with the tenant's running time.
-    pub(super) fn afford(&self, spent: &RunningTime, tenant: &str) -> Result<(), Refusal> {
-        let paid = spent.spend(tenant, &self.0, &[SHARE], Instant::now());
-        paid.map_err(|used_up| Refusal::OutOfTime { wait: used_up.seconds() })
+    /// Spends the tenant's running time.
+    pub(super) fn spend(&self, spent: &Quotas<String>, tenant: &str) -> Result<(), Refusal> {
+        let cost = hunting::running_time(&self.0).as_millis().try_into().unwrap_or(u64::MAX);
+        let paid = spent.spend(tenant.to_owned(), cost, &[CYCLE], Instant::now());
+        paid.map_err(|exceeded| Refusal::OutOfTime { wait: exceeded.seconds() })
     }
 
     pub(super) fn answer(&self, tenant: &str) -> Reply {
         let outcome = if self.0.table == Table::AlertEvidence {
             self.0.run(self.rows(tenant), Timestamp::now())
         } else {
-            defender::hunting::found(&self.0)
+            hunting::run(&self.0)
         };
-        told(&outcome.columns, &json!(outcome.rows))
+        results(&outcome.columns, &json!(outcome.rows))
     }
 
     fn rows(&self, tenant: &str) -> Vec<Row> {
-        let topics = Topic::of_query(&self.0);
-        let invented = topics.iter().flat_map(|topic| invented::v2(topic, tenant));
-        alerts::v2(tenant).into_iter().chain(invented).flat_map(|alert| rows_of(&alert)).collect()
+        let subjects = Subject::of_query(&self.0);
+        let generated = subjects.iter().flat_map(|subject| generated::v2(subject, tenant));
+        alerts::v2(tenant).into_iter().chain(generated).flat_map(|alert| rows_of(&alert)).collect()
     }
 }
 
@@ -70,10 +71,10 @@ pub(super) fn of_devices(request: &Request, find: &Find<'_>) -> Option<Reply> {
     let same = Request::new("POST", "/defender", "/advancedqueries/run").with_body(same);
     let known: Value = serde_json::from_slice(&find("defender", &same)?.body).ok()?;
     let columns = query.run(Vec::new(), Timestamp::now()).columns;
-    Some(told(&columns, known.get("Results")?))
+    Some(results(&columns, known.get("Results")?))
 }
 
-fn told(columns: &[Column], rows: &Value) -> Reply {
+fn results(columns: &[Column], rows: &Value) -> Reply {
     let schema: Vec<Value> =
         columns.iter().map(|column| json!({"name": column.name, "type": column.kind.name()})).collect();
     let context = "https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.security.huntingQueryResults";

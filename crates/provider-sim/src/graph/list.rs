@@ -4,9 +4,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
+use super::subject::Subject;
 use super::tenant::{Filters, Legacy, State};
-use super::topic::Topic;
-use super::{alerts, invented};
+use super::{alerts, generated};
 use crate::odata::{Case, Filter};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -72,35 +72,35 @@ const EVIDENCE_PATHS: [&str; 17] = [
 
 /// The parameters of a call, read and found good.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct ListQuery {
     filter: Option<Filter>,
     top: usize,
     skip: usize,
 }
 
-impl Question {
+impl ListQuery {
     /// A call of `/security/alerts`.
     pub(super) fn legacy(request: &Request) -> Result<Self, Refusal> {
-        let question = Self::read(request, &["$count", "$filter", "$orderby", "$select", "$skip", "$top"])?;
-        if question.top > LARGEST_PAGE || question.skip > FURTHEST {
+        let query = Self::read(request, &["$count", "$filter", "$orderby", "$select", "$skip", "$top"])?;
+        if query.top > LARGEST_PAGE || query.skip > FURTHEST {
             return Err(bad("$top must be at most 1000 and $skip at most 500."));
         }
-        question.only(|path| LEGACY_PATHS.contains(&path))
+        query.only(|path| LEGACY_PATHS.contains(&path))
     }
 
     /// A call of `/security/alerts_v2`.
     pub(super) fn v2(request: &Request, state: &State) -> Result<Self, Refusal> {
-        let mut question = Self::read(request, &["$count", "$filter", "$skip", "$top"])?;
-        if question.top == 0 {
+        let mut query = Self::read(request, &["$count", "$filter", "$skip", "$top"])?;
+        if query.top == 0 {
             return Err(bad("$top must be at least 1."));
         }
-        question.top = question.top.min(LARGEST_PAGE);
+        query.top = query.top.min(LARGEST_PAGE);
         let is_evidence = |path: &str| path.starts_with("evidence/");
         let asks_evidence = |filter: &Filter| filter.paths().iter().any(|path| is_evidence(path));
-        if state.filters == Filters::Ignored && question.filter.as_ref().is_some_and(asks_evidence) {
-            question.filter = None;
+        if state.filters == Filters::Ignored && query.filter.as_ref().is_some_and(asks_evidence) {
+            query.filter = None;
         }
-        question.only(|path| match path.strip_prefix("evidence/microsoft.graph.security.") {
+        query.only(|path| match path.strip_prefix("evidence/microsoft.graph.security.") {
             Some(property) => {
                 state.filters == Filters::Supported
                     && (EVIDENCE_PATHS.contains(&property)
@@ -141,9 +141,9 @@ impl Question {
 
     /// The page that was asked for, of the retired API.
     pub(super) fn answer_legacy(&self, request: &Request, state: &State) -> Reply {
-        let topics = self.filter.iter().filter_map(Topic::of_filter);
+        let subjects = self.filter.iter().filter_map(Subject::of_filter);
         let mut all = alerts::legacy();
-        all.extend(topics.flat_map(|topic| invented::legacy(&topic)));
+        all.extend(subjects.flat_map(|subject| generated::legacy(&subject)));
         if state.legacy == Legacy::Empty {
             all.clear();
         }
@@ -152,9 +152,9 @@ impl Question {
 
     /// The page that was asked for, of its successor.
     pub(super) fn answer_v2(&self, request: &Request, tenant: &str) -> Reply {
-        let topics = self.filter.iter().filter_map(Topic::of_filter);
+        let subjects = self.filter.iter().filter_map(Subject::of_filter);
         let mut all = alerts::v2(tenant);
-        all.extend(topics.flat_map(|topic| invented::v2(&topic, tenant)));
+        all.extend(subjects.flat_map(|subject| generated::v2(&subject, tenant)));
         let page = self.page(request, all, Case::Folded, None);
         preferred(request, page)
     }
@@ -188,7 +188,7 @@ impl Question {
 /// `/security/alerts_v2/{id}`.
 pub(super) fn alert(request: &Request, tenant: &str, id: &str) -> Result<Reply, Refusal> {
     let known = alerts::v2(tenant).into_iter().find(|alert| alert["id"] == id);
-    let alert = known.or_else(|| invented::by_id(id, tenant)).ok_or(Refusal::UnknownAlert)?;
+    let alert = known.or_else(|| generated::by_id(id, tenant)).ok_or(Refusal::UnknownAlert)?;
     Ok(preferred(request, alert))
 }
 

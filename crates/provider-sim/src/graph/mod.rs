@@ -7,83 +7,52 @@
 //! | `GET /security/alerts_v2`, `/security/alerts_v2/{id}` | `SecurityAlert.Read.All` | alerts of its successor |
 //! | `POST /security/runHuntingQuery` | `ThreatHunting.Read.All` | advanced hunting |
 //!
-//! Tokens come from the [login](crate::login). Which of the calls work for a tenant, and how, is told by
-//! [`tenant::STATES`]. Alerts are those of [`alerts`] and, about most values that are asked for, made-up ones.
+//! Tokens come from the [login](crate::login). Which calls work for a tenant, and how, is set by
+//! [`tenant::STATES`]. Alerts are those of [`alerts`] and, about most values that are asked for, generated ones.
 //! Hunting finds in the tables of devices what Defender for Endpoint's own API does, fixtures included.
-//! Filters and queries are read by strict grammars; each API takes so many calls a minute, and hunting has a share
+//! Filters and queries are read by strict grammars; each API has a quota of calls a minute, and hunting has a share
 //! of running time.
 
 pub mod alerts;
+mod call;
+mod generated;
 mod hunting;
-mod invented;
 mod list;
-mod quota;
 mod refusal;
+mod subject;
 pub mod tenant;
-mod topic;
+
+use std::time::Instant;
 
 use crate::login::Grant;
 use crate::login::directory::Resource;
+use crate::quota::Quotas;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::running_time::RunningTime;
-use crate::side::{Find, Side};
+use crate::service::{Find, Service};
 
-use quota::Quotas;
+use call::Call;
 use refusal::Refusal;
 use tenant::State;
 
-/// The side.
+/// The service.
 #[derive(Debug, Default)]
 pub struct Graph {
-    quotas: Quotas,
-    running_time: RunningTime,
-}
-
-/// A call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call<'r> {
-    Legacy,
-    Alerts,
-    Alert(&'r str),
-    Hunting,
-}
-
-impl<'r> Call<'r> {
-    fn of(request: &'r Request) -> Option<Self> {
-        let parts: Vec<&str> = request.segments.iter().map(String::as_str).collect();
-        match *parts.as_slice() {
-            ["security", "alerts"] => Some(Self::Legacy),
-            ["security", "alerts_v2"] => Some(Self::Alerts),
-            ["security", "alerts_v2", id] => Some(Self::Alert(id)),
-            ["security", "runHuntingQuery"] => Some(Self::Hunting),
-            _ => None,
-        }
-    }
-
-    fn method(self) -> &'static str {
-        if self == Self::Hunting { "POST" } else { "GET" }
-    }
-
-    /// The permissions of which one is needed.
-    fn roles(self) -> [&'static str; 2] {
-        match self {
-            Self::Legacy => ["SecurityEvents.Read.All", "SecurityEvents.ReadWrite.All"],
-            Self::Alerts | Self::Alert(_) => ["SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"],
-            Self::Hunting => ["ThreatHunting.Read.All", "ThreatHunting.Read.All"],
-        }
-    }
+    /// Calls, by tenant, application and kind of call.
+    quotas: Quotas<(String, String, &'static str)>,
+    /// Running time of queries in milliseconds, by tenant.
+    running_time: Quotas<String>,
 }
 
 /// A call to which nothing is wrong so far.
-struct Admitted<'r> {
+struct Authorized<'r> {
     call: Call<'r>,
     grant: Grant,
     state: &'static State,
 }
 
 /// All checks before the question itself is read.
-fn admitted(request: &Request) -> Result<Admitted<'_>, Refusal> {
+fn authorized(request: &Request) -> Result<Authorized<'_>, Refusal> {
     let grant = Grant::of(request, Resource::Graph).map_err(Refusal::Token)?;
     let call = Call::of(request).ok_or(Refusal::NoSuchPath)?;
     if request.method != call.method() {
@@ -100,33 +69,36 @@ fn admitted(request: &Request) -> Result<Admitted<'_>, Refusal> {
         (Call::Hunting, _) if !state.hunting => return Err(Refusal::Forbidden(roles[0])),
         _ => {}
     }
-    Ok(Admitted { call, grant, state })
+    Ok(Authorized { call, grant, state })
 }
 
 impl Graph {
     fn checked(&self, request: &Request) -> Result<(), Refusal> {
-        let Admitted { call, grant, state } = admitted(request)?;
-        self.quotas.spend(&grant, call)?;
+        let Authorized { call, grant, state } = authorized(request)?;
+        let (kind, limit) = call.quota();
+        let key = (grant.tid.clone(), grant.appid.clone(), kind);
+        let spent = self.quotas.spend(key, 1, &[limit], Instant::now());
+        spent.map_err(|exceeded| Refusal::TooMany { wait: exceeded.seconds() })?;
         match call {
-            Call::Legacy => list::Question::legacy(request).map(drop),
-            Call::Alerts => list::Question::v2(request, state).map(drop),
-            Call::Hunting => hunting::Question::of(request, state)?.afford(&self.running_time, &grant.tid),
+            Call::Legacy => list::ListQuery::legacy(request).map(drop),
+            Call::Alerts => list::ListQuery::v2(request, state).map(drop),
+            Call::Hunting => hunting::HuntingQuery::of(request, state)?.spend(&self.running_time, &grant.tid),
             Call::Alert(_) => Ok(()),
         }
     }
 }
 
 fn answered(request: &Request) -> Result<Reply, Refusal> {
-    let Admitted { call, grant, state } = admitted(request)?;
+    let Authorized { call, grant, state } = authorized(request)?;
     match call {
-        Call::Legacy => Ok(list::Question::legacy(request)?.answer_legacy(request, state)),
-        Call::Alerts => Ok(list::Question::v2(request, state)?.answer_v2(request, &grant.tid)),
+        Call::Legacy => Ok(list::ListQuery::legacy(request)?.answer_legacy(request, state)),
+        Call::Alerts => Ok(list::ListQuery::v2(request, state)?.answer_v2(request, &grant.tid)),
         Call::Alert(id) => list::alert(request, &grant.tid, id),
-        Call::Hunting => Ok(hunting::Question::of(request, state)?.answer(&grant.tid)),
+        Call::Hunting => Ok(hunting::HuntingQuery::of(request, state)?.answer(&grant.tid)),
     }
 }
 
-impl Side for Graph {
+impl Service for Graph {
     fn name(&self) -> &'static str {
         "graph"
     }
@@ -144,7 +116,7 @@ impl Side for Graph {
         ]
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Reply> {
+    fn authorize(&self, request: &Request) -> Result<(), Reply> {
         self.checked(request).map_err(|refusal| refusal.reply(request))
     }
 

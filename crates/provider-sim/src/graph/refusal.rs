@@ -4,15 +4,15 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::invent::Dice;
-use crate::login::TokenFault;
+use crate::login::TokenError;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::seeded::Rng;
 
 /// Why a call is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    Token(TokenFault),
+    Token(TokenError),
     NoSuchPath,
     Method(&'static str),
     Forbidden(&'static str),
@@ -31,14 +31,14 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn told(&self) -> (u16, &'static str, String) {
+    fn describe(&self) -> (u16, &'static str, String) {
         match self {
             Self::Token(fault) => {
                 let text = match fault {
-                    TokenFault::Missing => "Access token is empty.",
-                    TokenFault::Malformed => "CompactToken parsing failed with error code: 80049217",
-                    TokenFault::Expired => "Lifetime validation failed, the token is expired.",
-                    TokenFault::WrongAudience => "Access token validation failure. Invalid audience.",
+                    TokenError::Missing => "Access token is empty.",
+                    TokenError::Malformed => "CompactToken parsing failed with error code: 80049217",
+                    TokenError::Expired => "Lifetime validation failed, the token is expired.",
+                    TokenError::WrongAudience => "Access token validation failure. Invalid audience.",
                 };
                 (401, "InvalidAuthenticationToken", text.to_owned())
             }
@@ -71,8 +71,8 @@ impl Refusal {
     }
 
     pub(super) fn reply(&self, request: &Request) -> Reply {
-        let (status, code, message) = self.told();
-        let id = Dice::new(&["graph", "request", &request.path, &request.raw_query]).uuid();
+        let (status, code, message) = self.describe();
+        let id = Rng::new(&["graph", "request", &request.path, &request.raw_query]).uuid();
         let date = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let body = json!({
             "error": {

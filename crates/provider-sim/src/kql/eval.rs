@@ -3,12 +3,10 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Aggregate, Kind, Query, Step};
-
-/// A row: values by column.
-pub type Row = Map<String, Value>;
+use super::query::{Aggregate, Query, Step};
+use super::table::{Kind, Row, moment};
 
 /// A column of an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +26,14 @@ pub struct Outcome {
     pub rows: Vec<Row>,
 }
 
-/// A time as it stands in rows.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
+impl Query {
+    /// Runs the query over rows of its table; `now` is what `ago` counts from.
+    pub fn run(&self, rows: Vec<Row>, now: Timestamp) -> Outcome {
+        run(self, rows, now)
+    }
 }
 
-pub(super) fn run(query: &Query, rows: Vec<Row>, now: Timestamp) -> Outcome {
+fn run(query: &Query, rows: Vec<Row>, now: Timestamp) -> Outcome {
     let columns = query.table.columns().map(|(name, kind)| Column { name: name.to_owned(), kind }).collect();
     let mut outcome = Outcome { columns, rows };
     for step in &query.steps {

@@ -4,29 +4,28 @@ use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use super::predicate::{Predicate, Test};
+use super::query::{Aggregate, Query, Step};
+use super::table::Table;
 use super::token::{Placed, Token, tokens};
-use super::{Aggregate, Query, Step, Table};
+use crate::syntax::SyntaxError;
 
-/// Why a query is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{problem} (at character {place})")]
-pub struct Fault {
-    place: usize,
-    problem: String,
-}
-
-impl Fault {
-    pub(super) fn at(place: usize, problem: impl Into<String>) -> Self {
-        Self { place, problem: problem.into() }
+impl Query {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// It is not one of the understood shapes, or names a column that its table lacks.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        query(text)
     }
 }
 
-pub(super) fn query(text: &str) -> Result<Query, Fault> {
+fn query(text: &str) -> Result<Query, SyntaxError> {
     let mut parser =
         Parser { tokens: tokens(text)?.into_iter().peekable(), end: text.len(), columns: Vec::new() };
     let place = parser.place();
     let name = parser.word()?;
-    let table = Table::named(&name).ok_or_else(|| Fault::at(place, format!("there is no table {name}")))?;
+    let table =
+        Table::named(&name).ok_or_else(|| SyntaxError::at(place, format!("there is no table {name}")))?;
     parser.columns = table.columns().map(|(name, _)| name.to_owned()).collect();
     let mut steps = Vec::new();
     while parser.tokens.peek().is_some() {
@@ -48,27 +47,27 @@ impl Parser {
         self.tokens.peek().map_or(self.end, |(place, _)| *place)
     }
 
-    fn next(&mut self) -> Result<Placed, Fault> {
-        self.tokens.next().ok_or_else(|| Fault::at(self.end, "the query breaks off"))
+    fn next(&mut self) -> Result<Placed, SyntaxError> {
+        self.tokens.next().ok_or_else(|| SyntaxError::at(self.end, "the query breaks off"))
     }
 
-    fn word(&mut self) -> Result<String, Fault> {
+    fn word(&mut self) -> Result<String, SyntaxError> {
         match self.next()? {
             (_, Token::Word(word)) => Ok(word),
-            (place, other) => Err(Fault::at(place, format!("a name was expected, not {other:?}"))),
+            (place, other) => Err(SyntaxError::at(place, format!("a name was expected, not {other:?}"))),
         }
     }
 
-    fn keyword(&mut self, wanted: &str) -> Result<(), Fault> {
+    fn keyword(&mut self, wanted: &str) -> Result<(), SyntaxError> {
         let place = self.place();
         let word = self.word()?;
-        if word == wanted { Ok(()) } else { Err(Fault::at(place, format!("`{wanted}` was expected"))) }
+        if word == wanted { Ok(()) } else { Err(SyntaxError::at(place, format!("`{wanted}` was expected"))) }
     }
 
-    fn sign(&mut self, wanted: &str) -> Result<(), Fault> {
+    fn sign(&mut self, wanted: &str) -> Result<(), SyntaxError> {
         match self.next()? {
             (_, Token::Sign(sign)) if sign == wanted => Ok(()),
-            (place, other) => Err(Fault::at(place, format!("`{wanted}` was expected, not {other:?}"))),
+            (place, other) => Err(SyntaxError::at(place, format!("`{wanted}` was expected, not {other:?}"))),
         }
     }
 
@@ -77,25 +76,25 @@ impl Parser {
         self.tokens.next_if(|(_, token)| token == wanted).is_some()
     }
 
-    fn text(&mut self) -> Result<String, Fault> {
+    fn text(&mut self) -> Result<String, SyntaxError> {
         match self.next()? {
             (_, Token::Text(text)) => Ok(text),
-            (place, other) => Err(Fault::at(place, format!("a text was expected, not {other:?}"))),
+            (place, other) => Err(SyntaxError::at(place, format!("a text was expected, not {other:?}"))),
         }
     }
 
-    fn column(&mut self) -> Result<String, Fault> {
+    fn column(&mut self) -> Result<String, SyntaxError> {
         let place = self.place();
         let name = self.word()?;
         if self.columns.contains(&name) {
             Ok(name)
         } else {
-            Err(Fault::at(place, format!("there is no column {name}")))
+            Err(SyntaxError::at(place, format!("there is no column {name}")))
         }
     }
 
     /// One or more, with commas between.
-    fn list<T>(&mut self, one: fn(&mut Self) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+    fn list<T>(&mut self, one: fn(&mut Self) -> Result<T, SyntaxError>) -> Result<Vec<T>, SyntaxError> {
         let mut all = vec![one(self)?];
         while self.took(&Token::Sign(",")) {
             all.push(one(self)?);
@@ -103,7 +102,7 @@ impl Parser {
         Ok(all)
     }
 
-    fn step(&mut self) -> Result<Step, Fault> {
+    fn step(&mut self) -> Result<Step, SyntaxError> {
         let place = self.place();
         match self.word()?.as_str() {
             "where" => self.alternatives().map(Step::Where),
@@ -114,16 +113,18 @@ impl Parser {
                 Ok(Step::Project(names))
             }
             "summarize" => self.summarize(),
-            other => Err(Fault::at(place, format!("the operator {other} is not understood"))),
+            other => Err(SyntaxError::at(place, format!("the operator {other} is not understood"))),
         }
     }
 
-    fn top(&mut self) -> Result<Step, Fault> {
+    fn top(&mut self) -> Result<Step, SyntaxError> {
         let count = match self.next()? {
             (place, Token::Number(number)) => {
-                usize::try_from(number).map_err(|_| Fault::at(place, "a number that is too large"))?
+                usize::try_from(number).map_err(|_| SyntaxError::at(place, "a number that is too large"))?
             }
-            (place, other) => return Err(Fault::at(place, format!("a number was expected, not {other:?}"))),
+            (place, other) => {
+                return Err(SyntaxError::at(place, format!("a number was expected, not {other:?}")));
+            }
         };
         self.keyword("by")?;
         let by = self.column()?;
@@ -131,12 +132,12 @@ impl Parser {
         let descending = match self.word()?.as_str() {
             "desc" => true,
             "asc" => false,
-            _ => return Err(Fault::at(place, "`desc` or `asc` was expected")),
+            _ => return Err(SyntaxError::at(place, "`desc` or `asc` was expected")),
         };
         Ok(Step::Top { count, by, descending })
     }
 
-    fn summarize(&mut self) -> Result<Step, Fault> {
+    fn summarize(&mut self) -> Result<Step, SyntaxError> {
         let name = self.word()?;
         let aggregate = if name == "arg_max" {
             self.sign("(")?;
@@ -165,7 +166,7 @@ impl Parser {
     }
 
     /// `a or b or …`.
-    fn alternatives(&mut self) -> Result<Predicate, Fault> {
+    fn alternatives(&mut self) -> Result<Predicate, SyntaxError> {
         self.joined("or", Predicate::Or, |parser| parser.joined("and", Predicate::And, Self::condition))
     }
 
@@ -173,8 +174,8 @@ impl Parser {
         &mut self,
         keyword: &str,
         join: fn(Vec<Predicate>) -> Predicate,
-        part: fn(&mut Self) -> Result<Predicate, Fault>,
-    ) -> Result<Predicate, Fault> {
+        part: fn(&mut Self) -> Result<Predicate, SyntaxError>,
+    ) -> Result<Predicate, SyntaxError> {
         let first = part(self)?;
         let mut parts = vec![first];
         while self.took(&Token::Word(keyword.to_owned())) {
@@ -183,7 +184,7 @@ impl Parser {
         Ok(if parts.len() == 1 { parts.remove(0) } else { join(parts) })
     }
 
-    fn condition(&mut self) -> Result<Predicate, Fault> {
+    fn condition(&mut self) -> Result<Predicate, SyntaxError> {
         if self.took(&Token::Sign("(")) {
             let inner = self.alternatives()?;
             self.sign(")")?;
@@ -201,7 +202,7 @@ impl Parser {
                 let days = match self.next()? {
                     (_, Token::Days(days)) => days,
                     (place, other) => {
-                        return Err(Fault::at(place, format!("days were expected, not {other:?}")));
+                        return Err(SyntaxError::at(place, format!("days were expected, not {other:?}")));
                     }
                 };
                 self.sign(")")?;
@@ -211,14 +212,14 @@ impl Parser {
                 "startswith" => Test::StartsWith(self.text()?),
                 "has" => Test::Has(self.text()?),
                 "in" => Test::In(self.texts()?),
-                _ => return Err(Fault::at(place, format!("the operator {word} is not understood"))),
+                _ => return Err(SyntaxError::at(place, format!("the operator {word} is not understood"))),
             },
-            other => return Err(Fault::at(place, format!("an operator was expected, not {other:?}"))),
+            other => return Err(SyntaxError::at(place, format!("an operator was expected, not {other:?}"))),
         };
         Ok(Predicate::Column(column, test))
     }
 
-    fn texts(&mut self) -> Result<Vec<String>, Fault> {
+    fn texts(&mut self) -> Result<Vec<String>, SyntaxError> {
         self.sign("(")?;
         let texts = self.list(Self::text)?;
         self.sign(")")?;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::eval::{Row, moment};
+use super::table::{Row, moment};
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Test {
     In(Vec<String>),
     /// `in~ ('x', 'y')`: one of them whatever the case.
     InFolded(Vec<String>),
-    /// `> ago(30d)`: at most so many days old.
+    /// `> ago(30d)`: at most this number of days old.
     NewerThanDays(u32),
 }
 

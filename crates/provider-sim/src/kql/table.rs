@@ -1,6 +1,17 @@
 //! The tables that can be asked and their columns
 //! (<https://learn.microsoft.com/defender-xdr/advanced-hunting-schema-tables>).
 
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// A row: values by column.
+pub type Row = Map<std::string::String, Value>;
+
+/// A time as it stands in rows.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

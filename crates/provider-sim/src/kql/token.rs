@@ -1,6 +1,6 @@
 //! Words, numbers, signs and literals.
 
-use super::parse::Fault;
+use crate::syntax::SyntaxError;
 
 /// A piece of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) type Placed = (usize, Token);
 const SIGNS: [&str; 9] = ["==", "=~", "in~", "|", ",", "(", ")", "=", ">"];
 
 /// Cuts a query into its tokens.
-pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, Fault> {
+pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SyntaxError> {
     let mut found = Vec::new();
     let mut place = 0;
     while let Some(character) = text[place..].chars().next() {
@@ -34,11 +34,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, Fault> {
             continue;
         }
         let (token, length) = match character {
-            '\'' | '"' => literal(rest, character).map_err(|problem| Fault::at(place, problem))?,
-            '0'..='9' => number(rest).ok_or_else(|| Fault::at(place, "not a number"))?,
+            '\'' | '"' => literal(rest, character).map_err(|problem| SyntaxError::at(place, problem))?,
+            '0'..='9' => number(rest).ok_or_else(|| SyntaxError::at(place, "not a number"))?,
             _ => sign(rest)
                 .or_else(|| word(rest))
-                .ok_or_else(|| Fault::at(place, format!("unexpected character {character:?}")))?,
+                .ok_or_else(|| SyntaxError::at(place, format!("unexpected character {character:?}")))?,
         };
         found.push((place, token));
         place += length;

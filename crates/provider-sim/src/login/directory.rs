@@ -1,7 +1,7 @@
 //! Who is known: tenants, applications, secrets, and what administrators consented to.
 //!
 //! Every application is registered in every tenant, and every secret belongs to every application, so that a
-//! test combines them freely. How a tenant's APIs behave is told by the sides of these APIs.
+//! test combines them freely. How a tenant's APIs behave is up to the services of these APIs.
 
 /// An organisation.
 #[derive(Debug, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub struct Grant {
 
 /// Why a call's token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenFault {
+pub enum TokenError {
     /// There is none.
     Missing,
     /// It is not one of this login service.
@@ -66,13 +66,13 @@ impl Grant {
     ///
     /// # Errors
     /// The token is not accepted.
-    pub fn of(request: &Request, resource: Resource) -> Result<Self, TokenFault> {
-        let grant = Self::read(request.bearer().ok_or(TokenFault::Missing)?).ok_or(TokenFault::Malformed)?;
+    pub fn of(request: &Request, resource: Resource) -> Result<Self, TokenError> {
+        let grant = Self::read(request.bearer().ok_or(TokenError::Missing)?).ok_or(TokenError::Malformed)?;
         if request.tokens_expired || grant.exp <= Timestamp::now().as_second() {
-            return Err(TokenFault::Expired);
+            return Err(TokenError::Expired);
         }
         if grant.aud != resource.uri() {
-            return Err(TokenFault::WrongAudience);
+            return Err(TokenError::WrongAudience);
         }
         Ok(grant)
     }

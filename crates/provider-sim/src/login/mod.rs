@@ -10,8 +10,8 @@
 //! have to know ([`Grant`]). The fault `expired-tokens` has it issue tokens that expired an hour ago.
 
 pub mod directory;
-mod fault;
 pub mod grant;
+mod refusal;
 
 use std::collections::BTreeMap;
 
@@ -20,21 +20,21 @@ use serde_json::json;
 
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::service::Service;
 
 use directory::{Application, Resource, Tenant};
-use fault::Fault;
-pub use grant::{Grant, TokenFault};
+pub use grant::{Grant, TokenError};
+use refusal::Refusal;
 
 /// Life of a token in seconds.
 const LIFE: i64 = 3599;
 const PARAMETERS: [&str; 4] = ["client_id", "client_secret", "grant_type", "scope"];
 
-/// The side.
+/// The service.
 #[derive(Debug, Default)]
 pub struct Login;
 
-impl Side for Login {
+impl Service for Login {
     fn name(&self) -> &'static str {
         "login"
     }
@@ -47,7 +47,7 @@ impl Side for Login {
         &["POST /{tenant}/oauth2/v2.0/token"]
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Reply> {
+    fn authorize(&self, request: &Request) -> Result<(), Reply> {
         checked(request).map(drop)
     }
 
@@ -58,7 +58,7 @@ impl Side for Login {
         }
     }
 
-    fn finish(&self, _: &Request, reply: &mut Reply) {
+    fn decorate(&self, _: &Request, reply: &mut Reply) {
         *reply = std::mem::replace(reply, Reply::empty(500)).header("Cache-Control", "no-store, no-cache");
     }
 }
@@ -104,34 +104,34 @@ fn checked(request: &Request) -> Result<Asked, Reply> {
     token_for(tenant, request).map_err(|fault| fault.reply(request))
 }
 
-fn token_for(tenant: &str, request: &Request) -> Result<Asked, Fault> {
+fn token_for(tenant: &str, request: &Request) -> Result<Asked, Refusal> {
     if request.method != "POST" {
-        return Err(Fault::Method(request.method.clone()));
+        return Err(Refusal::Method(request.method.clone()));
     }
     let form = form(request)?;
     let field = |name: &'static str| form.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    let grant_type = field("grant_type").ok_or(Fault::Missing("grant_type"))?;
+    let grant_type = field("grant_type").ok_or(Refusal::Missing("grant_type"))?;
     if grant_type != "client_credentials" {
-        return Err(Fault::GrantType(grant_type.to_owned()));
+        return Err(Refusal::GrantType(grant_type.to_owned()));
     }
-    let client = field("client_id").ok_or(Fault::Missing("client_id"))?;
-    let scope = field("scope").ok_or(Fault::Missing("scope"))?;
+    let client = field("client_id").ok_or(Refusal::Missing("client_id"))?;
+    let scope = field("scope").ok_or(Refusal::Missing("scope"))?;
     if !is_tenant_name(tenant) {
-        return Err(Fault::TenantName(tenant.to_owned()));
+        return Err(Refusal::TenantName(tenant.to_owned()));
     }
-    let tenant = Tenant::find(tenant).ok_or_else(|| Fault::UnknownTenant(tenant.to_owned()))?;
+    let tenant = Tenant::find(tenant).ok_or_else(|| Refusal::UnknownTenant(tenant.to_owned()))?;
     let application = Application::find(client)
-        .ok_or_else(|| Fault::UnknownApplication { client: client.to_owned(), tenant: tenant.domain })?;
-    let secret = field("client_secret").ok_or(Fault::NoSecret)?;
+        .ok_or_else(|| Refusal::UnknownApplication { client: client.to_owned(), tenant: tenant.domain })?;
+    let secret = field("client_secret").ok_or(Refusal::NoSecret)?;
     match directory::SECRETS.iter().find(|known| known.value == secret) {
-        None => Err(Fault::WrongSecret(application.id)),
-        Some(known) if known.expired => Err(Fault::ExpiredSecret(application.id)),
+        None => Err(Refusal::WrongSecret(application.id)),
+        Some(known) if known.expired => Err(Refusal::ExpiredSecret(application.id)),
         Some(_) => resource(scope, tenant).map(|resource| Asked { tenant, application, resource }),
     }
 }
 
 /// The fields of the form; none where the body is declared as anything else.
-fn form(request: &Request) -> Result<BTreeMap<String, String>, Fault> {
+fn form(request: &Request) -> Result<BTreeMap<String, String>, Refusal> {
     let declared = request.header("content-type").and_then(|value| value.split(';').next());
     let mut fields = BTreeMap::new();
     if declared.map(str::trim) != Some("application/x-www-form-urlencoded") {
@@ -139,7 +139,7 @@ fn form(request: &Request) -> Result<BTreeMap<String, String>, Fault> {
     }
     for (name, value) in request.form() {
         if fields.insert(name.clone(), value).is_some() && PARAMETERS.contains(&name.as_str()) {
-            return Err(Fault::Duplicate(name));
+            return Err(Refusal::Duplicate(name));
         }
     }
     Ok(fields)
@@ -152,12 +152,12 @@ fn is_tenant_name(text: &str) -> bool {
 }
 
 /// The API that a scope asks for: in this flow always everything that was consented to.
-fn resource(scope: &str, tenant: &Tenant) -> Result<Resource, Fault> {
+fn resource(scope: &str, tenant: &Tenant) -> Result<Resource, Refusal> {
     if scope.contains(char::is_whitespace) {
-        return Err(Fault::Scope(scope.to_owned()));
+        return Err(Refusal::Scope(scope.to_owned()));
     }
-    let uri = scope.strip_suffix("/.default").ok_or_else(|| Fault::NotDefaultScope(scope.to_owned()))?;
-    Resource::find(uri).ok_or_else(|| Fault::UnknownResource { uri: uri.to_owned(), tenant: tenant.domain })
+    let uri = scope.strip_suffix("/.default").ok_or_else(|| Refusal::NotDefaultScope(scope.to_owned()))?;
+    Resource::find(uri).ok_or_else(|| Refusal::UnknownResource { uri: uri.to_owned(), tenant: tenant.domain })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ fn fields<'a>(client: &'a str, secret: &'a str, scope: &'a str) -> [(&'a str, &'
 }
 
 fn ask(request: &Request) -> (u16, Value) {
-    let reply = Login.admit(request).map_or_else(|refusal| refusal, |()| Login.answer(request));
+    let reply = Login.authorize(request).map_or_else(|refusal| refusal, |()| Login.answer(request));
     (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
 }
 
@@ -103,14 +103,14 @@ fn a_call_is_judged_by_its_token() {
     };
     let judged = |request: &Request| Grant::of(request, Resource::Graph);
     assert_eq!(judged(&with(&good.sign())), Ok(good.clone()));
-    assert_eq!(judged(&Request::new("GET", "/graph", "/")), Err(TokenFault::Missing));
-    assert_eq!(judged(&with("e30.e30.AAAA")), Err(TokenFault::Malformed));
-    assert_eq!(judged(&with(&good.sign().replace('.', ".A"))), Err(TokenFault::Malformed));
-    assert_eq!(Grant::of(&with(&good.sign()), Resource::Defender), Err(TokenFault::WrongAudience));
-    assert_eq!(judged(&with(&Grant { exp: 1, ..good.clone() }.sign())), Err(TokenFault::Expired));
+    assert_eq!(judged(&Request::new("GET", "/graph", "/")), Err(TokenError::Missing));
+    assert_eq!(judged(&with("e30.e30.AAAA")), Err(TokenError::Malformed));
+    assert_eq!(judged(&with(&good.sign().replace('.', ".A"))), Err(TokenError::Malformed));
+    assert_eq!(Grant::of(&with(&good.sign()), Resource::Defender), Err(TokenError::WrongAudience));
+    assert_eq!(judged(&with(&Grant { exp: 1, ..good.clone() }.sign())), Err(TokenError::Expired));
     let mut refused = with(&good.sign());
     refused.tokens_expired = true;
-    assert_eq!(judged(&refused), Err(TokenFault::Expired));
+    assert_eq!(judged(&refused), Err(TokenError::Expired));
 }
 
 #[test]

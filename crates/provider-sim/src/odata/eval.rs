@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Filter, Literal, Operator, Path};
+use super::filter::{Filter, Literal, Operator, Path};
 
 /// How an API compares texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,27 +3,24 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
+use super::filter::{Filter, Literal, Operator, Path};
 use super::token::{Placed, Token, tokens};
-use super::{Filter, Literal, Operator, Path};
-
-/// Why a filter is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{problem} (at character {place})")]
-pub struct Fault {
-    place: usize,
-    problem: String,
-}
-
-impl Fault {
-    pub(super) fn at(place: usize, problem: impl Into<String>) -> Self {
-        Self { place, problem: problem.into() }
-    }
-}
+use crate::syntax::SyntaxError;
 
 /// Deeper nesting is refused; no API allows nearly as much.
 const DEEPEST: usize = 32;
 
-pub(super) fn filter(text: &str) -> Result<Filter, Fault> {
+impl Filter {
+    /// Reads a decoded `$filter`.
+    ///
+    /// # Errors
+    /// It is not one of the understood shapes.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        filter(text)
+    }
+}
+
+fn filter(text: &str) -> Result<Filter, SyntaxError> {
     let mut parser = Parser {
         tokens: tokens(text)?.into_iter().peekable(),
         end: text.len(),
@@ -33,7 +30,9 @@ pub(super) fn filter(text: &str) -> Result<Filter, Fault> {
     let filter = parser.alternatives()?;
     match parser.tokens.next() {
         None => Ok(filter),
-        Some(rest) => Err(Fault::at(rest.place, format!("the filter should end before {:?}", rest.token))),
+        Some(rest) => {
+            Err(SyntaxError::at(rest.place, format!("the filter should end before {:?}", rest.token)))
+        }
     }
 }
 
@@ -46,16 +45,16 @@ struct Parser {
 }
 
 impl Parser {
-    fn next(&mut self) -> Result<Placed, Fault> {
-        self.tokens.next().ok_or_else(|| Fault::at(self.end, "the filter breaks off"))
+    fn next(&mut self) -> Result<Placed, SyntaxError> {
+        self.tokens.next().ok_or_else(|| SyntaxError::at(self.end, "the filter breaks off"))
     }
 
-    fn sign(&mut self, wanted: char) -> Result<(), Fault> {
+    fn sign(&mut self, wanted: char) -> Result<(), SyntaxError> {
         let next = self.next()?;
         if next.token == Token::Sign(wanted) {
             Ok(())
         } else {
-            Err(Fault::at(next.place, format!("`{wanted}` was expected, not {:?}", next.token)))
+            Err(SyntaxError::at(next.place, format!("`{wanted}` was expected, not {:?}", next.token)))
         }
     }
 
@@ -65,22 +64,22 @@ impl Parser {
     }
 
     /// Takes a keyword where it is the next token; it stands between spaces.
-    fn keyword(&mut self, wanted: &str) -> Result<bool, Fault> {
+    fn keyword(&mut self, wanted: &str) -> Result<bool, SyntaxError> {
         let is = |next: &Placed| next.spaced && matches!(&next.token, Token::Word(word) if word == wanted);
         Ok(self.tokens.next_if(is).is_some() && self.spaced()?)
     }
 
     /// Makes sure that a space stands before the next token.
-    fn spaced(&mut self) -> Result<bool, Fault> {
+    fn spaced(&mut self) -> Result<bool, SyntaxError> {
         match self.tokens.peek() {
             Some(next) if next.spaced => Ok(true),
-            Some(next) => Err(Fault::at(next.place, "a space was expected")),
-            None => Err(Fault::at(self.end, "the filter breaks off")),
+            Some(next) => Err(SyntaxError::at(next.place, "a space was expected")),
+            None => Err(SyntaxError::at(self.end, "the filter breaks off")),
         }
     }
 
     /// `a or b or …`, where `and` binds closer.
-    fn alternatives(&mut self) -> Result<Filter, Fault> {
+    fn alternatives(&mut self) -> Result<Filter, SyntaxError> {
         self.joined("or", Filter::Or, |parser| parser.joined("and", Filter::And, Self::condition))
     }
 
@@ -88,8 +87,8 @@ impl Parser {
         &mut self,
         keyword: &str,
         join: fn(Vec<Filter>) -> Filter,
-        part: fn(&mut Self) -> Result<Filter, Fault>,
-    ) -> Result<Filter, Fault> {
+        part: fn(&mut Self) -> Result<Filter, SyntaxError>,
+    ) -> Result<Filter, SyntaxError> {
         let mut parts = vec![part(self)?];
         while self.keyword(keyword)? {
             parts.push(part(self)?);
@@ -97,7 +96,7 @@ impl Parser {
         Ok(if parts.len() == 1 { parts.remove(0) } else { join(parts) })
     }
 
-    fn condition(&mut self) -> Result<Filter, Fault> {
+    fn condition(&mut self) -> Result<Filter, SyntaxError> {
         let Placed { token, place, .. } = self.next()?;
         match token {
             Token::Sign('(') => {
@@ -107,14 +106,14 @@ impl Parser {
             }
             Token::Word(word) if self.touching('(') => self.function(&word, place),
             Token::Word(word) => self.test(word, place),
-            other => Err(Fault::at(place, format!("a condition was expected, not {other:?}"))),
+            other => Err(SyntaxError::at(place, format!("a condition was expected, not {other:?}"))),
         }
     }
 
-    fn nested(&mut self, place: usize) -> Result<Filter, Fault> {
+    fn nested(&mut self, place: usize) -> Result<Filter, SyntaxError> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Fault::at(place, "the filter is nested too deeply"));
+            return Err(SyntaxError::at(place, "the filter is nested too deeply"));
         }
         let inner = self.alternatives()?;
         self.depth -= 1;
@@ -122,28 +121,31 @@ impl Parser {
     }
 
     /// `contains(path,'text')` after its parenthesis.
-    fn function(&mut self, name: &str, place: usize) -> Result<Filter, Fault> {
+    fn function(&mut self, name: &str, place: usize) -> Result<Filter, SyntaxError> {
         let make = match name {
             "contains" => Filter::Contains,
             "startswith" => Filter::StartsWith,
-            _ => return Err(Fault::at(place, format!("the function {name} is not understood"))),
+            _ => return Err(SyntaxError::at(place, format!("the function {name} is not understood"))),
         };
         let next = self.next()?;
         let Token::Word(first) = next.token else {
-            return Err(Fault::at(next.place, format!("a path was expected, not {:?}", next.token)));
+            return Err(SyntaxError::at(next.place, format!("a path was expected, not {:?}", next.token)));
         };
         let path = self.path(first, next.place)?;
         self.sign(',')?;
         let literal = self.next()?;
         let Token::Literal(Literal::Text(text)) = literal.token else {
-            return Err(Fault::at(literal.place, format!("a text was expected, not {:?}", literal.token)));
+            return Err(SyntaxError::at(
+                literal.place,
+                format!("a text was expected, not {:?}", literal.token),
+            ));
         };
         self.sign(')')?;
         Ok(make(path, text))
     }
 
     /// A condition that begins with a path.
-    fn test(&mut self, first: String, place: usize) -> Result<Filter, Fault> {
+    fn test(&mut self, first: String, place: usize) -> Result<Filter, SyntaxError> {
         let mut segments = vec![first];
         while self.touching('/') {
             let (word, at) = self.word()?;
@@ -157,18 +159,18 @@ impl Parser {
             return self.list().map(|literals| Filter::In(path, literals));
         }
         let (word, at) = self.word()?;
-        let operator =
-            operator(&word).ok_or_else(|| Fault::at(at, format!("the operator {word} is not understood")))?;
+        let operator = operator(&word)
+            .ok_or_else(|| SyntaxError::at(at, format!("the operator {word} is not understood")))?;
         self.spaced()?;
         self.literal().map(|literal| Filter::Compare(path, operator, literal))
     }
 
     /// `any(x: …)` after its parenthesis.
-    fn any(&mut self, collection: Vec<String>, place: usize) -> Result<Filter, Fault> {
+    fn any(&mut self, collection: Vec<String>, place: usize) -> Result<Filter, SyntaxError> {
         let collection = self.resolved(collection, place)?;
         let (variable, at) = self.word()?;
         if variable.contains('.') || self.variables.contains(&variable) {
-            return Err(Fault::at(at, format!("{variable} cannot be a variable here")));
+            return Err(SyntaxError::at(at, format!("{variable} cannot be a variable here")));
         }
         self.sign(':')?;
         self.variables.push(variable);
@@ -178,7 +180,7 @@ impl Parser {
         Ok(Filter::Any(collection, Box::new(condition)))
     }
 
-    fn path(&mut self, first: String, place: usize) -> Result<Path, Fault> {
+    fn path(&mut self, first: String, place: usize) -> Result<Path, SyntaxError> {
         let mut segments = vec![first];
         while self.touching('/') {
             segments.push(self.word()?.0);
@@ -187,10 +189,10 @@ impl Parser {
     }
 
     /// Inside `any`, a path begins with the variable, and elsewhere with a property.
-    fn resolved(&mut self, mut segments: Vec<String>, place: usize) -> Result<Path, Fault> {
+    fn resolved(&mut self, mut segments: Vec<String>, place: usize) -> Result<Path, SyntaxError> {
         if let Some(variable) = self.variables.last() {
             if segments.len() < 2 || segments.first() != Some(variable) {
-                return Err(Fault::at(place, format!("a path must begin with {variable}/ here")));
+                return Err(SyntaxError::at(place, format!("a path must begin with {variable}/ here")));
             }
             segments.remove(0);
         }
@@ -200,30 +202,30 @@ impl Parser {
         if segments.iter().all(names) && segments.last().is_some_and(|last| !last.contains('.')) {
             Ok(Path(segments))
         } else {
-            Err(Fault::at(place, format!("{} is no path", segments.join("/"))))
+            Err(SyntaxError::at(place, format!("{} is no path", segments.join("/"))))
         }
     }
 
-    fn word(&mut self) -> Result<(String, usize), Fault> {
+    fn word(&mut self) -> Result<(String, usize), SyntaxError> {
         match self.next()? {
             Placed { token: Token::Word(word), place, .. } => Ok((word, place)),
             Placed { token, place, .. } => {
-                Err(Fault::at(place, format!("a name was expected, not {token:?}")))
+                Err(SyntaxError::at(place, format!("a name was expected, not {token:?}")))
             }
         }
     }
 
-    fn literal(&mut self) -> Result<Literal, Fault> {
+    fn literal(&mut self) -> Result<Literal, SyntaxError> {
         match self.next()? {
             Placed { token: Token::Literal(literal), .. } => Ok(literal),
             Placed { token, place, .. } => {
-                Err(Fault::at(place, format!("a literal was expected, not {token:?}")))
+                Err(SyntaxError::at(place, format!("a literal was expected, not {token:?}")))
             }
         }
     }
 
     /// `('x', 'y')`.
-    fn list(&mut self) -> Result<Vec<Literal>, Fault> {
+    fn list(&mut self) -> Result<Vec<Literal>, SyntaxError> {
         self.sign('(')?;
         let mut literals = vec![self.literal()?];
         while self.touching(',') {

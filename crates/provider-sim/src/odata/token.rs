@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Literal;
-use super::parse::Fault;
+use super::filter::Literal;
+use crate::syntax::SyntaxError;
 
 /// A piece of a filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(super) struct Placed {
 }
 
 /// Cuts a filter into its tokens.
-pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, Fault> {
+pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SyntaxError> {
     let mut found = Vec::new();
     let mut place = 0;
     let mut spaced = false;
@@ -36,12 +36,13 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, Fault> {
             continue;
         }
         let (token, length) = match character {
-            '\'' => quoted(rest).ok_or_else(|| Fault::at(place, "a literal that does not end"))?,
+            '\'' => quoted(rest).ok_or_else(|| SyntaxError::at(place, "a literal that does not end"))?,
             '(' | ')' | ',' | ':' | '/' => (Token::Sign(character), 1),
             '0'..='9' | '-' => {
-                number_or_time(rest).ok_or_else(|| Fault::at(place, "not a number or time"))?
+                number_or_time(rest).ok_or_else(|| SyntaxError::at(place, "not a number or time"))?
             }
-            _ => word(rest).ok_or_else(|| Fault::at(place, format!("unexpected character {character:?}")))?,
+            _ => word(rest)
+                .ok_or_else(|| SyntaxError::at(place, format!("unexpected character {character:?}")))?,
         };
         found.push(Placed { token, place, spaced });
         (place, spaced) = (place + length, false);

@@ -1,16 +1,15 @@
 //! Who may call, how fast and how much.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::call::Call;
-use super::error;
-use crate::locked;
+use super::refusal::{error, not_in_plan};
+use crate::lock::locked;
+use crate::quota::{Limit, Quotas};
 use crate::reply::Reply;
 use crate::request::Request;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// What an account may do.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub struct Plan {
     /// The API key.
     pub key: &'static str,
     /// Calls per second.
-    pub per_second: usize,
+    pub per_second: u64,
     /// Queries left this month when the simulator starts.
     pub queries: u64,
     /// Whether the search for domains is included.
@@ -72,35 +71,22 @@ fn known(request: &Request) -> Option<Account<'_>> {
 
 /// What the accounts have used since the start, by key.
 #[derive(Debug, Default)]
-pub(super) struct Accounts(Mutex<HashMap<String, Used>>);
-
-#[derive(Debug, Default)]
-struct Used {
-    queries: u64,
-    /// The calls of the last second, the oldest first.
-    calls: VecDeque<Instant>,
+pub(super) struct Accounts {
+    queries: Mutex<HashMap<String, u64>>,
+    calls: Quotas<String>,
 }
 
-impl Used {
-    fn last_second(&mut self, now: Instant) -> usize {
-        while self.calls.front().is_some_and(|at| now.duration_since(*at) >= SECOND) {
-            self.calls.pop_front();
-        }
-        self.calls.len()
+impl Plan {
+    fn limit(&self) -> Limit {
+        Limit { most: self.per_second, per: Duration::from_secs(1) }
     }
 }
 
 impl Accounts {
     /// Lets a call through, or refuses it because of the limit per second.
     pub(super) fn throttle(&self, account: &Account<'_>) -> Result<(), Reply> {
-        let mut accounts = locked(&self.0);
-        let used = accounts.entry(account.key.to_owned()).or_default();
-        let now = Instant::now();
-        if used.last_second(now) >= account.plan.per_second {
-            return Err(error(429, "API rate limit exceeded"));
-        }
-        used.calls.push_back(now);
-        Ok(())
+        let spent = self.calls.spend(account.key.to_owned(), 1, &[account.plan.limit()], Instant::now());
+        spent.map_err(|_| error(429, "API rate limit exceeded"))
     }
 
     /// Takes a query off the month's, or refuses.
@@ -108,33 +94,23 @@ impl Accounts {
         if matches!(call, Call::Domains { .. }) && !account.plan.search {
             return Err(not_in_plan());
         }
-        let mut accounts = locked(&self.0);
-        let used = accounts.entry(account.key.to_owned()).or_default();
-        if used.queries + call.cost() > account.plan.queries {
+        let mut all = locked(&self.queries);
+        let queries = all.entry(account.key.to_owned()).or_default();
+        if *queries + call.cost() > account.plan.queries {
             return Err(error(429, "You've exceeded the usage limits for your account."));
         }
-        used.queries += call.cost();
+        *queries += call.cost();
         Ok(())
     }
 
     /// The limit per second of a call's account, and how much of it is left now.
-    pub(super) fn rate(&self, request: &Request) -> (usize, usize) {
+    pub(super) fn rate(&self, request: &Request) -> (u64, u64) {
         let Some(Account { plan, key }) = known(request) else { return (FULL.per_second, FULL.per_second) };
-        let mut accounts = locked(&self.0);
-        let made = accounts.get_mut(key).map_or(0, |used| used.last_second(Instant::now()));
-        (plan.per_second, plan.per_second.saturating_sub(made))
+        (plan.per_second, self.calls.remaining(&key.to_owned(), plan.limit(), Instant::now()))
     }
 
     pub(super) fn reset(&self) {
-        locked(&self.0).clear();
+        locked(&self.queries).clear();
+        self.calls.reset();
     }
-}
-
-/// The refusal of a call that costs more than the account pays.
-pub(super) fn not_in_plan() -> Reply {
-    let text = "This feature is not available for your subscription package. Consider upgrading your package or \
-                contact support@securitytrails.com.";
-    // The provider's own body ends with a line feed.
-    let body = format!("{}\n", serde_json::json!({ "message": text }));
-    Reply::with_body(403, "application/json", body)
 }

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::account::not_in_plan;
-use super::error;
+use super::refusal::{error, not_in_plan};
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -25,7 +24,7 @@ pub(super) enum Call<'a> {
 pub(super) enum Record {
     A,
     Aaaa,
-    /// The others, of which nothing is made up.
+    /// The others, which are always empty.
     Other(&'static str),
 }
 

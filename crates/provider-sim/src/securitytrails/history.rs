@@ -1,13 +1,14 @@
-//! Made-up DNS history: which addresses a name has had, the latest period first.
+//! Generated DNS history: which addresses a name has had, the latest period first.
 
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
 
 use super::call::Record;
-use super::{filling, on_page, pages, unknown};
-use crate::invent::Dice;
+use super::paging::{filling, on_page, pages};
+use super::refusal::unknown;
 use crate::reply::Reply;
+use crate::seeded::Rng;
 
 /// The last day that the history knows: fixed, since an answer must not change from day to day.
 const TODAY: Date = date(2026, 2, 28);
@@ -21,8 +22,8 @@ pub(super) fn page(name: &str, record: Record, page: u64) -> Reply {
         Record::Aaaa => ("aaaa", "a/ipv6"),
         Record::Other(word) => (word, word),
     };
-    let mut dice = Dice::new(&["securitytrails", "history", word, name]);
-    let periods = periods(&mut dice, name, record);
+    let mut rng = Rng::new(&["securitytrails", "history", word, name]);
+    let periods = periods(&mut rng, name, record);
     let answer = |records: Vec<Value>| {
         json!({
             "type": kind,
@@ -32,14 +33,14 @@ pub(super) fn page(name: &str, record: Record, page: u64) -> Reply {
         })
     };
     if periods == 0 {
-        return unknown(dice.percent(50), &answer(Vec::new()));
+        return unknown(rng.percent(50), &answer(Vec::new()));
     }
     let records = on_page(page, periods).map(|number| period(name, record, number)).collect();
     Reply::json(200, &answer(records))
 }
 
 /// In how many periods its addresses were constant.
-fn periods(dice: &mut Dice, name: &str, record: Record) -> u64 {
+fn periods(rng: &mut Rng, name: &str, record: Record) -> u64 {
     let asked_for = name
         .split('.')
         .next()
@@ -48,22 +49,22 @@ fn periods(dice: &mut Dice, name: &str, record: Record) -> u64 {
     match (record, asked_for) {
         (Record::A, Some(pages)) => filling(pages.into()),
         (Record::Other(_), _) | (Record::Aaaa, Some(_)) => 0,
-        (Record::A, None) if dice.percent(20) => 0,
-        (Record::Aaaa, None) if dice.percent(60) => 0,
-        _ => 1 + dice.below(7),
+        (Record::A, None) if rng.percent(20) => 0,
+        (Record::Aaaa, None) if rng.percent(60) => 0,
+        _ => 1 + rng.below(7),
     }
 }
 
 /// A period, by its number from the latest.
 fn period(name: &str, record: Record, number: u64) -> Value {
-    let mut dice = Dice::new(&["securitytrails", "period", name, &number.to_string()]);
-    let values: Vec<Value> = (0..=dice.below(3))
+    let mut rng = Rng::new(&["securitytrails", "period", name, &number.to_string()]);
+    let values: Vec<Value> = (0..=rng.below(3))
         .map(|_| match record {
-            Record::Aaaa => json!({"ipv6": dice.ipv6().to_string(), "ipv6_count": 1 + dice.below(30)}),
-            _ => json!({"ip": dice.ipv4().to_string(), "ip_count": 1 + dice.below(400)}),
+            Record::Aaaa => json!({"ipv6": rng.ipv6().to_string(), "ipv6_count": 1 + rng.below(30)}),
+            _ => json!({"ip": rng.ipv4().to_string(), "ip_count": 1 + rng.below(400)}),
         })
         .collect();
-    let organizations = dice
+    let organizations = rng
         .some(&["Example CDN, Inc.", "Example Hosting LLC", "Example Transit", "Example Cloud Ltd."], 0..=2);
     // One period ends on the day before the next begins.
     let ago = |periods: u64| {

@@ -21,26 +21,26 @@ pub mod account;
 mod call;
 mod domains;
 mod history;
+mod paging;
+mod refusal;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::service::Service;
 
 use account::Accounts;
 use call::Call;
+use refusal::error;
 
-/// Records on a page.
-const PAGE: u64 = 100;
-
-/// The side.
+/// The service.
 #[derive(Debug, Default)]
 pub struct SecurityTrails {
     accounts: Accounts,
 }
 
-impl Side for SecurityTrails {
+impl Service for SecurityTrails {
     fn name(&self) -> &'static str {
         "securitytrails"
     }
@@ -53,7 +53,7 @@ impl Side for SecurityTrails {
         &["GET /ping", "GET /history/{hostname}/dns/{type}", "POST /domains/list"]
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Reply> {
+    fn authorize(&self, request: &Request) -> Result<(), Reply> {
         let account = account::of(request)?;
         self.accounts.throttle(&account)?;
         let call = Call::of(request)?;
@@ -72,7 +72,7 @@ impl Side for SecurityTrails {
         }
     }
 
-    fn finish(&self, request: &Request, reply: &mut Reply) {
+    fn decorate(&self, request: &Request, reply: &mut Reply) {
         let (limit, remaining) = self.accounts.rate(request);
         *reply = reply
             .clone()
@@ -82,43 +82,5 @@ impl Side for SecurityTrails {
 
     fn reset(&self) {
         self.accounts.reset();
-    }
-}
-
-/// The provider's error body.
-fn error(status: u16, text: &str) -> Reply {
-    Reply::json(status, &json!({ "message": text }))
-}
-
-/// Nothing is known about a name or an address: sometimes said with a status, sometimes with an empty list.
-fn unknown(by_status: bool, empty: &Value) -> Reply {
-    if by_status { error(404, "No records found") } else { Reply::json(200, empty) }
-}
-
-/// How many pages so many records fill.
-fn pages(records: u64) -> u64 {
-    records.div_ceil(PAGE)
-}
-
-/// The numbers of the records on a page, from 0.
-fn on_page(page: u64, records: u64) -> std::ops::Range<u64> {
-    let end = page.saturating_mul(PAGE).min(records);
-    page.saturating_sub(1).saturating_mul(PAGE).min(end)..end
-}
-
-/// How many records fill so many pages, the last of them not quite.
-fn filling(pages: u64) -> u64 {
-    (pages * PAGE).saturating_sub(PAGE - 32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_page_holds_the_rest() {
-        assert_eq!((filling(5), pages(432), pages(100), pages(101), pages(0)), (432, 5, 1, 2, 0));
-        assert_eq!((on_page(1, 432), on_page(5, 432), on_page(6, 432)), (0..100, 400..432, 432..432));
-        assert_eq!(on_page(u64::MAX, 7), 7..7);
     }
 }

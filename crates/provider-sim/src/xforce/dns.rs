@@ -1,16 +1,16 @@
-//! Made-up DNS: what a name or an address resolves to now, and did before.
+//! Generated DNS: what a name or an address resolves to now, and did before.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::refusal::{invalid, unknown};
 use super::report::seconds;
-use super::standing::dice;
+use super::reputation::rng;
 use super::value::Name;
-use super::{invalid, unknown};
-use crate::invent::Dice;
 use crate::reply::Reply;
+use crate::seeded::Rng;
 
 /// The answer to a resolve call.
 pub(super) fn resolve(asked: &str) -> Reply {
@@ -22,18 +22,18 @@ pub(super) fn resolve(asked: &str) -> Reply {
 }
 
 fn by_name(name: &str) -> Reply {
-    let mut dice = dice("dns", name);
-    if dice.percent(25) {
+    let mut rng = rng("dns", name);
+    if rng.percent(25) {
         return unknown();
     }
     let mut records: Vec<Value> = Vec::new();
-    for _ in 0..dice.below(5) {
-        let address = dice.ipv4().to_string();
-        records.push(record(&mut dice, &address, "ip", "A"));
+    for _ in 0..rng.below(5) {
+        let address = rng.ipv4().to_string();
+        records.push(record(&mut rng, &address, "ip", "A"));
     }
-    let server = format!("ns1.{}", dice.domain());
-    records.push(record(&mut dice, &server, "url", "NS"));
-    let live: Vec<String> = (0..=dice.below(2)).map(|_| dice.ipv4().to_string()).collect();
+    let server = format!("ns1.{}", rng.domain());
+    records.push(record(&mut rng, &server, "url", "NS"));
+    let live: Vec<String> = (0..=rng.below(2)).map(|_| rng.ipv4().to_string()).collect();
     let mut answer = json!({
         "A": live,
         "TXT": [["v=spf1 -all"]],
@@ -41,35 +41,35 @@ fn by_name(name: &str) -> Reply {
         "Passive": {"query": name, "records": records},
         "total_rows": records.len(),
     });
-    if dice.percent(40) {
-        answer["AAAA"] = json!([written_out(dice.ipv6())]);
+    if rng.percent(40) {
+        answer["AAAA"] = json!([written_out(rng.ipv6())]);
     }
     Reply::json(200, &answer)
 }
 
 fn by_address(address: IpAddr) -> Reply {
-    let mut dice = dice("dns", &address.to_string());
-    if dice.percent(25) {
+    let mut rng = rng("dns", &address.to_string());
+    if rng.percent(25) {
         return unknown();
     }
-    let names: Vec<String> = (0..dice.below(4)).map(|_| dice.domain()).collect();
+    let names: Vec<String> = (0..rng.below(4)).map(|_| rng.domain()).collect();
     let kind = if address.is_ipv4() { "A" } else { "AAAA" };
-    let records: Vec<Value> = names.iter().map(|name| record(&mut dice, name, "url", kind)).collect();
+    let records: Vec<Value> = names.iter().map(|name| record(&mut rng, name, "url", kind)).collect();
     let mut answer = json!({
         "Passive": {"query": in_hex(address), "records": records},
         "total_rows": records.len(),
     });
-    if dice.percent(60) {
-        answer["RDNS"] = json!([format!("host{}.{}", dice.below(200), dice.domain())]);
+    if rng.percent(60) {
+        answer["RDNS"] = json!([format!("host{}.{}", rng.below(200), rng.domain())]);
     }
     Reply::json(200, &answer)
 }
 
 /// One window of observation.
-fn record(dice: &mut Dice, value: &str, kind: &str, record_type: &str) -> Value {
-    let last = dice.time();
+fn record(rng: &mut Rng, value: &str, kind: &str, record_type: &str) -> Value {
+    let last = rng.time();
     let first =
-        last - SignedDuration::from_hours(24 * (1 + i64::try_from(dice.below(90)).unwrap_or_default()));
+        last - SignedDuration::from_hours(24 * (1 + i64::try_from(rng.below(90)).unwrap_or_default()));
     json!({"value": value, "type": kind, "recordType": record_type, "first": seconds(first), "last": seconds(last)})
 }
 

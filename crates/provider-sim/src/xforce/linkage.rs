@@ -1,13 +1,14 @@
-//! Made-up collections: case files of analysts that hold a value.
+//! Generated collections: case files of analysts that hold a value.
 
 use serde_json::{Value, json};
 
 use super::call::Kind;
+use super::refusal::{invalid, unknown};
 use super::report::millis;
-use super::standing::{Standing, dice};
-use super::{invalid, unknown, value};
-use crate::invent::Dice;
+use super::reputation::{Reputation, rng};
+use super::value;
 use crate::reply::Reply;
+use crate::seeded::Rng;
 
 /// So many are answered at most when the caller does not say.
 const DEFAULT_MOST: usize = 20;
@@ -34,34 +35,34 @@ pub(super) fn collections(kind: Kind, asked: &str, most: Option<&str>) -> Reply 
     let most = most.map_or(Ok(DEFAULT_MOST), str::parse);
     let (true, Ok(most)) = (fits, most) else { return invalid() };
 
-    let mut dice = dice("linkage", asked);
-    let found = match Standing::of(asked) {
-        Standing::Unheard => return unknown(),
-        Standing::Unrated | Standing::Harmless => 0,
-        Standing::Doubtful => dice.below(3),
-        Standing::Hostile => 1 + dice.below(4),
+    let mut rng = rng("linkage", asked);
+    let found = match Reputation::of(asked) {
+        Reputation::Unknown => return unknown(),
+        Reputation::Unrated | Reputation::Benign => 0,
+        Reputation::Suspicious => rng.below(3),
+        Reputation::Malicious => 1 + rng.below(4),
     };
-    let entities: Vec<Value> = (0..found).map(|_| collection(&mut dice)).take(most).collect();
+    let entities: Vec<Value> = (0..found).map(|_| collection(&mut rng)).take(most).collect();
     Reply::json(200, &json!({ "linkedEntities": entities }))
 }
 
-fn collection(dice: &mut Dice) -> Value {
-    let (owner, verified) = dice.pick(OWNERS);
+fn collection(rng: &mut Rng) -> Value {
+    let (owner, verified) = rng.pick(OWNERS);
     let mut entity = json!({
-        "title": dice.pick(TITLES),
-        "created": millis(dice.time()),
+        "title": rng.pick(TITLES),
+        "created": millis(rng.time()),
         "shared": "public",
         "category": "3public",
-        "owner": {"name": owner, "userid": format!("http://www.ibm.com/{}", dice.hex(10)), "isDisabled": false},
-        "iocs": {"MAL": dice.below(50), "IP": dice.below(20), "URL": dice.below(30)},
+        "owner": {"name": owner, "userid": format!("http://www.ibm.com/{}", rng.hex(10)), "isDisabled": false},
+        "iocs": {"MAL": rng.below(50), "IP": rng.below(20), "URL": rng.below(30)},
         "type": "casefile",
         // Older collections have 32 digits, newer ones a UUID.
-        "id": if dice.percent(50) { dice.hex(32) } else { dice.uuid() },
+        "id": if rng.percent(50) { rng.hex(32) } else { rng.uuid() },
     });
     if !verified.is_empty() {
         entity["owner"]["verified"] = json!(verified);
     }
-    if dice.percent(20) {
+    if rng.percent(20) {
         entity["category"] = json!("1owned");
         entity["shared"] = json!("mine");
     }

@@ -16,27 +16,27 @@
 mod call;
 mod dns;
 mod linkage;
+mod refusal;
 mod report;
-mod standing;
+mod reputation;
 pub mod tenant;
 mod value;
 
-use serde_json::json;
-
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::Side;
+use crate::service::Service;
 
 use call::Call;
+use refusal::error;
 use tenant::Usage;
 
-/// The side.
+/// The service.
 #[derive(Debug, Default)]
 pub struct XForce {
     usage: Usage,
 }
 
-impl Side for XForce {
+impl Service for XForce {
     fn name(&self) -> &'static str {
         "xforce"
     }
@@ -56,7 +56,7 @@ impl Side for XForce {
         ]
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Reply> {
+    fn authorize(&self, request: &Request) -> Result<(), Reply> {
         let tenant = tenant::of(request)?;
         if !request.accepts("application/json") {
             return Err(error(406, "Not acceptable."));
@@ -85,19 +85,4 @@ impl Side for XForce {
     fn reset(&self) {
         self.usage.reset();
     }
-}
-
-/// The provider's error body.
-fn error(status: u16, text: &str) -> Reply {
-    Reply::json(status, &json!({ "error": text }))
-}
-
-/// Nothing is known about a value.
-fn unknown() -> Reply {
-    error(404, "Not found.")
-}
-
-/// A value that is not what the call is about.
-fn invalid() -> Reply {
-    error(400, "Invalid input.")
 }

@@ -1,14 +1,15 @@
-//! Made-up reports on addresses, sites and hashes.
+//! Generated reports on addresses, sites and hashes.
 
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::standing::{self, Category, Standing, dice};
-use super::{invalid, unknown, value};
-use crate::invent::Dice;
+use super::refusal::{invalid, unknown};
+use super::reputation::{self, Category, Reputation, rng};
+use super::value;
 use crate::reply::Reply;
+use crate::seeded::Rng;
 
 const COUNTRIES: &[(&str, &str)] =
     &[("Brazil", "BR"), ("Germany", "DE"), ("Japan", "JP"), ("Netherlands", "NL"), ("United States", "US")];
@@ -19,25 +20,25 @@ const FAMILIES: &[&str] = &["badur", "emberfox", "greyloader", "tsunami", "tinpo
 pub(super) fn ip(asked: &str) -> Reply {
     let Ok(address) = asked.parse::<IpAddr>() else { return invalid() };
     let text = address.to_string();
-    let mut dice = dice("report", &text);
-    let (score, categories) = match Standing::of(&text) {
-        Standing::Unheard => return unknown(),
+    let mut rng = rng("report", &text);
+    let (score, categories) = match Reputation::of(&text) {
+        Reputation::Unknown => return unknown(),
         // The least that the provider answers.
-        Standing::Unrated => {
+        Reputation::Unrated => {
             let least = json!({"ip": text, "history": [], "subnets": [], "cats": {}, "score": 1, "tags": []});
             return Reply::json(200, &least);
         }
-        Standing::Harmless => (10, dice.some(standing::NEUTRAL_ADDRESSES, 0..=1)),
-        Standing::Doubtful => (40 + dice.below(30), dice.some(standing::DOUBTFUL_ADDRESSES, 1..=2)),
-        Standing::Hostile => (71 + dice.below(30), dice.some(standing::HOSTILE_ADDRESSES, 1..=3)),
+        Reputation::Benign => (10, rng.some(reputation::NEUTRAL_ADDRESSES, 0..=1)),
+        Reputation::Suspicious => (40 + rng.below(30), rng.some(reputation::SUSPICIOUS_ADDRESSES, 1..=2)),
+        Reputation::Malicious => (71 + rng.below(30), rng.some(reputation::MALICIOUS_ADDRESSES, 1..=3)),
     };
     let score = tenths(score);
-    let (country, code) = dice.pick(COUNTRIES);
+    let (country, code) = rng.pick(COUNTRIES);
     let geo = json!({"country": country, "countrycode": code});
     let shares: Map<String, Value> =
-        categories.iter().map(|(name, _)| ((*name).to_owned(), json!(14 + dice.below(87)))).collect();
+        categories.iter().map(|(name, _)| ((*name).to_owned(), json!(14 + rng.below(87)))).collect();
     let network = network_of(address);
-    let created = dice.time();
+    let created = rng.time();
     let rated = json!({
         "created": millis(created), "reason": "Content analysis", "geo": geo, "ip": text,
         "categoryDescriptions": descriptions(&categories), "score": score, "cats": shares,
@@ -50,7 +51,7 @@ pub(super) fn ip(asked: &str) -> Reply {
     });
     let mut subnet = assigned.clone();
     subnet["subnet"] = json!(network);
-    subnet["asns"] = json!({(64_500 + dice.below(11)).to_string(): {"Company": "Example Net", "cidr": 24}});
+    subnet["asns"] = json!({(64_500 + rng.below(11)).to_string(): {"Company": "Example Net", "cidr": 24}});
     let report = json!({
         "ip": text, "history": [assigned, rated], "subnets": [subnet], "cats": shares, "geo": geo, "score": score,
         "reason": rated["reason"], "reasonDescription": rated["reasonDescription"],
@@ -64,13 +65,13 @@ pub(super) fn url(asked: &str) -> Reply {
     if !value::is_url(asked) {
         return invalid();
     }
-    let mut dice = dice("report", asked);
-    let (score, categories) = match Standing::of(asked) {
-        Standing::Unheard => return unknown(),
-        Standing::Unrated => (Value::Null, Vec::new()),
-        Standing::Harmless => (json!(1), dice.some(standing::ORDINARY_SITES, 1..=2)),
-        Standing::Doubtful => (tenths(40 + dice.below(30)), dice.some(standing::DOUBTFUL_SITES, 1..=2)),
-        Standing::Hostile => (tenths(71 + dice.below(30)), dice.some(standing::HOSTILE_SITES, 1..=3)),
+    let mut rng = rng("report", asked);
+    let (score, categories) = match Reputation::of(asked) {
+        Reputation::Unknown => return unknown(),
+        Reputation::Unrated => (Value::Null, Vec::new()),
+        Reputation::Benign => (json!(1), rng.some(reputation::ORDINARY_SITES, 1..=2)),
+        Reputation::Suspicious => (tenths(40 + rng.below(30)), rng.some(reputation::SUSPICIOUS_SITES, 1..=2)),
+        Reputation::Malicious => (tenths(71 + rng.below(30)), rng.some(reputation::MALICIOUS_SITES, 1..=3)),
     };
     let flags: Map<String, Value> =
         categories.iter().map(|(name, _)| ((*name).to_owned(), json!(true))).collect();
@@ -81,7 +82,7 @@ pub(super) fn url(asked: &str) -> Reply {
         },
         "tags": [],
     });
-    if dice.percent(50) {
+    if rng.percent(50) {
         let bare =
             json!({"url": format!("www.{asked}"), "cats": {}, "score": null, "categoryDescriptions": {}});
         report["associated"] = json!([bare]);
@@ -92,25 +93,25 @@ pub(super) fn url(asked: &str) -> Reply {
 /// The report on a file's hash.
 pub(super) fn malware(asked: &str) -> Reply {
     let Some(kind) = value::hash_kind(asked) else { return invalid() };
-    let mut dice = dice("report", asked);
-    let (risk, families) = match Standing::of(asked) {
-        Standing::Unheard => return unknown(),
-        Standing::Unrated => (Value::Null, Vec::new()),
-        Standing::Harmless => (json!("low"), Vec::new()),
-        Standing::Doubtful => (json!("medium"), dice.some(FAMILIES, 0..=1)),
-        Standing::Hostile => (json!("high"), dice.some(FAMILIES, 1..=2)),
+    let mut rng = rng("report", asked);
+    let (risk, families) = match Reputation::of(asked) {
+        Reputation::Unknown => return unknown(),
+        Reputation::Unrated => (Value::Null, Vec::new()),
+        Reputation::Benign => (json!("low"), Vec::new()),
+        Reputation::Suspicious => (json!("medium"), rng.some(FAMILIES, 0..=1)),
+        Reputation::Malicious => (json!("high"), rng.some(FAMILIES, 1..=2)),
     };
     // The provider writes hashes in upper case behind a 0x.
     let hash = format!("0x{}", asked.to_ascii_uppercase());
-    let seen = dice.time();
+    let seen = rng.time();
     let created = seconds(seen);
     let members: Map<String, Value> =
-        families.iter().map(|name| ((*name).to_owned(), json!({"count": 1 + dice.below(300)}))).collect();
-    let servers = if families.len() > 1 { servers(&mut dice, asked, seen) } else { json!({}) };
+        families.iter().map(|name| ((*name).to_owned(), json!({"count": 1 + rng.below(300)}))).collect();
+    let servers = if families.len() > 1 { servers(&mut rng, asked, seen) } else { json!({}) };
     let external = json!({
         "source": "reversingLabs", "firstSeen": created, "lastSeen": seconds(seen + SignedDuration::from_hours(240)),
         "malwareType": families.first().map(|_| "Trojan"), "platform": families.first().map(|_| "Win32"),
-        "detectionCoverage": if families.is_empty() { 0 } else { 20 + dice.below(60) },
+        "detectionCoverage": if families.is_empty() { 0 } else { 20 + rng.below(60) },
         "family": if families.is_empty() { Value::Null } else { json!(families) },
     });
     let mut malware = json!({
@@ -122,13 +123,13 @@ pub(super) fn malware(asked: &str) -> Reply {
 }
 
 /// Servers that a piece of malware takes its orders from.
-fn servers(dice: &mut Dice, asked: &str, seen: Timestamp) -> Value {
-    let domain = dice.domain();
-    let sample = if value::hash_kind(asked) == Some("md5") { asked.to_owned() } else { dice.hex(32) };
+fn servers(rng: &mut Rng, asked: &str, seen: Timestamp) -> Value {
+    let domain = rng.domain();
+    let sample = if value::hash_kind(asked) == Some("md5") { asked.to_owned() } else { rng.hex(32) };
     let row = json!({
-        "type": "CnC", "md5": sample.to_ascii_uppercase(), "domain": domain, "ip": dice.ipv4().to_string(),
+        "type": "CnC", "md5": sample.to_ascii_uppercase(), "domain": domain, "ip": rng.ipv4().to_string(),
         "uri": format!("http://{domain}/gate.php"), "schema": "http", "filepath": "gate.php", "origin": "CnC",
-        "count": 1 + dice.below(500), "firstseen": seconds(seen),
+        "count": 1 + rng.below(500), "firstseen": seconds(seen),
         "lastseen": seconds(seen + SignedDuration::from_hours(24)),
     });
     json!({"count": 1, "rows": [row]})

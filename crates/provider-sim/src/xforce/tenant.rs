@@ -7,8 +7,8 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::error;
-use crate::locked;
+use super::refusal::error;
+use crate::lock::locked;
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -18,7 +18,7 @@ pub const PASSWORD: &str = "demo-password";
 /// What becomes of a tenant's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// A subscription of so many records a month, `used` of them before the simulator started.
+    /// A subscription with a number of records a month, `used` of them before the simulator started.
     Quota {
         /// `premium` or `free`.
         plan: &'static str,

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_and_names_are_told_from_other_text() {
+    fn urls_and_names_are_recognised() {
         for good in [
             "a.example",
             "http://a.example/x?y=1#z",

@@ -1,4 +1,4 @@
-//! Made-up alerts about any value that the fixed ones do not name: most values have one or two, the same each time.
+//! Generated alerts about any value that the fixed ones do not name: most values have one or two, the same each time.
 //! What an alert is about stands in its id, so it can be fetched by that alone.
 
 use base64::Engine as _;
@@ -6,8 +6,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::alerts::{self, ago, device, v2_alert};
-use super::topic::{Kind, Topic};
-use crate::invent::Dice;
+use super::subject::{Kind, Subject};
+use crate::seeded::Rng;
 
 /// Longer values are nobody's observables.
 const LONGEST: usize = 256;
@@ -21,23 +21,23 @@ const TITLES: [&str; 4] = [
     "Malware was detected and stopped",
 ];
 
-fn count(topic: &Topic) -> u64 {
-    let plain = !topic.value.trim().is_empty() && !topic.value.chars().any(char::is_control);
-    let quiet = QUIET.contains(&topic.value.as_str());
-    if !plain || quiet || topic.value.len() > LONGEST || alerts::name(&topic.value) {
+fn count(subject: &Subject) -> u64 {
+    let plain = !subject.value.trim().is_empty() && !subject.value.chars().any(char::is_control);
+    let quiet = QUIET.contains(&subject.value.as_str());
+    if !plain || quiet || subject.value.len() > LONGEST || alerts::name(&subject.value) {
         return 0;
     }
-    let mut dice = dice(topic, "count");
-    if dice.percent(70) { 1 + dice.below(2) } else { 0 }
+    let mut rng = rng(subject, "count");
+    if rng.percent(70) { 1 + rng.below(2) } else { 0 }
 }
 
-fn dice(topic: &Topic, purpose: &str) -> Dice {
-    Dice::new(&["graph", purpose, &topic.kind.letter().to_string(), &topic.value])
+fn rng(subject: &Subject, purpose: &str) -> Rng {
+    Rng::new(&["graph", purpose, &subject.kind.letter().to_string(), &subject.value])
 }
 
 /// The alerts of `/security/alerts_v2` about a value.
-pub(super) fn v2(topic: &Topic, tenant: &str) -> Vec<Value> {
-    (0..count(topic)).map(|number| alert(topic, number, tenant)).collect()
+pub(super) fn v2(subject: &Subject, tenant: &str) -> Vec<Value> {
+    (0..count(subject)).map(|number| alert(subject, number, tenant)).collect()
 }
 
 /// The alert of an id, where it is one of these.
@@ -47,36 +47,36 @@ pub(super) fn by_id(id: &str, tenant: &str) -> Option<Value> {
     let mut characters = text.chars();
     let kind = Kind::of_letter(characters.next()?)?;
     let number = characters.next()?.to_digit(10)?;
-    let topic = Topic { kind, value: characters.as_str().to_owned() };
-    let known = u64::from(number) < count(&topic);
-    known.then(|| alert(&topic, number.into(), tenant)).filter(|alert| alert["id"] == id)
+    let subject = Subject { kind, value: characters.as_str().to_owned() };
+    let known = u64::from(number) < count(&subject);
+    known.then(|| alert(&subject, number.into(), tenant)).filter(|alert| alert["id"] == id)
 }
 
-fn id(topic: &Topic, number: u64) -> String {
-    let coded = BASE64_URL_SAFE_NO_PAD.encode(format!("{}{number}{}", topic.kind.letter(), topic.value));
-    format!("da{}_m{coded}", 638_000_000 + dice(topic, "id").below(1_000_000))
+fn id(subject: &Subject, number: u64) -> String {
+    let coded = BASE64_URL_SAFE_NO_PAD.encode(format!("{}{number}{}", subject.kind.letter(), subject.value));
+    format!("da{}_m{coded}", 638_000_000 + rng(subject, "id").below(1_000_000))
 }
 
-fn alert(topic: &Topic, number: u64, tenant: &str) -> Value {
-    let mut dice = dice(topic, &format!("alert {number}"));
-    let severity = dice.pick(&["informational", "low", "medium", "high"]);
-    let title = dice.pick(&TITLES);
-    let hours = 2 + dice.below(20 * 24);
-    let host = format!("ws-{:03}", dice.below(900) + 100);
-    let verdict = dice.pick(&["malicious", "suspicious", "unknown"]);
-    let status = dice.pick(&["none", "blocked", "remediated"]);
-    let mut evidence = evidence(topic, verdict, status);
-    if topic.kind != Kind::Hostname {
-        let address = format!("10.20.{}.{}", dice.below(200), dice.below(250) + 2);
-        evidence.push(device(&host, &format!("{host}.corp.example"), &address, &dice.hex(40)));
+fn alert(subject: &Subject, number: u64, tenant: &str) -> Value {
+    let mut rng = rng(subject, &format!("alert {number}"));
+    let severity = rng.pick(&["informational", "low", "medium", "high"]);
+    let title = rng.pick(&TITLES);
+    let hours = 2 + rng.below(20 * 24);
+    let host = format!("ws-{:03}", rng.below(900) + 100);
+    let verdict = rng.pick(&["malicious", "suspicious", "unknown"]);
+    let status = rng.pick(&["none", "blocked", "remediated"]);
+    let mut evidence = evidence(subject, verdict, status);
+    if subject.kind != Kind::Hostname {
+        let address = format!("10.20.{}.{}", rng.below(200), rng.below(250) + 2);
+        evidence.push(device(&host, &format!("{host}.corp.example"), &address, &rng.hex(40)));
     }
-    let mut alert = v2_alert(&id(topic, number), tenant, title, severity, hours);
+    let mut alert = v2_alert(&id(subject, number), tenant, title, severity, hours);
     alert["evidence"] = json!(evidence);
     alert
 }
 
-fn evidence(topic: &Topic, verdict: &str, status: &str) -> Vec<Value> {
-    let value = topic.value.as_str();
+fn evidence(subject: &Subject, verdict: &str, status: &str) -> Vec<Value> {
+    let value = subject.value.as_str();
     let typed = |kind: &str| {
         json!({
             "@odata.type": format!("#microsoft.graph.security.{kind}Evidence"),
@@ -95,7 +95,7 @@ fn evidence(topic: &Topic, verdict: &str, status: &str) -> Vec<Value> {
             json!({"fileName": name, "filePath": path, "sha1": null, "sha256": sha256, "md5": null, "fileSize": 4096}),
         )
     };
-    vec![match topic.kind {
+    vec![match subject.kind {
         Kind::Ip => {
             let mut evidence = with("ip", "ipAddress", json!(value));
             evidence["roles"] = json!(["destination"]);
@@ -106,7 +106,7 @@ fn evidence(topic: &Topic, verdict: &str, status: &str) -> Vec<Value> {
         Kind::Hostname => {
             let label = value.split('.').next().unwrap_or(value);
             let full = if label == value { format!("{label}.corp.example") } else { value.to_owned() };
-            device(label, &full, "10.20.30.99", &dice(topic, "machine").hex(40))
+            device(label, &full, "10.20.30.99", &rng(subject, "machine").hex(40))
         }
         Kind::FileName => file(value, "C:\\Users\\Public", None),
         Kind::FilePath => match value.rfind(['\\', '/']) {
@@ -118,22 +118,22 @@ fn evidence(topic: &Topic, verdict: &str, status: &str) -> Vec<Value> {
 }
 
 /// The alerts of `/security/alerts` about a value.
-pub(super) fn legacy(topic: &Topic) -> Vec<Value> {
+pub(super) fn legacy(subject: &Subject) -> Vec<Value> {
     let alert = |number: u64| {
-        let mut dice = dice(topic, &format!("legacy {number}"));
-        let value = &topic.value;
-        let severity = dice.pick(&["informational", "low", "medium", "high"]);
-        let title = dice.pick(&TITLES);
-        let time = ago(2 + dice.below(200 * 24));
-        let source = format!("10.20.{}.{}", dice.below(200), dice.below(250) + 2);
+        let mut rng = rng(subject, &format!("legacy {number}"));
+        let value = &subject.value;
+        let severity = rng.pick(&["informational", "low", "medium", "high"]);
+        let title = rng.pick(&TITLES);
+        let time = ago(2 + rng.below(200 * 24));
+        let source = format!("10.20.{}.{}", rng.below(200), rng.below(250) + 2);
         let mut alert = json!({
-            "id": id(topic, number), "title": title, "description": "A made-up alert.", "severity": severity,
-            "confidence": dice.below(101), "createdDateTime": time, "eventDateTime": time,
+            "id": id(subject, number), "title": title, "description": "A made-up alert.", "severity": severity,
+            "confidence": rng.below(101), "createdDateTime": time, "eventDateTime": time,
             "lastModifiedDateTime": time, "status": "newAlert", "sourceMaterials": [],
             "vendorInformation": {"provider": "Windows Defender ATP", "subProvider": null, "vendor": "Microsoft"},
             "hostStates": [], "fileStates": [], "networkConnections": [],
         });
-        let (collection, state) = match topic.kind {
+        let (collection, state) = match subject.kind {
             Kind::Ip => ("networkConnections", json!({"sourceAddress": source, "destinationAddress": value})),
             Kind::Domain => {
                 ("networkConnections", json!({"sourceAddress": source, "destinationDomain": value}))
@@ -150,5 +150,5 @@ pub(super) fn legacy(topic: &Topic) -> Vec<Value> {
         alert[collection] = json!([state]);
         alert
     };
-    (0..count(topic)).map(alert).collect()
+    (0..count(subject)).map(alert).collect()
 }

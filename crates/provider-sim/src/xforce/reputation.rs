@@ -1,35 +1,35 @@
 //! What X-Force thinks of a value that no fixture is about, and the categories it knows.
 
-use crate::invent::Dice;
+use crate::seeded::Rng;
 
-/// The made-up opinion about a value. All calls agree on it.
+/// The generated opinion about a value. All calls agree on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Reputation {
     /// Never heard of it.
-    Unheard,
+    Unknown,
     /// Known, but not rated.
     Unrated,
-    Harmless,
-    Doubtful,
-    Hostile,
+    Benign,
+    Suspicious,
+    Malicious,
 }
 
-impl Standing {
+impl Reputation {
     /// The opinion about a value; letters in any case are the same value.
     pub(super) fn of(value: &str) -> Self {
-        match dice("standing", value).below(100) {
-            0..20 => Self::Unheard,
+        match rng("standing", value).below(100) {
+            0..20 => Self::Unknown,
             20..28 => Self::Unrated,
-            28..58 => Self::Harmless,
-            58..78 => Self::Doubtful,
-            _ => Self::Hostile,
+            28..58 => Self::Benign,
+            58..78 => Self::Suspicious,
+            _ => Self::Malicious,
         }
     }
 }
 
-/// Dice for one fact about a value.
-pub(super) fn dice(fact: &str, value: &str) -> Dice {
-    Dice::new(&["xforce", fact, &value.to_ascii_lowercase()])
+/// The generator for one fact about a value.
+pub(super) fn rng(fact: &str, value: &str) -> Rng {
+    Rng::new(&["xforce", fact, &value.to_ascii_lowercase()])
 }
 
 /// A category: its name and what the report says about it.
@@ -40,14 +40,14 @@ pub(super) const NEUTRAL_ADDRESSES: &[Category] =
     &[("Dynamic IPs", "Addresses that an access provider gives to its customers for a time.")];
 
 /// Categories of addresses that misbehave now and then.
-pub(super) const DOUBTFUL_ADDRESSES: &[Category] = &[
+pub(super) const SUSPICIOUS_ADDRESSES: &[Category] = &[
     ("Anonymisation Services", "Proxies and other services that hide where traffic comes from."),
     ("Scanning IPs", "Addresses that look for open services in networks not their own."),
     ("Spam", "Addresses that were seen to send unsolicited mail."),
 ];
 
 /// Categories of addresses to stay away from.
-pub(super) const HOSTILE_ADDRESSES: &[Category] = &[
+pub(super) const MALICIOUS_ADDRESSES: &[Category] = &[
     ("Botnet Command and Control Server", "Addresses from which infected machines take their orders."),
     ("Bots", "Addresses of machines that take part in a botnet."),
     ("Malware", "Addresses that hand out malicious software."),
@@ -65,7 +65,7 @@ pub(super) const ORDINARY_SITES: &[Category] = &[
 ];
 
 /// Categories of sites that should be looked at twice.
-pub(super) const DOUBTFUL_SITES: &[Category] = &[
+pub(super) const SUSPICIOUS_SITES: &[Category] = &[
     ("Anonymisation Services", "Services that hide where traffic comes from."),
     ("Cryptocurrency Mining", "Sites that compute for a currency on a visitor's machine."),
     ("Early Warning", "Names that were registered lately and are used in a suspicious manner."),
@@ -73,7 +73,7 @@ pub(super) const DOUBTFUL_SITES: &[Category] = &[
 ];
 
 /// Categories of sites to stay away from.
-pub(super) const HOSTILE_SITES: &[Category] = &[
+pub(super) const MALICIOUS_SITES: &[Category] = &[
     ("Botnet Command and Control Server", "Servers from which infected machines take their orders."),
     ("Early Warning", "Names that were registered lately and are used in a suspicious manner."),
     ("Malware", "Sites that hand out malicious software."),
@@ -86,12 +86,16 @@ mod tests {
 
     #[test]
     fn every_opinion_occurs() {
-        let all: Vec<_> = (0..200).map(|n| Standing::of(&format!("host{n}.example"))).collect();
-        for standing in
-            [Standing::Unheard, Standing::Unrated, Standing::Harmless, Standing::Doubtful, Standing::Hostile]
-        {
-            assert!(all.contains(&standing), "{standing:?}");
+        let all: Vec<_> = (0..200).map(|n| Reputation::of(&format!("host{n}.example"))).collect();
+        for reputation in [
+            Reputation::Unknown,
+            Reputation::Unrated,
+            Reputation::Benign,
+            Reputation::Suspicious,
+            Reputation::Malicious,
+        ] {
+            assert!(all.contains(&reputation), "{reputation:?}");
         }
-        assert_eq!(Standing::of("A.Example"), Standing::of("a.example"));
+        assert_eq!(Reputation::of("A.Example"), Reputation::of("a.example"));
     }
 }

@@ -2,20 +2,20 @@
 
 use serde_json::json;
 
-use crate::invent::Dice;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::seeded::Rng;
 
 /// Why a call is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Refusal {
     status: u16,
     code: &'static str,
     message: String,
     retry_after: Option<u64>,
 }
 
-impl Fault {
+impl Refusal {
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), retry_after: None }
     }
@@ -44,13 +44,13 @@ impl Fault {
         Self::new(410, "NotFound", message)
     }
 
-    /// A quota is used up for so many seconds.
+    /// A quota is used up; more is free after these seconds.
     pub(super) fn too_many(message: impl Into<String>, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(429, "TooManyRequests", message) }
     }
 
     pub(super) fn reply(&self, request: &Request) -> Reply {
-        let target = Dice::new(&["defender", "target", &request.method, &request.path]).uuid();
+        let target = Rng::new(&["defender", "target", &request.method, &request.path]).uuid();
         let body = json!({"error": {"code": self.code, "message": self.message, "target": target}});
         let reply = Reply::json(self.status, &body);
         match self.retry_after {

@@ -1,4 +1,4 @@
-//! The simulated world: its sides, what is fixed in advance, the faults in force and the record of calls.
+//! The simulator: its services, what is fixed in advance, the faults in force and the record of calls.
 
 use std::io;
 use std::path::Path;
@@ -11,12 +11,13 @@ use crate::fault::{Fault, Faults, What};
 use crate::fixtures::Store;
 use crate::keys::Keys;
 use crate::record::Record;
+use crate::registry;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::side::{self, Side};
+use crate::service::Service;
 
-pub(crate) struct World {
-    pub(crate) sides: Vec<Box<dyn Side>>,
+pub(crate) struct Simulator {
+    pub(crate) services: Vec<Box<dyn Service>>,
     pub(crate) faults: Faults,
     pub(crate) pinned: Pinned,
     pub(crate) record: Record,
@@ -26,7 +27,7 @@ pub(crate) struct World {
 
 /// How the answer to a call reaches the caller.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Treatment {
+pub(crate) struct Response {
     /// To wait before anything is sent.
     pub(crate) latency: Duration,
     pub(crate) delivery: Delivery,
@@ -42,50 +43,50 @@ pub(crate) enum Delivery {
     Hang,
 }
 
-impl World {
+impl Simulator {
     pub(crate) fn new(keys: Keys, seed: u64, faults: &[Fault], fixtures: Option<&Path>) -> io::Result<Self> {
-        let sides = side::all(&keys);
-        let fixtures = Store::load(sides.iter().map(|side| side.name()), fixtures)?;
-        let world = Self {
-            sides,
+        let services = registry::all(&keys);
+        let fixtures = Store::load(services.iter().map(|service| service.name()), fixtures)?;
+        let simulator = Self {
+            services,
             faults: Faults::new(seed, faults.to_vec()),
             pinned: Pinned::default(),
             record: Record::new(),
             keys,
             fixtures,
         };
-        let stray = faults.iter().find_map(|fault| world.check(fault).err());
-        stray.map_or(Ok(world), |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason)))
+        let stray = faults.iter().find_map(|fault| simulator.check(fault).err());
+        stray.map_or(Ok(simulator), |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason)))
     }
 
-    /// Whether a fault can ever strike: one of a side that does not exist is a slip of the pen.
+    /// Whether a fault can ever apply: one of a service that does not exist is a mistake.
     pub(crate) fn check(&self, fault: &Fault) -> Result<(), String> {
         match &fault.provider {
-            Some(name) if self.side_named(name).is_none() => {
-                Err(format!("fault {fault}: no side is named {name:?}"))
+            Some(name) if self.service_named(name).is_none() => {
+                Err(format!("fault {fault}: no service is named {name:?}"))
             }
             _ => Ok(()),
         }
     }
 
-    /// The side that a raw path belongs to. It is compared as it came: escapes and dots mean nothing here.
-    pub(crate) fn side_at(&self, path: &str) -> Option<&dyn Side> {
+    /// The service that a raw path belongs to. It is compared as it came: escapes and dots mean nothing here.
+    pub(crate) fn service_at(&self, path: &str) -> Option<&dyn Service> {
         let below = |prefix: &str| {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        self.sides.iter().find(|side| below(side.prefix())).map(AsRef::as_ref)
+        self.services.iter().find(|service| below(service.prefix())).map(AsRef::as_ref)
     }
 
-    pub(crate) fn side_named(&self, name: &str) -> Option<&dyn Side> {
-        self.sides.iter().find(|side| side.name() == name).map(AsRef::as_ref)
+    pub(crate) fn service_named(&self, name: &str) -> Option<&dyn Service> {
+        self.services.iter().find(|service| service.name() == name).map(AsRef::as_ref)
     }
 
-    /// Puts a call to a side, and spoils the answer as the faults in force want it.
-    pub(crate) fn treat(&self, side: &dyn Side, mut request: Request) -> Treatment {
-        let strike = self.faults.strike(side.name(), &request);
-        request.tokens_expired = strike.what == Some(What::ExpiredTokens);
-        let whole = || self.ask(side, &request);
-        let delivery = match strike.what {
+    /// Puts a call to a service, and spoils the answer as the faults in force want it.
+    pub(crate) fn respond(&self, service: &dyn Service, mut request: Request) -> Response {
+        let effect = self.faults.apply(service.name(), &request);
+        request.tokens_expired = effect.what == Some(What::ExpiredTokens);
+        let whole = || self.ask(service, &request);
+        let delivery = match effect.what {
             None | Some(What::ExpiredTokens | What::Latency(_)) => Delivery::Whole(whole()),
             Some(What::Status { code, headers, body }) => Delivery::Whole(error(code, headers, body)),
             Some(What::Html) => {
@@ -100,29 +101,29 @@ impl World {
             Some(What::ResetLate) => Delivery::ResetLate(whole()),
             Some(What::Hang) => Delivery::Hang,
         };
-        Treatment { latency: strike.latency, delivery }
+        Response { latency: effect.latency, delivery }
     }
 
-    fn ask(&self, side: &dyn Side, request: &Request) -> Reply {
-        let mut reply = side.admit(request).map_or_else(
+    fn ask(&self, service: &dyn Service, request: &Request) -> Reply {
+        let mut reply = service.authorize(request).map_or_else(
             |refusal| refusal,
             |()| {
-                let fixed = self.pinned.take(side.name(), request);
+                let fixed = self.pinned.take(service.name(), request);
                 let find = |name: &str, request: &Request| self.fixtures.find(name, request);
-                let fixed = fixed.or_else(|| side.fixture(request, &find));
-                fixed.unwrap_or_else(|| side.answer(request))
+                let fixed = fixed.or_else(|| service.fixture(request, &find));
+                fixed.unwrap_or_else(|| service.answer(request))
             },
         );
-        side.finish(request, &mut reply);
+        service.decorate(request, &mut reply);
         reply
     }
 
-    /// Back to how it was at the start: no calls, no pinned answers, the faults of the start, fresh sides.
+    /// Back to how it was at the start: no calls, no pinned answers, the faults of the start, fresh services.
     pub(crate) fn reset(&self) {
         self.record.clear();
         self.pinned.clear();
         self.faults.reset();
-        self.sides.iter().for_each(|side| side.reset());
+        self.services.iter().for_each(|service| service.reset());
     }
 }
 
@@ -152,14 +153,14 @@ fn wrong_type(reply: &Reply) -> Reply {
 mod tests {
     use super::*;
 
-    fn world() -> World {
-        World::new(Keys::shared().unwrap(), 1, &[], None).unwrap()
+    fn simulator() -> Simulator {
+        Simulator::new(Keys::shared().unwrap(), 1, &[], None).unwrap()
     }
 
     #[test]
-    fn a_side_is_found_by_its_raw_prefix_only() {
-        let world = world();
-        let name = |path| world.side_at(path).map(Side::name);
+    fn a_service_is_found_by_its_raw_prefix_only() {
+        let simulator = simulator();
+        let name = |path| simulator.service_at(path).map(Service::name);
         assert_eq!(name("/xforce"), Some("xforce"));
         assert_eq!(name("/xforce/url/a"), Some("xforce"));
         assert_eq!(name("/xforces/url/a"), None);
@@ -168,11 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn no_two_sides_share_a_name_or_a_prefix() {
-        let world = world();
-        for side in &world.sides {
-            assert!(std::ptr::eq(world.side_named(side.name()).unwrap(), side.as_ref()), "{}", side.name());
-            assert!(std::ptr::eq(world.side_at(side.prefix()).unwrap(), side.as_ref()), "{}", side.name());
+    fn no_two_services_share_a_name_or_a_prefix() {
+        let simulator = simulator();
+        for service in &simulator.services {
+            assert!(
+                std::ptr::eq(simulator.service_named(service.name()).unwrap(), service.as_ref()),
+                "{}",
+                service.name()
+            );
+            assert!(
+                std::ptr::eq(simulator.service_at(service.prefix()).unwrap(), service.as_ref()),
+                "{}",
+                service.name()
+            );
         }
     }
 

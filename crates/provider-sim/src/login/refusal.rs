@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::invent::Dice;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::seeded::Rng;
 
 /// Why no token is issued.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum Refusal {
     Method(String),
     Missing(&'static str),
     Duplicate(String),
@@ -26,9 +26,9 @@ pub(super) enum Fault {
     UnknownResource { uri: String, tenant: &'static str },
 }
 
-impl Fault {
+impl Refusal {
     /// Status, OAuth's word, Microsoft's code, and what is said.
-    fn told(&self) -> (u16, &'static str, u32, String) {
+    fn describe(&self) -> (u16, &'static str, u32, String) {
         match self {
             Self::Method(method) => (
                 400,
@@ -128,9 +128,9 @@ impl Fault {
 
     /// The answer, with ids that support would ask for.
     pub(super) fn reply(&self, request: &Request) -> Reply {
-        let (status, error, code, text) = self.told();
-        let mut dice = Dice::new(&["login", "trace", &request.path, &String::from_utf8_lossy(&request.body)]);
-        let (trace, correlation) = (dice.uuid(), dice.uuid());
+        let (status, error, code, text) = self.describe();
+        let mut rng = Rng::new(&["login", "trace", &request.path, &String::from_utf8_lossy(&request.body)]);
+        let (trace, correlation) = (rng.uuid(), rng.uuid());
         let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         let description = format!(
             "AADSTS{code}: {text}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {time}"

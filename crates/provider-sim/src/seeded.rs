@@ -1,4 +1,4 @@
-//! Invention without chance: made-up facts that follow from a value, so the same value always gets the same answer.
+//! Deterministic pseudo-random facts: the same value always gets the same answer.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -14,18 +14,18 @@ pub(crate) fn mix(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Dice that fall the same way each time for the same words.
+/// A random number generator seeded with words: the same words give the same numbers.
 ///
 /// ```
-/// use provider_sim::invent::Dice;
-/// let throw = || Dice::new(&["xforce", "dns", "a.example"]).below(100);
-/// assert_eq!(throw(), throw());
+/// use provider_sim::seeded::Rng;
+/// let draw = || Rng::new(&["xforce", "dns", "a.example"]).below(100);
+/// assert_eq!(draw(), draw());
 /// ```
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
-    /// Dice for these words. Use a word for each purpose, so that one fact does not follow from another.
+impl Rng {
+    /// Seeds it. Use a word for each purpose, so that one fact does not follow from another.
     pub fn new(words: &[&str]) -> Self {
         // The zero byte keeps ["ab", "c"] apart from ["a", "bc"].
         let print = digest(&SHA256, words.join("\0").as_bytes());
@@ -43,7 +43,7 @@ impl Dice {
         self.number().checked_rem(bound).unwrap_or_default()
     }
 
-    /// True in so many cases of a hundred.
+    /// True in `chance` of 100 cases.
     pub fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
@@ -116,39 +116,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dice_repeat_for_the_same_words_only() {
-        let hex = |words: &[&str]| Dice::new(words).hex(40);
+    fn numbers_repeat_for_the_same_words_only() {
+        let hex = |words: &[&str]| Rng::new(words).hex(40);
         assert_eq!(hex(&["a", "b"]), hex(&["a", "b"]));
         assert_ne!(hex(&["ab", "c"]), hex(&["a", "bc"]));
         assert_eq!(hex(&["a"]).len(), 40);
     }
 
     #[test]
-    fn throws_spread_evenly() {
-        let mut dice = Dice::new(&["spread"]);
-        let hits = (0..1000).filter(|_| dice.percent(30)).count();
+    fn numbers_spread_evenly() {
+        let mut rng = Rng::new(&["spread"]);
+        let hits = (0..1000).filter(|_| rng.percent(30)).count();
         assert!((230..370).contains(&hits), "{hits}");
     }
 
     #[test]
     fn choices_are_made_within_the_list() {
-        let mut dice = Dice::new(&["choices"]);
-        assert_eq!(dice.pick::<u8>(&[]), 0);
-        assert_eq!(dice.below(0), 0);
-        let some = dice.some(&[1, 2, 3, 4, 5], 3..=3);
+        let mut rng = Rng::new(&["choices"]);
+        assert_eq!(rng.pick::<u8>(&[]), 0);
+        assert_eq!(rng.below(0), 0);
+        let some = rng.some(&[1, 2, 3, 4, 5], 3..=3);
         assert!(some.len() == 3 && some.is_sorted());
-        let sizes: Vec<_> = (0..50).map(|_| dice.some(&[1, 2, 3], 0..=2).len()).collect();
+        let sizes: Vec<_> = (0..50).map(|_| rng.some(&[1, 2, 3], 0..=2).len()).collect();
         assert!([0, 1, 2].iter().all(|size| sizes.contains(size)) && !sizes.contains(&3));
-        assert_eq!(dice.some(&[1, 2], 9..=12), [1, 2]);
+        assert_eq!(rng.some(&[1, 2], 9..=12), [1, 2]);
     }
 
     #[test]
-    fn what_is_invented_has_the_right_form() {
-        let mut dice = Dice::new(&["forms"]);
-        let uuid = dice.uuid();
+    fn generated_facts_have_the_right_form() {
+        let mut rng = Rng::new(&["forms"]);
+        let uuid = rng.uuid();
         assert_eq!((uuid.len(), uuid.matches('-').count()), (36, 4));
-        assert!(dice.time() < "2026-03-01T00:00:00Z".parse().unwrap());
-        assert!(dice.domain().ends_with(".example"));
-        assert!(dice.ipv4().is_documentation());
+        assert!(rng.time() < "2026-03-01T00:00:00Z".parse().unwrap());
+        assert!(rng.domain().ends_with(".example"));
+        assert!(rng.ipv4().is_documentation());
     }
 }

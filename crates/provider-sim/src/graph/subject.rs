@@ -1,4 +1,4 @@
-//! What a filter or query asks about, so that something can be made up about it.
+//! What a filter or query asks about, so that alerts about it can be generated.
 
 use crate::kql::{Predicate, Query, Test};
 use crate::odata::Filter;
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 
 /// A value that is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Topic {
+pub(super) struct Subject {
     pub(super) kind: Kind,
     pub(super) value: String,
 }
@@ -57,7 +57,7 @@ impl Kind {
     }
 }
 
-impl Topic {
+impl Subject {
     fn new(kind: Kind, value: &str) -> Self {
         Self { kind, value: value.to_owned() }
     }
@@ -76,15 +76,15 @@ impl Topic {
 
     /// What a hunting query asks about.
     pub(super) fn of_query(query: &Query) -> Vec<Self> {
-        let mut topics = Vec::new();
-        query.conditions().for_each(|condition| collect(condition, &mut topics));
-        topics
+        let mut subjects = Vec::new();
+        query.conditions().for_each(|condition| collect(condition, &mut subjects));
+        subjects
     }
 }
 
-fn collect(condition: &Predicate, topics: &mut Vec<Topic>) {
+fn collect(condition: &Predicate, subjects: &mut Vec<Subject>) {
     match condition {
-        Predicate::Or(parts) => parts.iter().for_each(|part| collect(part, topics)),
+        Predicate::Or(parts) => parts.iter().for_each(|part| collect(part, subjects)),
         // Folder and name of a path, which is asked about as a whole too.
         Predicate::And(_) => {}
         Predicate::Column(column, test) => {
@@ -97,7 +97,7 @@ fn collect(condition: &Predicate, topics: &mut Vec<Topic>) {
                 ("FolderPath", Test::EqualsFolded(value)) => Some((Kind::FilePath, value)),
                 _ => None,
             };
-            topics.extend(found.map(|(kind, value)| Topic::new(kind, value)));
+            subjects.extend(found.map(|(kind, value)| Subject::new(kind, value)));
         }
     }
 }

@@ -1,0 +1,48 @@
+//! What a simulated service is.
+//!
+//! To add one: a module with a type that implements [`Service`], and its line in `registry::all`.
+
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// Looks for the answer to a call among the fixtures of a service, by its name.
+pub type Find<'f> = dyn Fn(&str, &Request) -> Option<Reply> + 'f;
+
+/// One service that the simulator stands in for.
+///
+/// A call passes, in this order: faults, [`Service::authorize`], an answer pinned by a test, [`Service::fixture`],
+/// [`Service::answer`], and in any case [`Service::decorate`]. Several threads call it, so its state is behind a lock.
+/// It never waits.
+pub trait Service: Send + Sync {
+    /// Its name, as in fixtures, faults and records: `xforce`.
+    fn name(&self) -> &'static str;
+
+    /// Prefix of its paths: `/xforce`.
+    fn prefix(&self) -> &'static str;
+
+    /// The calls that it serves, one line each, for the list at `GET /`.
+    fn calls(&self) -> &'static [&'static str];
+
+    /// Checks what comes before the question itself: credentials, headers, paths, limits, quota.
+    ///
+    /// # Errors
+    /// The provider's own refusal; then nothing else is asked.
+    fn authorize(&self, _request: &Request) -> Result<(), Reply> {
+        Ok(())
+    }
+
+    /// The fixture that answers an authorized call. `find` searches the fixtures of the named service; a service that
+    /// serves the same facts as another searches that one's too.
+    fn fixture(&self, request: &Request, find: &Find<'_>) -> Option<Reply> {
+        find(self.name(), request)
+    }
+
+    /// Answers an authorized call that neither a pin nor a fixture answers.
+    fn answer(&self, request: &Request) -> Reply;
+
+    /// Completes an answer, wherever it came from (a refusal too), for instance with rate limit headers.
+    fn decorate(&self, _request: &Request, _reply: &mut Reply) {}
+
+    /// Forgets all state: usage, limits, changes made by calls.
+    fn reset(&self) {}
+}
