@@ -30,6 +30,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -109,6 +110,88 @@ pub fn map<'de, D: Deserializer<'de>, T: LenientValue<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, T>, D::Error> {
     field(deserializer).map(Option::unwrap_or_default)
+}
+
+thread_local! {
+    /// Items of lists that were left out by the reading that is going on in this thread.
+    static DROPPED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs a reading, and says how many items of lists it left out because they were not of the wanted kind. A field
+/// of another type is not counted: many fields of many providers are of several types.
+pub fn counting_dropped<T>(read: impl FnOnce() -> T) -> (T, usize) {
+    let before = DROPPED.get();
+    let outcome = read();
+    (outcome, DROPPED.get().wrapping_sub(before))
+}
+
+/// The items of a list that could be read, and how many it had, for a relay that pages by that number or reports
+/// to its user what was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List<T> {
+    /// Those that could be read.
+    pub items: Vec<T>,
+    /// How many the provider sent.
+    pub received: usize,
+}
+
+impl<T> List<T> {
+    /// How many could not be read.
+    pub fn dropped(&self) -> usize {
+        self.received.saturating_sub(self.items.len())
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), received: 0 }
+    }
+}
+
+impl<'de, T: LenientValue<'de>> LenientValue<'de> for List<T> {
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        let mut read = Self::default();
+        while let Some(Item(item)) = list.next_element()? {
+            read.received += 1;
+            read.items.extend(item);
+        }
+        DROPPED.set(DROPPED.get().wrapping_add(read.dropped()));
+        Ok(Some(read))
+    }
+}
+
+/// Reads a field that an answer cannot do without: of the wanted kind, or `null` for an empty one.
+///
+/// # Errors
+/// The value is of another type, or the text is not JSON. That the field is missing is serde's own error.
+pub fn required<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: LenientValue<'de> + Default,
+{
+    deserializer.deserialize_any(Required(PhantomData))
+}
+
+struct Required<T>(PhantomData<T>);
+
+impl<'de, T: LenientValue<'de> + Default> Visitor<'de> for Required<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the documented container or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
+        T::from_list(list)?.ok_or_else(|| A::Error::custom("a list where none is expected"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<T, A::Error> {
+        T::from_object(object)?.ok_or_else(|| A::Error::custom("an object where none is expected"))
+    }
 }
 
 struct Lenient<T>(PhantomData<T>);
@@ -210,12 +293,8 @@ impl LenientValue<'_> for CompactString {
 }
 
 impl<'de, T: LenientValue<'de>> LenientValue<'de> for Vec<T> {
-    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
-        let mut items = Self::new();
-        while let Some(Item(item)) = list.next_element()? {
-            items.extend(item);
-        }
-        Ok(Some(items))
+    fn from_list<A: SeqAccess<'de>>(list: A) -> Result<Option<Self>, A::Error> {
+        List::from_list(list).map(|list| list.map(|list| list.items))
     }
 }
 

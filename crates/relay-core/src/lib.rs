@@ -11,6 +11,7 @@
 //! | [`module`] | the description of a relay: names, types, claims, settings |
 //! | [`call`] | one platform request: credentials, limit, deadline |
 //! | [`lookup`] | what lookups yield, and how many run at once without losing each other's data |
+//! | [`api`] | what a provider's failures mean; a call yields a value, nothing or an error |
 //! | [`provider`] | calls to the provider: pool, retries, rate limits, cache, access tokens |
 //! | [`lenient`] | reading provider answers that do not keep to their documentation |
 //! | [`escape`] | values of observables in URLs and query languages |
@@ -25,6 +26,7 @@
 //!
 //! It knows no provider: nothing here names one.
 
+pub mod api;
 pub mod auth;
 pub mod call;
 pub mod ctim;

@@ -5,6 +5,7 @@
 //! for the event search its query language
 //! (<https://docs.fortinet.com/document/fortindr-cloud/2024.10.0/user-guide/223914>).
 
+use relay_core::api::{Api, Caller};
 use relay_core::call::{ALL_CALLS, Call, RequestContext};
 use relay_core::ctim::Timestamp;
 use relay_core::error::{Error, Severity};
@@ -23,6 +24,8 @@ use crate::model::{
 };
 use crate::module::TITLE;
 use crate::subject::Subject;
+
+static API: Api = Api::new(TITLE);
 
 /// What the provider knows, if anything.
 pub(crate) type Known<T> = Result<Option<T>, Failure>;
@@ -74,7 +77,7 @@ pub(crate) async fn health(relay: &Gigamon, call: &Call<Account>) -> Result<(), 
     let url = detections_url(relay, call).param("status", "active").param("limit", 1);
     let url = accounted(url, call);
     let known: Known<DetectionPage> =
-        fetch_or_absent(call, url.build(), |url| relay.client.get("health", url)).await;
+        fetch_or_absent(call, url.build(), |url| api(relay, call).get("health", url)).await;
     known.map(drop).map_err(|failure| error(&failure))
 }
 
@@ -101,10 +104,7 @@ pub(crate) async fn detections(
         .param("offset", page.offset);
     let url = accounted(url, call);
     let known: Known<DetectionPage> =
-        fetch(call, url.build(), |url| relay.client.get(name, url).cached()).await;
-    if let Ok(Some(page)) = &known {
-        relay.client.dropped(name, page.detections.dropped());
-    }
+        fetch(call, url.build(), |url| api(relay, call).get(name, url).cached()).await;
     stopping(call, known)
 }
 
@@ -113,7 +113,7 @@ pub(crate) async fn rule(relay: &Gigamon, call: &Call<Account>, uuid: &str) -> K
     let url = UrlBuilder::new(&relay.site(call).detections).path("v1/rules").segment(uuid);
     let url = accounted(url, call);
     let known: Known<RuleAnswer> =
-        fetch(call, url.build(), |url| relay.client.get("rule", url).cached()).await;
+        fetch(call, url.build(), |url| api(relay, call).get("rule", url).cached()).await;
     Ok(known?.map(|answer| answer.rule))
 }
 
@@ -131,11 +131,11 @@ pub(crate) async fn detection_events(
         .param("limit", page.limit)
         .param("offset", page.offset);
     let url = accounted(url, call);
-    let known: Known<EventPage> = fetch(call, url.build(), |url| relay.client.get(name, url).cached()).await;
+    let known: Known<EventPage> =
+        fetch(call, url.build(), |url| api(relay, call).get(name, url).cached()).await;
     Ok(known?.map(|page| {
         let total = page.total_count;
         let events = page.into_events();
-        relay.client.dropped(name, events.dropped());
         (events, total)
     }))
 }
@@ -151,12 +151,9 @@ pub(crate) async fn search(
     let url = UrlBuilder::new(events).path("v2/query").build();
     let known: Known<SearchPage> = fetch_or_absent(call, url, |url| {
         // Not cached: it asks for the time until now, so no two are equal.
-        relay.client.post(name, url).json(body).repeatable().timeout(call.time_allowed())
+        api(relay, call).post(name, url).json(body).repeatable().timeout(call.time_allowed())
     })
     .await;
-    if let Ok(Some(page)) = &known {
-        relay.client.dropped(name, page.events.dropped());
-    }
     stopping(call, known)
 }
 
@@ -173,9 +170,10 @@ pub(crate) async fn leases(relay: &Gigamon, call: &Call<Account>, devices: &[Tra
     }
     let url = UrlBuilder::new(&relay.site(call).entity).path("v2/entity/tracking/bulk/get/ip").build();
     let Some(url) = url else { return Ok(None) };
-    let request = relay.client.post("tracking", url).json(&Body { entities: devices }).repeatable().cached();
+    let request =
+        api(relay, call).post("tracking", url).json(&Body { entities: devices }).repeatable().cached();
     // It comes last, so it has all the time that is left.
-    let known: Known<TrackingAnswer> = read(authorized(request, call).send(call).await);
+    let known: Known<TrackingAnswer> = read(request.send().await);
     Ok(nothing_at_404(known)?.map(|answer| answer.response.dhcp))
 }
 
@@ -187,7 +185,7 @@ pub(crate) async fn summary(relay: &Gigamon, call: &Call<Account>, subject: &Sub
         None => url.path("file"),
     };
     let known: Known<SummaryAnswer> =
-        fetch(call, url.build(), |url| relay.client.get("summary", url).cached()).await;
+        fetch(call, url.build(), |url| api(relay, call).get("summary", url).cached()).await;
     Ok(known?.and_then(SummaryAnswer::into_summary))
 }
 
@@ -203,12 +201,13 @@ fn accounted(url: UrlBuilder, call: &Call<Account>) -> UrlBuilder {
     }
 }
 
-fn authorized<'r>(request: Request<'r>, call: &Call<Account>) -> Request<'r> {
-    request.auth(Auth::Header {
+fn api<'r>(relay: &'r Gigamon, call: &'r Call<Account>) -> Caller<'r> {
+    let auth = Auth::Header {
         name: HeaderName::from_static("authorization"),
         prefix: "IBToken ",
         value: call.credentials.token.clone(),
-    })
+    };
+    relay.client.api(&API, call, auth)
 }
 
 /// Until when all but the last step may take: what is left then is enough to name the devices of the events found.
@@ -233,7 +232,7 @@ async fn fetch_or_absent<'r, T: for<'a> LenientValue<'a>>(
     request: impl FnOnce(Url) -> Request<'r>,
 ) -> Known<T> {
     let Some(url) = url else { return Ok(None) };
-    let outcome = timeout_at(early_end(call), authorized(request(url), call).send(call)).await;
+    let outcome = timeout_at(early_end(call), request(url).send()).await;
     read(outcome.unwrap_or_else(|_| Err(Failure::Deadline(call.out_of_time()))))
 }
 

@@ -1,5 +1,6 @@
 //! The named calls of the SecurityTrails API (<https://docs.securitytrails.com/reference>).
 
+use relay_core::api::{Api, Caller};
 use relay_core::call::Call;
 use relay_core::error::{Code, Error};
 use relay_core::lenient::LenientValue;
@@ -9,8 +10,11 @@ use serde_json::json;
 use crate::SecurityTrails;
 use crate::credentials::ApiKey;
 use crate::model::{Page, Ping, Records};
+use crate::module::TITLE;
 use crate::query::Query;
 use crate::refusal::{self, Refusal, THROTTLED_FOR};
+
+static API: Api = Api::new(TITLE);
 
 /// How fast an account is called until an answer tells how fast it may be.
 static RATE: Rate = Rate { name: "securitytrails", quotas: &[Quota::per_second(2)] };
@@ -23,7 +27,7 @@ pub(crate) async fn ping(relay: &SecurityTrails, call: &Call<ApiKey>) -> Result<
     let fault = |failure| refusal::error(&failure, KIND);
     let url = relay.links.ping();
     let url = url.ok_or_else(|| Error::fatal(Code::UNKNOWN, "the API's URL cannot be used"))?;
-    let answer = authorized(relay.client.get("ping", url), call).send(call).await.map_err(fault)?;
+    let answer = limited(api(relay, call).get("ping", url)).send().await.map_err(fault)?;
     let ping: Ping = answer.object().map_err(fault)?;
     match ping.success {
         Some(true) => Ok(()),
@@ -47,8 +51,8 @@ pub(crate) async fn page<R>(
 where
     Page<R>: for<'de> LenientValue<'de>,
 {
-    let Some(request) = request(relay, query, number) else { return Ok(None) };
-    let outcome = authorized(request, call).kind(query.feature()).cached().send(call).await;
+    let Some(request) = request(relay, call, query, number) else { return Ok(None) };
+    let outcome = limited(request).kind(query.feature()).cached().send().await;
     let fault = |failure: &Failure| refusal::error(failure, query.feature());
     match outcome {
         Ok(answer) => read(&answer).map_err(|failure| fault(&failure)),
@@ -69,28 +73,33 @@ where
     }
 }
 
-fn request<'r>(relay: &'r SecurityTrails, query: Query<'_>, number: u64) -> Option<Request<'r>> {
+fn request<'r>(
+    relay: &'r SecurityTrails,
+    call: &'r Call<ApiKey>,
+    query: Query<'_>,
+    number: u64,
+) -> Option<Request<'r>> {
     let url = relay.links.page(&query, number)?;
     Some(match query {
-        Query::History { .. } => relay.client.get(query.name(), url),
+        Query::History { .. } => api(relay, call).get(query.name(), url),
         // The search only reads, although it is a POST.
-        Query::Domains { address, family } => relay
-            .client
+        Query::Domains { address, family } => api(relay, call)
             .post(query.name(), url)
             .json(&json!({"filter": {family.filter(): address}}))
             .repeatable(),
     })
 }
 
-/// What every call has in common. The key goes into the header only: URLs are logged on the way.
-fn authorized<'r>(request: Request<'r>, call: &Call<ApiKey>) -> Request<'r> {
+/// The calls of a request. The key goes into the header only: URLs are logged on the way.
+fn api<'r>(relay: &'r SecurityTrails, call: &'r Call<ApiKey>) -> Caller<'r> {
     let name = HeaderName::from_static("apikey");
     let key = call.credentials.key().clone();
-    request
-        .auth(Auth::Header { name, prefix: "", value: key })
-        .rate(&RATE)
-        .read_rate(granted)
-        .retry_rule(Refusal::retry)
+    relay.client.api(&API, call, Auth::Header { name, prefix: "", value: key })
+}
+
+/// What every call has in common.
+fn limited(request: Request<'_>) -> Request<'_> {
+    request.rate(&RATE).read_rate(granted).retry_rule(Refusal::retry)
 }
 
 /// The rate that an answer grants (<https://docs.securitytrails.com/docs/quotas-rate-limits>).

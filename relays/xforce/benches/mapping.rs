@@ -20,10 +20,7 @@ fn mapping(criterion: &mut Criterion) {
         answer.json.clone().unwrap().to_string()
     };
     let (report, resolve, linkage) = (answer("/url/login"), answer("/resolve/"), answer("/linkage/"));
-    let links = Links::new(
-        Url::parse("https://api.xforce.ibmcloud.com").unwrap(),
-        Url::parse("https://exchange.xforce.ibmcloud.com").unwrap(),
-    );
+    let links = Links(Url::parse("https://exchange.xforce.ibmcloud.com").unwrap());
     let about = Observable::new(ObservableType::Domain, "login-verify.example").unwrap();
     let now = "2026-03-02T09:00:00Z".parse().unwrap();
     criterion.bench_function("xforce/read and map a domain", |bench| {

@@ -3,28 +3,30 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`client`] | the named calls of the API, and what their failures mean |
+//! | [`api`] | the calls of the API: addresses, and what its refusals mean |
+//! | [`credentials`] | what a token carries |
 //! | [`model`] | the API's answers, as far as they are read |
 //! | [`mapping`] | answers to CTIM entities; no I/O, cannot fail |
-//! | [`links`] | addresses in the API and in the portal |
+//! | [`links`] | pages of the portal |
 
-pub mod client;
+pub mod api;
+pub mod credentials;
 pub mod links;
 pub mod mapping;
 pub mod model;
 mod module;
 
-use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::module::Module;
 use relay_core::observable::Observable;
 use relay_core::provider::Client;
-use relay_core::relay::{Credentials, Deliberate, Link, Observe, Provider, Refer, Relay};
+use relay_core::relay::{Deliberate, Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
-use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
+use credentials::ApiKey;
 use links::Links;
 use mapping::Mapping;
 
@@ -36,32 +38,11 @@ pub fn relay() -> Relay {
 /// The started relay.
 pub struct XForce {
     client: Client,
+    api_url: Url,
     links: Links,
     resolve_enabled: bool,
     linkage_enabled: bool,
     malware_details: bool,
-}
-
-/// A pair of API key and password, sent as HTTP Basic.
-pub struct ApiKey {
-    key: SecretString,
-    password: SecretString,
-}
-
-impl Credentials for ApiKey {
-    fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
-        let key = claims.secret("key")?;
-        if key.expose_secret().contains(':') {
-            return Err(ClaimError::new(
-                "the claim `key` of the token has a colon, so it is no X-Force API key",
-            ));
-        }
-        Ok(Self { key, password: claims.secret("password")? })
-    }
-
-    fn identity(&self) -> Vec<&str> {
-        vec![self.key.expose_secret(), self.password.expose_secret()]
-    }
 }
 
 impl Provider for XForce {
@@ -71,7 +52,8 @@ impl Provider for XForce {
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
         Ok(Self {
             client,
-            links: Links::new(settings.url("api_url")?, settings.url("ui_url")?),
+            api_url: settings.url("api_url")?,
+            links: Links(settings.url("ui_url")?),
             resolve_enabled: settings.flag("resolve_enabled")?,
             linkage_enabled: settings.flag("linkage_enabled")?,
             malware_details: settings.flag("malware_details")?,
@@ -79,18 +61,15 @@ impl Provider for XForce {
     }
 
     async fn health(&self, call: &Call<ApiKey>) -> Result<(), Error> {
-        client::usage(self, call).await
+        self.usage(call).await
     }
 }
 
 impl Observe for XForce {
     async fn observe(&self, call: &Call<ApiKey>, about: &Observable) -> Lookup {
         // Polled in this order, so started in this order.
-        let (report, resolve, linkage) = futures::join!(
-            client::report(self, call, about),
-            client::resolve(self, call, about),
-            client::linkage(self, call, about),
-        );
+        let (report, resolve, linkage) =
+            futures::join!(self.report(call, about), self.resolve(call, about), self.linkage(call, about),);
         let mut found = Lookup::nothing();
         let mapping = self.mapping(call, about);
         let report = kept(report, &mut found);
@@ -104,7 +83,7 @@ impl Observe for XForce {
 impl Deliberate for XForce {
     async fn deliberate(&self, call: &Call<ApiKey>, about: &Observable) -> Lookup {
         let mut found = Lookup::nothing();
-        if let Some(report) = kept(client::report(self, call, about).await, &mut found) {
+        if let Some(report) = kept(self.report(call, about).await, &mut found) {
             found.bundle.push(self.mapping(call, about).verdict(&report));
         }
         found

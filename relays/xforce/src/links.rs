@@ -1,5 +1,4 @@
-//! Addresses of calls in the API and of pages in the portal. Values of observables are one encoded path
-//! segment; `.` and `..`, which URL libraries would fold away, have no address.
+//! Pages of the portal.
 
 use relay_core::ctim::HttpUrl;
 use relay_core::escape::{UrlBuilder, segment};
@@ -7,100 +6,16 @@ use relay_core::observable::{Observable, ObservableType};
 use relay_core::relay::Link;
 use url::Url;
 
+use crate::api::Family;
 use crate::module::TITLE;
 
-/// The bases of API and portal.
-pub struct Links {
-    api: Url,
-    ui: Url,
-    /// Whether the base ends with the prefix of the calls that the portal itself uses.
-    portal_base: bool,
-}
-
-/// How X-Force groups what it reports on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Addresses.
-    Ip,
-    /// Domains and URLs.
-    Url,
-    /// File hashes.
-    Hash,
-}
-
-impl Family {
-    /// The family of an observable of a supported type.
-    pub fn of(about: &Observable) -> Self {
-        match about.kind() {
-            ObservableType::Ip | ObservableType::Ipv6 => Self::Ip,
-            ObservableType::Md5 | ObservableType::Sha1 | ObservableType::Sha256 => Self::Hash,
-            _ => Self::Url,
-        }
-    }
-
-    fn report_path(self) -> &'static str {
-        match self {
-            Self::Ip => "ipr",
-            Self::Url => "url",
-            Self::Hash => "malware",
-        }
-    }
-
-    /// The word for it in the portal.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Ip => "ip",
-            Self::Url => "url",
-            Self::Hash => "malware",
-        }
-    }
-}
-
-/// The value as the API wants it: X-Force prints hashes with `0x` before them but does not look them up so.
-fn looked_up(about: &Observable) -> &str {
-    let value = about.value();
-    match Family::of(about) {
-        Family::Hash => value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")).unwrap_or(value),
-        Family::Ip | Family::Url => value,
-    }
-}
+/// The addresses of pages, from the portal's base.
+pub struct Links(pub Url);
 
 impl Links {
-    /// With the bases of the settings.
-    pub fn new(api: Url, ui: Url) -> Self {
-        let portal_base = api.path().ends_with("/api");
-        Self { api, ui, portal_base }
-    }
-
-    /// The usage of the account.
-    pub fn usage(&self) -> Option<Url> {
-        UrlBuilder::new(&self.api).path("all-subscriptions/usage").build()
-    }
-
-    /// The report on an observable.
-    pub fn report(&self, about: &Observable) -> Option<Url> {
-        UrlBuilder::new(&self.api).path(Family::of(about).report_path()).segment(looked_up(about)).build()
-    }
-
-    /// DNS resolutions, for domains and addresses.
-    pub fn resolve(&self, about: &Observable) -> Option<Url> {
-        self.portal().path("resolve").segment(about.value()).param("basicResolve", "true").build()
-    }
-
-    /// Collections that contain an observable.
-    pub fn linkage(&self, about: &Observable) -> Option<Url> {
-        let word = Family::of(about).word();
-        self.portal().path("linkage").path(word).segment(looked_up(about)).param("maxpertype", "20").build()
-    }
-
-    fn portal(&self) -> UrlBuilder {
-        let api = UrlBuilder::new(&self.api);
-        if self.portal_base { api } else { api.path("api") }
-    }
-
     /// The portal's page on an observable.
     pub fn page(&self, about: &Observable) -> Option<HttpUrl> {
-        UrlBuilder::new(&self.ui).path(Family::of(about).word()).segment(about.value()).link()
+        UrlBuilder::new(&self.0).path(Family::of(about).portal_word()).segment(about.value()).link()
     }
 
     /// The portal's page of a collection: the title in words, then the id.
@@ -113,7 +28,7 @@ impl Links {
             }
         }
         name.push_str(id);
-        UrlBuilder::new(&self.ui).path("collection").segment(&name).link()
+        UrlBuilder::new(&self.0).path("collection").segment(&name).link()
     }
 
     /// The link that lets the user look the observable up in the portal.

@@ -1,14 +1,15 @@
 //! What a provider answered, read within bounds.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
+use super::client::CallReport;
 use super::failure::Failure;
 use crate::lenient::{self, LenientValue};
 use crate::text::sanitized;
@@ -19,8 +20,17 @@ pub struct Answer {
     pub(super) status: StatusCode,
     headers: Kept,
     pub(super) body: Bytes,
-    /// Set, in all clones, by whoever could not read it: it must not serve again.
-    unreadable: Arc<AtomicBool>,
+    /// The same in all clones.
+    reading: Arc<Reading>,
+}
+
+/// What became of an answer.
+#[derive(Default)]
+struct Reading {
+    /// Set by whoever could not read it: it must not serve again.
+    unreadable: AtomicBool,
+    /// The report on the call, until the first reading shows how it went.
+    report: Mutex<Option<CallReport>>,
 }
 
 /// Without body and headers: those of a login hold a token.
@@ -41,16 +51,32 @@ impl Answer {
             headers.get_all(name).iter().filter_map(copy).map(move |value| (HeaderName::clone(name), value))
         };
         let headers = keep.iter().flat_map(copies).collect();
-        Self { status, headers, body, unreadable: Arc::default() }
+        Self { status, headers, body, reading: Arc::default() }
+    }
+
+    /// The same answer, whose first reading completes the report on the call.
+    pub(super) fn reporting(self, report: CallReport) -> Self {
+        *self.reading.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+        self
     }
 
     pub(super) fn is_unreadable(&self) -> bool {
-        self.unreadable.load(Ordering::Relaxed)
+        self.reading.unreadable.load(Ordering::Relaxed)
     }
 
-    fn unreadable(&self, problem: String) -> Failure {
-        self.unreadable.store(true, Ordering::Relaxed);
-        Failure::Unreadable(problem)
+    /// Reads the body by `read`, and completes the report on the call.
+    fn read<T>(&self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Failure> {
+        let (outcome, dropped) = lenient::counting_dropped(|| read(&self.body));
+        let report = self.reading.report.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (&outcome, report) {
+            (Ok(_), Some(report)) => report.read(dropped),
+            (Err(_), Some(report)) => report.unreadable(),
+            (_, None) => {}
+        }
+        outcome.map_err(|problem| {
+            self.reading.unreadable.store(true, Ordering::Relaxed);
+            Failure::Unreadable(problem)
+        })
     }
 
     /// The HTTP status, 200 to 299.
@@ -75,19 +101,21 @@ impl Answer {
     /// # Errors
     /// [`Failure::Unreadable`] where it is not JSON or not of that type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body).map_err(|error| self.unreadable(not_json(&error)))
+        self.read(|body| serde_json::from_slice(body).map_err(|error| not_json(&error)))
     }
 
     /// The body read leniently as a JSON object ([`crate::lenient`]).
     ///
     /// # Errors
     /// [`Failure::Unreadable`] where it is not JSON, or JSON but no object.
-    pub fn object<'a, T: LenientValue<'a>>(&'a self) -> Result<T, Failure> {
-        let mut json = serde_json::Deserializer::from_slice(&self.body);
-        lenient::field(&mut json)
-            .and_then(|object| json.end().map(|()| object))
-            .map_err(|error| self.unreadable(not_json(&error)))?
-            .ok_or_else(|| self.unreadable("its answer is not a JSON object".to_owned()))
+    pub fn object<T: for<'a> LenientValue<'a>>(&self) -> Result<T, Failure> {
+        self.read(|body| {
+            let mut json = serde_json::Deserializer::from_slice(body);
+            lenient::field(&mut json)
+                .and_then(|object| json.end().map(|()| object))
+                .map_err(|error| not_json(&error))?
+                .ok_or_else(|| "its answer is not a JSON object".to_owned())
+        })
     }
 
     /// Whether the body is `{}`, by which some providers say that they know nothing.

@@ -1,6 +1,5 @@
 //! Provider answers that serve again, and equal calls at the same time that share one.
 
-use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,6 @@ use reqwest::Method;
 
 use super::answer::Answer;
 use super::credential::CredentialKey;
-use super::failure::Failure;
 
 /// What makes two calls equal. The credential is in it as a keyed hash, so no tenant gets another's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,12 +49,8 @@ impl AnswerCache {
         Some(answer)
     }
 
-    /// The answer to a call, from whoever asks first.
-    pub(super) async fn share(
-        &self,
-        key: CacheKey,
-        call: impl Future<Output = Result<Answer, Failure>>,
-    ) -> Result<Answer, Failure> {
-        self.0.try_get_with(key, call).await.map_err(|failure| (*failure).clone())
+    /// For calls that are made once for all who ask at the same time.
+    pub(super) fn entries(&self) -> &Cache<CacheKey, Answer> {
+        &self.0
     }
 }

@@ -1,16 +1,19 @@
 //! Makes the calls that relays describe.
 
+use std::future::Future;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use futures::future::BoxFuture;
+use moka::future::Cache;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout_at};
-use url::Url;
 
 use super::answer::{Answer, ReadError, read_capped};
 use super::cache::{AnswerCache, CacheKey};
@@ -19,7 +22,7 @@ use super::limit::{Bucket, Limits, Turn};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::request::{Auth, Request};
 use super::retry::{self, Retry};
-use crate::call::RequestContext;
+use crate::error::{Code, Error};
 use crate::settings::Settings;
 use crate::telemetry::{Metrics, milliseconds};
 
@@ -52,56 +55,25 @@ impl Client {
         }))
     }
 
-    /// A call that reads. `name` is its name in metrics and logs, one of a few fixed ones.
-    pub fn get(&self, name: &'static str, url: Url) -> Request<'_> {
-        Request::new(self, name, Method::GET, url)
-    }
-
-    /// A call that may change something, unless [`Request::repeatable`] says otherwise.
-    pub fn post(&self, name: &'static str, url: Url) -> Request<'_> {
-        Request::new(self, name, Method::POST, url)
-    }
-
-    /// A call that deletes something.
-    pub fn delete(&self, name: &'static str, url: Url) -> Request<'_> {
-        Request::new(self, name, Method::DELETE, url)
-    }
-
-    /// Counts items of an answer to the call `name` that could not be read and were left out.
-    pub fn dropped(&self, name: &'static str, items: usize) {
-        if items > 0 {
-            self.0.metrics.dropped(name, items);
-            log::debug!(call = name, items = items; "unreadable items of an answer left out");
-        }
-    }
-
-    pub(super) async fn send(
-        &self,
-        mut request: Request<'_>,
-        context: &RequestContext,
-    ) -> Result<Answer, Failure> {
+    pub(super) async fn send(&self, mut request: Request<'_>) -> Result<Answer, Failure> {
         if let Some(failure) = request.broken.take() {
             return Err(failure);
         }
         // Boxed: it is kilobytes of state, which a relay's lookups would carry along wherever they are moved.
         let call = Box::pin(async {
-            if request.cached {
-                self.shared(&request, context).await
-            } else {
-                self.tries(&request, context).await
-            }
+            if request.cached { self.shared(&request).await } else { self.tries(&request).await }
         });
         // Whatever it waits for, a call ends with its request.
-        let outcome = timeout_at(context.deadline(), call);
-        outcome.await.unwrap_or_else(|_| Err(Failure::Deadline(context.out_of_time())))
+        let outcome = timeout_at(request.context.deadline(), call);
+        outcome.await.unwrap_or_else(|_| Err(Failure::Deadline(request.context.out_of_time())))
     }
 
     /// Through the cache.
-    async fn shared(&self, request: &Request<'_>, context: &RequestContext) -> Result<Answer, Failure> {
+    async fn shared(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         let key = CacheKey {
-            credential: context.credential(),
+            credential: request.context.credential(),
             method: request.method.clone(),
-            url: request.url.as_str().to_owned(),
+            url: request.url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
             body: request.body.clone(),
         };
         if let Some(answer) = self.0.cache.get(&key).await {
@@ -109,33 +81,23 @@ impl Client {
             return Ok(answer);
         }
         self.0.metrics.cache(false);
-        loop {
-            let ours = AtomicBool::new(false);
-            // Boxed: the cache keeps a call in several places of its own state.
-            let call = Box::pin(async {
-                ours.store(true, Ordering::Relaxed);
-                self.tries(request, context).await
-            });
-            match self.0.cache.share(key.clone(), call).await {
-                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
-                outcome => return outcome,
-            }
-        }
+        shared(self.0.cache.entries(), &key, || self.tries(request)).await
     }
 
     /// As many tries as the rules allow.
-    async fn tries(&self, request: &Request<'_>, context: &RequestContext) -> Result<Answer, Failure> {
+    async fn tries(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        let context = request.context;
         let mut tried = 0;
         let mut token_renewed = false;
         loop {
-            stopped(request, context)?;
+            stopped(request)?;
             // Not one of the tries: a login has its own.
             let token = match &request.auth {
-                Auth::Token(source) => Some((source, self.token(source, context).await?)),
+                Auth::Token(source) => Some((source, self.token(request, source).await?)),
                 _ => None,
             };
             let secret = token.as_ref().map(|(_, token)| &token.secret);
-            let failure = match self.attempt(request, secret, context).await {
+            let failure = match self.attempt(request, secret).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -154,13 +116,14 @@ impl Client {
         }
     }
 
+    /// The same for a login, which [`Client::tries`] leads to: a future of unknown size cannot hold itself.
+    fn boxed_tries<'a>(&'a self, request: &'a Request<'_>) -> BoxFuture<'a, Result<Answer, Failure>> {
+        Box::pin(self.tries(request))
+    }
+
     /// One try.
-    async fn attempt(
-        &self,
-        request: &Request<'_>,
-        token: Option<&SecretString>,
-        context: &RequestContext,
-    ) -> Result<Answer, Failure> {
+    async fn attempt(&self, request: &Request<'_>, token: Option<&SecretString>) -> Result<Answer, Failure> {
+        let context = request.context;
         let _place = context.permits.acquire().await;
         let bucket = request.rate.map(|rate| self.0.limits.bucket(context.credential(), rate));
         if let Some(bucket) = &bucket {
@@ -169,18 +132,19 @@ impl Client {
                 self.0.metrics.rate_wait(request.name);
             }
         }
-        stopped(request, context)?;
+        stopped(request)?;
         context.count_provider_call();
-        let mut told = CallReport {
-            metrics: &self.0.metrics,
-            context,
-            call: request.name,
-            outcome: None,
-            started: Instant::now(),
-        };
-        let outcome = self.exchange(request, token, bucket.as_deref()).await;
-        told.outcome = Some(outcome.as_ref().map_or_else(Failure::label, |_| "ok"));
-        outcome
+        let mut report = CallReport::new(&self.0.metrics, request);
+        match self.exchange(request, token, bucket.as_deref()).await {
+            Ok(answer) => {
+                report.took = Some(report.started.elapsed());
+                Ok(answer.reporting(report))
+            }
+            Err(failure) => {
+                report.outcome = Some(failure.label());
+                Err(failure)
+            }
+        }
     }
 
     /// Sends and receives, within the time for one call.
@@ -190,7 +154,12 @@ impl Client {
         token: Option<&SecretString>,
         bucket: Option<&Bucket>,
     ) -> Result<Answer, Failure> {
-        let mut builder = self.0.http.request(request.method.clone(), request.url.clone());
+        let Some(url) = request.url.clone() else {
+            let problem =
+                format!("The call {} has no valid URL; check the relay's URL settings", request.name);
+            return Err(Failure::NotSent(Error::fatal(Code::INVALID_ARGUMENT, problem)));
+        };
+        let mut builder = self.0.http.request(request.method.clone(), url);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
@@ -206,53 +175,24 @@ impl Client {
             hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
         };
         let outcome =
-            timeout_at(Instant::now() + limit, self.0.exchange(builder, &request.kept_headers, read))
+            timeout_at(Instant::now() + limit, self.0.receive(builder, &request.kept_headers, read))
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit)));
         outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without))
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
-    async fn token(&self, source: &TokenSource, context: &RequestContext) -> Result<Token, Failure> {
-        let key = TokenKey::new(context.credential(), source);
-        loop {
-            let ours = AtomicBool::new(false);
-            let login = Box::pin(async {
-                ours.store(true, Ordering::Relaxed);
-                self.login(source, context).await
-            });
-            match self.0.tokens.0.try_get_with(key.clone(), login).await {
-                Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
-                outcome => return outcome.map_err(|failure| (*failure).clone()),
-            }
-        }
+    async fn token(&self, request: &Request<'_>, source: &TokenSource) -> Result<Token, Failure> {
+        let key = TokenKey::new(request.context.credential(), source);
+        shared(&self.0.tokens.0, &key, || self.login(request, source)).await
     }
 
-    /// Asks the login service, with the same patience as any call that may be repeated.
-    async fn login(&self, source: &TokenSource, context: &RequestContext) -> Result<Token, Failure> {
-        let request = Request::new(self, "login", Method::POST, source.url.clone()).repeatable();
-        let mut tried = 0;
-        let outcome = loop {
-            let builder = self
-                .0
-                .http
-                .post(source.url.clone())
-                .header("accept", "application/json")
-                .form(&oauth::form(source));
-            context.count_provider_call();
-            let limit = self.0.read_timeout;
-            let outcome = timeout_at(Instant::now() + limit, self.0.exchange(builder, &[], |_| ()))
-                .await
-                .unwrap_or(Err(Failure::Timeout(limit)));
-            let Err(failure) = &outcome else { break outcome };
-            let Some(pause) = pause_before_retry(&request, failure, tried) else { break outcome };
-            if tried >= self.0.retries || pause >= context.time_left() {
-                break outcome;
-            }
-            sleep(pause).await;
-            tried += 1;
-        };
-        let token = outcome
+    /// Asks the login service for a token that `request` needs: a call like any other that may be repeated.
+    async fn login(&self, request: &Request<'_>, source: &TokenSource) -> Result<Token, Failure> {
+        let login = request.login(source).form(&oauth::form(source)).repeatable();
+        let token = self
+            .boxed_tries(&login)
+            .await
             .map_err(|failure| oauth::refusal(failure, source))
             .and_then(|answer| oauth::read(&answer));
         self.0.metrics.token_fetch(token.is_ok());
@@ -260,8 +200,30 @@ impl Client {
     }
 }
 
+/// What is kept for a key, or else made by whoever asks first and shared by all who ask meanwhile. A failure that
+/// lies in the platform request that made it says nothing to the others: they try again.
+async fn shared<K, V, F>(cache: &Cache<K, V>, key: &K, make: impl Fn() -> F) -> Result<V, Failure>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    F: Future<Output = Result<V, Failure>>,
+{
+    loop {
+        let ours = AtomicBool::new(false);
+        // Boxed: the cache keeps a call in several places of its own state.
+        let made = Box::pin(async {
+            ours.store(true, Ordering::Relaxed);
+            make().await
+        });
+        match cache.try_get_with(key.clone(), made).await {
+            Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
+            outcome => return outcome.map_err(|failure| (*failure).clone()),
+        }
+    }
+}
+
 impl Inner {
-    async fn exchange(
+    async fn receive(
         &self,
         builder: RequestBuilder,
         keep: &[HeaderName],
@@ -285,20 +247,52 @@ impl Inner {
     }
 }
 
-/// Tells metrics and log of a call that was sent, also when it is given up while it waits for its answer.
-struct CallReport<'a> {
-    metrics: &'a Metrics,
-    context: &'a RequestContext,
+/// Records a call that was sent in metrics and log, also when it is given up while it waits for its answer. The
+/// outcome of an answered call is known once its body was read.
+pub(super) struct CallReport {
+    metrics: Arc<Metrics>,
     call: &'static str,
-    outcome: Option<&'static str>,
+    deadline: Instant,
     started: Instant,
+    /// How long the answer took, once it is there.
+    took: Option<Duration>,
+    outcome: Option<&'static str>,
 }
 
-impl Drop for CallReport<'_> {
+impl CallReport {
+    fn new(metrics: &Arc<Metrics>, request: &Request<'_>) -> Self {
+        Self {
+            metrics: Arc::clone(metrics),
+            call: request.name,
+            deadline: request.context.deadline(),
+            started: Instant::now(),
+            took: None,
+            outcome: None,
+        }
+    }
+
+    /// The answer was read; so many items of its lists could not be.
+    pub(super) fn read(self, dropped: usize) {
+        if dropped > 0 {
+            self.metrics.dropped(self.call, dropped);
+            log::debug!(call = self.call, items = dropped; "unreadable items of an answer left out");
+        }
+    }
+
+    /// The answer could not be read.
+    pub(super) fn unreadable(mut self) {
+        self.outcome = Some("unreadable");
+    }
+}
+
+impl Drop for CallReport {
     fn drop(&mut self) {
-        let given_up = || if self.context.time_left().is_zero() { "deadline" } else { "aborted" };
-        let outcome = self.outcome.unwrap_or_else(given_up);
-        let took = self.started.elapsed();
+        let outcome = self.outcome.unwrap_or_else(|| match self.took {
+            Some(_) => "ok",
+            None if Instant::now() >= self.deadline => "deadline",
+            None => "aborted",
+        });
+        let took = self.took.unwrap_or_else(|| self.started.elapsed());
         self.metrics.provider_call(self.call, outcome, took);
         log::debug!(call = self.call, outcome = outcome, ms = milliseconds(took); "provider call");
     }
@@ -326,8 +320,8 @@ fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> O
     }
 }
 
-fn stopped(request: &Request<'_>, context: &RequestContext) -> Result<(), Failure> {
-    context.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
+fn stopped(request: &Request<'_>) -> Result<(), Failure> {
+    request.context.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
 }
 
 /// What a call proves its identity with, in every form in which the provider could repeat it.
@@ -350,8 +344,9 @@ fn authorized(
     token: Option<&SecretString>,
 ) -> Result<RequestBuilder, Failure> {
     let sensitive = |text: &str| {
-        let mut value = HeaderValue::from_str(text)
-            .map_err(|_| Failure::Unreadable("the credentials cannot be sent in a header".to_owned()))?;
+        let mut value = HeaderValue::from_str(text).map_err(|_| {
+            Failure::NotSent(Error::authorization("the credentials do not fit in an HTTP header"))
+        })?;
         value.set_sensitive(true);
         Ok::<_, Failure>(value)
     };

@@ -22,6 +22,8 @@ pub enum Failure {
     Login(LoginRejection),
     /// A successful answer that cannot be read; the text completes "the provider …: ".
     Unreadable(String),
+    /// The call was not made, since it cannot be put into an HTTP request; the error says why.
+    NotSent(Error),
     /// The provider's certificate is not accepted; the text is the reason.
     Certificate(String),
     /// No connection, or it broke; the text says what happened.
@@ -134,7 +136,7 @@ impl Failure {
             Self::Timeout(limit) => {
                 Error::fatal(Code::TIMEOUT, format!("{provider} gave no answer within {limit:?}."))
             }
-            Self::Deadline(error) | Self::Stopped(error) => error.clone(),
+            Self::NotSent(error) | Self::Deadline(error) | Self::Stopped(error) => error.clone(),
         }
     }
 
@@ -152,6 +154,7 @@ impl Failure {
             },
             Self::Login(_) => "login",
             Self::Unreadable(_) => "unreadable",
+            Self::NotSent(_) => "not_sent",
             Self::Certificate(_) => "certificate",
             Self::Connection(_) => "connection",
             Self::Timeout(_) => "timeout",

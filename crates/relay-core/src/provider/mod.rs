@@ -25,6 +25,8 @@ pub use failure::{Failure, Rejection};
 pub use limit::{Quota, Rate, RateHint, ReadRate};
 pub use oauth::{LoginRejection, TokenSource};
 pub use request::{Auth, Request, RetryRule};
+/// For the calls that [`crate::api`] makes.
+pub(crate) use reqwest::Method;
 /// For the headers that a relay names or reads.
 pub use reqwest::header::{HeaderMap, HeaderName};
 pub use retry::{Retry, retry_after};

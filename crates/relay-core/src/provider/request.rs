@@ -13,7 +13,10 @@ use super::limit::{Rate, ReadRate};
 use super::oauth::TokenSource;
 use super::retry::Retry;
 use super::{Failure, Rejection};
+use crate::api::{Api, Meaning};
 use crate::call::RequestContext;
+use crate::error::{Code, Error, Severity};
+use crate::lenient::LenientValue;
 
 /// How a call proves whose it is.
 #[derive(Clone)]
@@ -44,14 +47,17 @@ pub enum Auth {
 /// Decides about another try after a rejection.
 pub type RetryRule = fn(&Rejection) -> Retry;
 
-/// One provider call. Made by [`super::Client::get`] and its like.
+/// One provider call. Made by [`crate::api::Caller`].
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request<'c> {
     pub(super) client: &'c super::Client,
+    pub(super) context: &'c RequestContext,
+    api: &'static Api,
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
     pub(super) method: Method,
-    pub(super) url: Url,
+    /// None where the value fits no URL.
+    pub(super) url: Option<Url>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) kept_headers: Vec<HeaderName>,
     pub(super) auth: Auth,
@@ -64,12 +70,25 @@ pub struct Request<'c> {
     pub(super) retry_rule: Option<RetryRule>,
     /// Set by a body that could not be written; sending fails with it.
     pub(super) broken: Option<Failure>,
+    /// Statuses that mean that nothing is known, where they are not those of the API.
+    absent: Option<&'static [u16]>,
+    /// What the answer lacks when this call fails, for a call that only adds details.
+    details: Option<&'static str>,
 }
 
 impl<'c> Request<'c> {
-    pub(super) fn new(client: &'c super::Client, name: &'static str, method: Method, url: Url) -> Self {
+    pub(crate) fn new(
+        client: &'c super::Client,
+        context: &'c RequestContext,
+        api: &'static Api,
+        name: &'static str,
+        method: Method,
+        url: Option<Url>,
+    ) -> Self {
         Self {
             client,
+            context,
+            api,
             name,
             kind: name,
             // A call that only reads may be repeated; others must say so.
@@ -86,6 +105,8 @@ impl<'c> Request<'c> {
             read_rate: None,
             retry_rule: None,
             broken: None,
+            absent: None,
+            details: None,
         }
     }
 
@@ -118,7 +139,8 @@ impl<'c> Request<'c> {
         match serde_json::to_vec(body) {
             Ok(body) => self.body = body.into(),
             Err(error) => {
-                self.broken = Some(Failure::Unreadable(format!("the call cannot be written: {error}")));
+                let problem = format!("The call {} cannot be written as JSON: {error}", self.name);
+                self.broken = Some(Failure::NotSent(Error::fatal(Code::UNKNOWN, problem)));
             }
         }
         self.headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
@@ -161,11 +183,96 @@ impl<'c> Request<'c> {
         self
     }
 
-    /// Makes the call for a platform request.
+    /// A call to the login service on behalf of this one.
+    pub(super) fn login(&self, source: &TokenSource) -> Request<'c> {
+        Request::new(self.client, self.context, self.api, "login", Method::POST, Some(source.url.clone()))
+    }
+
+    /// A form as the body.
+    pub(super) fn form(mut self, fields: &[(&'static str, &str)]) -> Self {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        self.body = form.extend_pairs(fields).finish().into();
+        self.headers.push((CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
+        self
+    }
+
+    /// Other statuses than the API's mean that nothing is known.
+    pub fn absent(mut self, statuses: &'static [u16]) -> Self {
+        self.absent = Some(statuses);
+        self
+    }
+
+    /// The call only adds details: where it fails, the user reads a `warning` that names what is missing.
+    /// `what` completes "…; `what` missing", such as `the device's details are`.
+    pub fn details(mut self, what: &'static str) -> Self {
+        self.details = Some(what);
+        self
+    }
+
+    /// Makes the call and reads its answer as a JSON object ([`crate::lenient`]). Nothing where the provider knows
+    /// nothing, or where the value fits no URL.
+    ///
+    /// # Errors
+    /// The call failed; the words are for the user.
+    pub async fn fetch<T: for<'a> LenientValue<'a>>(self) -> Result<Option<T>, Error> {
+        let (api, details) = (self.api, self.details);
+        self.read().await.map_err(|failure| error_of(api, &failure, details))
+    }
+
+    /// As [`Request::fetch`], for a caller to whom the failure means more.
+    ///
+    /// # Errors
+    /// The call failed. Calls that cannot succeed after it are stopped.
+    pub async fn read<T: for<'a> LenientValue<'a>>(self) -> Result<Option<T>, Failure> {
+        match self.outcome().await? {
+            Some(answer) => answer.object().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the call. Nothing where the provider knows nothing, or where the value fits no URL.
+    ///
+    /// # Errors
+    /// The call failed. Calls that cannot succeed after it are stopped.
+    pub async fn outcome(self) -> Result<Option<Answer>, Failure> {
+        if self.url.is_none() {
+            return Ok(None);
+        }
+        let (api, absent, kind, context) = (self.api, self.absent, self.kind, self.context);
+        let is_absent = |status| absent.is_some_and(|absent| absent.contains(&status));
+        match self.send().await {
+            Ok(answer) if is_absent(answer.status()) => Ok(None),
+            Ok(answer) if absent.is_none() && api.absent.contains(&answer.status()) => Ok(None),
+            Ok(answer) if api.empty_is_absent && answer.is_empty_object() => Ok(None),
+            Ok(answer) => Ok(Some(answer)),
+            Err(Failure::Rejected(rejection)) if is_absent(rejection.status) => Ok(None),
+            Err(Failure::Rejected(rejection))
+                if absent.is_none() && api.meaning(&rejection) == Meaning::Nothing =>
+            {
+                Ok(None)
+            }
+            Err(failure) => {
+                api.stop(&failure, kind, context);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Makes the call. Every refusal is a failure, and none stops another call.
     ///
     /// # Errors
     /// Everything but a 2xx answer, after the retries that the rules allow.
-    pub async fn send(self, context: &RequestContext) -> Result<Answer, Failure> {
-        self.client.send(self, context).await
+    pub async fn send(self) -> Result<Answer, Failure> {
+        self.client.send(self).await
+    }
+}
+
+fn error_of(api: &Api, failure: &Failure, details: Option<&'static str>) -> Error {
+    let error = api.error(failure);
+    match (failure, details) {
+        // The user reads it once, with the call that it stopped first.
+        (_, None) | (Failure::Stopped(_), _) => error,
+        (Failure::Deadline(_), Some(_)) => error.with_severity(Severity::Warning),
+        (_, Some(what)) => error.with_severity(Severity::Warning).with_note(format_args!("{what} missing")),
     }
 }

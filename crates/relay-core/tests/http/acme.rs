@@ -10,6 +10,7 @@
 //! The key goes into the header `X-Acme-Key`. Status 402 stops all further calls of `thing` of the request. Things
 //! of the type `user` are asked for at most twice an hour. A thing called `panic` is more than it can bear.
 
+use relay_core::api::{Api, Caller};
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
 use relay_core::ctim::{Disposition, ObservedTime, Origin, Sighting, Timestamp, ValidTime, Verdict};
@@ -115,7 +116,7 @@ impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
 
     async fn health(&self, call: &Call<Key>) -> Result<(), Error> {
         let url = UrlBuilder::new(&self.api).path("me").build().ok_or_else(no_address)?;
-        match self.client.get("me", url).auth(auth(call)).send(call).await {
+        match self.api(call).get("me", url).send().await {
             Ok(_) => Ok(()),
             Err(failure) => Err(told(&failure)),
         }
@@ -123,20 +124,20 @@ impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
 }
 
 impl<const BODY_FIRST: bool> Acme<BODY_FIRST> {
-    async fn thing(
-        &self,
-        call: &Call<Key>,
-        about: &Observable,
-    ) -> Result<Option<Thing>, Error> {
+    fn api<'r>(&'r self, call: &'r Call<Key>) -> Caller<'r> {
+        self.client.api(&API, call, auth(call))
+    }
+
+    async fn thing(&self, call: &Call<Key>, about: &Observable) -> Result<Option<Thing>, Error> {
         assert_ne!(about.value(), "panic", "{} at {}", "secret-inside", self.api);
         let url =
             UrlBuilder::new(&self.api).path("things").segment(about.kind().as_str()).segment(about.value());
         let Some(url) = url.build() else { return Ok(None) };
-        let mut request = self.client.get("thing", url).auth(auth(call)).cached();
+        let mut request = self.api(call).get("thing", url).cached();
         if about.kind() == ObservableType::User {
             request = request.rate(&TWICE_AN_HOUR);
         }
-        match request.send(call).await.and_then(|answer| answer.json()) {
+        match request.send().await.and_then(|answer| answer.json()) {
             Ok(thing) => Ok(Some(thing)),
             Err(failure) if failure.status() == Some(404) => Ok(None),
             Err(failure) if failure.status() == Some(402) => {
@@ -210,7 +211,7 @@ impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
         let url =
             UrlBuilder::new(&self.api).path("actions").segment(about.kind().as_str()).segment(about.value());
         let Some(url) = url.build() else { return Offered::default() };
-        let outcome = self.client.get("actions", url).auth(auth(call)).send(call).await;
+        let outcome = self.api(call).get("actions", url).send().await;
         match outcome.and_then(|answer: Answer| answer.json::<Vec<String>>()) {
             Ok(ids) => {
                 let actions = ids.into_iter().map(|id| Action {
@@ -232,9 +233,9 @@ impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
 
     async fn trigger(&self, call: &Call<Key>, trigger: &Trigger) -> Result<(), Error> {
         let url = UrlBuilder::new(&self.api).path("actions").segment(&trigger.action_id).build();
-        let request = self.client.post("trigger", url.ok_or_else(no_address)?).auth(auth(call));
+        let request = self.api(call).post("trigger", url.ok_or_else(no_address)?);
         let body = json!({"value": trigger.observable.value});
-        request.json(&body).send(call).await.map(drop).map_err(|failure| told(&failure))
+        request.json(&body).send().await.map(drop).map_err(|failure| told(&failure))
     }
 }
 
@@ -242,6 +243,8 @@ fn verdict(thing: &Thing, about: &Observable) -> Verdict {
     let disposition = if thing.malicious { Disposition::Malicious } else { Disposition::Clean };
     Verdict::new(about, disposition, ValidTime::none())
 }
+
+static API: Api = Api::new(TITLE);
 
 fn auth(call: &Call<Key>) -> Auth {
     let Key(key) = &call.credentials;

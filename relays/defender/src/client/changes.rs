@@ -64,7 +64,7 @@ impl Ask<'_> {
         let url = addresses::machine(self.base(), machine).path(action.path());
         let kind = action.kind();
         let url = address(url).map_err(|failure| failed(kind, &failure))?;
-        match self.change(kind, self.relay.client.post(kind.name, url).json(body)).await {
+        match self.change(kind, self.caller(&self.relay.settings.api).post(kind.name, url).json(body)).await {
             Err(Failure::Rejected(rejection))
                 if rejection.text_at(&["/error/code"]).as_deref() == Some("ActiveRequestAlreadyExists") =>
             {
@@ -84,7 +84,7 @@ impl Ask<'_> {
     pub async fn add_indicator(&self, body: &Value) -> Result<(), Error> {
         let told = |failure| failed(&INDICATOR_CHANGE, &failure);
         let url = address(self.api().path("indicators")).map_err(told)?;
-        let request = self.relay.client.post(INDICATOR_CHANGE.name, url).json(body);
+        let request = self.caller(&self.relay.settings.api).post(INDICATOR_CHANGE.name, url).json(body);
         self.change(&INDICATOR_CHANGE, request).await.map_err(told)
     }
 
@@ -95,7 +95,7 @@ impl Ask<'_> {
     pub async fn remove_indicator(&self, id: &str) -> Result<(), Error> {
         let told = |failure| failed(&INDICATOR_CHANGE, &failure);
         let url = address(addresses::indicator(self.base(), id)).map_err(told)?;
-        let request = self.relay.client.delete(INDICATOR_CHANGE.name, url);
+        let request = self.caller(&self.relay.settings.api).delete(INDICATOR_CHANGE.name, url);
         match self.change(&INDICATOR_CHANGE, request).await {
             Err(failure) if failure.status() == Some(404) => Ok(()),
             outcome => outcome.map_err(told),
@@ -103,8 +103,7 @@ impl Ask<'_> {
     }
 
     async fn change(&self, kind: &'static Kind, request: Request<'_>) -> Result<(), Failure> {
-        let token = self.token(&self.relay.settings.api);
-        self.send(kind, request.auth(token)).await.map(drop)
+        self.send(kind, request).await.map(drop)
     }
 }
 
@@ -115,7 +114,7 @@ fn failed(kind: &Kind, failure: &Failure) -> Error {
     let may_have_arrived = match failure {
         Failure::Rejected(rejection) => rejection.status >= 500,
         Failure::Unreadable(_) | Failure::Connection(_) | Failure::Timeout(_) | Failure::Deadline(_) => true,
-        Failure::Login(_) | Failure::Certificate(_) | Failure::Stopped(_) => false,
+        Failure::Login(_) | Failure::NotSent(_) | Failure::Certificate(_) | Failure::Stopped(_) => false,
     };
     if may_have_arrived { error.with_note(UNCERTAIN) } else { error }
 }

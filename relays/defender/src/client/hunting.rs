@@ -119,15 +119,15 @@ impl Ask<'_> {
 
     async fn run(&self, way: Way, graph: Option<&Api>, query: &str) -> Result<Rows, Failure> {
         let api = &self.relay.settings.api;
-        let (url, token, body) = match (way, graph) {
+        let (url, api, body) = match (way, graph) {
             (Way::Graph, Some(graph)) => {
                 let url = UrlBuilder::new(&graph.url).path("security/runHuntingQuery");
-                (url, self.token(graph), json!({"Query": query, "Timespan": "P30D"}))
+                (url, graph, json!({"Query": query, "Timespan": "P30D"}))
             }
-            _ => (self.api().path("advancedqueries/run"), self.token(api), json!({"Query": query})),
+            _ => (self.api().path("advancedqueries/run"), api, json!({"Query": query})),
         };
         let kind = way.kind();
-        let request = self.relay.client.post(kind.name, address(url)?).auth(token).json(&body);
+        let request = self.caller(api).post(kind.name, address(url)?).json(&body);
         // It only reads, though it is no GET.
         let hunted: Hunted = self.read(kind, request.repeatable().cached()).await?;
         let mut found = Rows::default();

@@ -10,6 +10,7 @@ pub mod hunting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use relay_core::api::Caller;
 use relay_core::call::{ALL_CALLS, Call};
 use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
@@ -21,6 +22,8 @@ use crate::Defender;
 use crate::credentials::Account;
 use crate::module::TITLE;
 use crate::settings::Api;
+
+static POLICY: relay_core::api::Api = relay_core::api::Api::new(TITLE);
 
 /// One of the provider's APIs: each has a quota and a permission of its own.
 #[derive(Debug)]
@@ -100,21 +103,22 @@ impl<'r> Ask<'r> {
         UrlBuilder::new(self.base())
     }
 
-    /// Access tokens for an API.
-    fn token(&self, api: &Api) -> Auth {
+    /// The calls of an API, with its access tokens.
+    fn caller(&self, api: &Api) -> Caller<'r> {
         let application = &self.call.credentials.application;
-        Auth::Token(application.token_source(&self.relay.settings.login, &api.scope))
+        let token = Auth::Token(application.token_source(&self.relay.settings.login, &api.scope));
+        self.relay.client.api(&POLICY, self.call, token)
     }
 
     /// A call of the API that reads.
     fn get(&self, kind: &'static Kind, url: Url) -> Request<'r> {
-        self.relay.client.get(kind.name, url).auth(self.token(&self.relay.settings.api))
+        self.caller(&self.relay.settings.api).get(kind.name, url)
     }
 
     /// Makes a call.
     async fn send(&self, kind: &'static Kind, request: Request<'_>) -> Result<Answer, Failure> {
         // Boxed, so that what is built from several calls stays small.
-        let outcome = Box::pin(request.kind(kind.name).rate(&kind.rate).send(self.call)).await;
+        let outcome = Box::pin(request.kind(kind.name).rate(&kind.rate).send()).await;
         match &outcome {
             Ok(_) => self.succeeded.store(true, Ordering::Relaxed),
             Err(failure) => self.note(kind, failure),

@@ -5,8 +5,8 @@ use relay_core::error::{Code, Error};
 use relay_core::provider::{Failure, Rejection};
 
 use super::Api;
-use crate::module::TITLE;
 use crate::GraphCredentials;
+use crate::module::TITLE;
 
 /// The original relay's word for what others call `unavailable`.
 const SERVICE_UNAVAILABLE: Code = Code::new("service unavailable");

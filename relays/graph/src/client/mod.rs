@@ -6,6 +6,7 @@ mod pages;
 
 use std::time::Duration;
 
+use relay_core::api::Caller;
 use relay_core::call::Call;
 use relay_core::escape::UrlBuilder;
 use relay_core::provider::{Failure, Quota, Rate, Request};
@@ -16,6 +17,7 @@ pub(crate) use pages::{Page, Pages};
 
 use crate::model::hunting::{Outcome, Question};
 use crate::model::v2;
+use crate::module::TITLE;
 use crate::query::hunting::MOST_DAYS;
 use crate::{Graph, GraphCredentials};
 
@@ -48,10 +50,16 @@ static HUNTING: Rate = Rate { name: "hunting", quotas: &[Quota::per_minute(45)] 
 /// A hunting query may run this long.
 const HUNTING_TIME: Duration = Duration::from_secs(60);
 
+static POLICY: relay_core::api::Api = relay_core::api::Api::new(TITLE);
+
+fn caller<'r>(relay: &'r Graph, call: &'r Call<GraphCredentials>) -> Caller<'r> {
+    relay.client.api(&POLICY, call, relay.auth(call))
+}
+
 /// A list of alerts of one of the alert APIs.
-fn list<'r>(relay: &'r Graph, call: &Call<GraphCredentials>, api: Api, url: Url) -> Request<'r> {
+fn list<'r>(relay: &'r Graph, call: &'r Call<GraphCredentials>, api: Api, url: Url) -> Request<'r> {
     let name = if api == Api::Legacy { "legacy_alerts" } else { "alerts" };
-    let request = relay.client.get(name, url).auth(relay.auth(call)).rate(&ALERTS).keep_header("warning");
+    let request = caller(relay, call).get(name, url).rate(&ALERTS).keep_header("warning");
     // Without it, newer words of the API's vocabularies all arrive as `unknownFutureValue`.
     if api == Api::V2 { request.header("prefer", "include-unknown-enum-members") } else { request }
 }
@@ -71,7 +79,7 @@ pub(crate) async fn probe(relay: &Graph, call: &Call<GraphCredentials>, api: Api
     // The older one gives nothing at all where nothing is wanted; the newer one takes no 0.
     let top = usize::from(api != Api::Legacy);
     let Some(url) = list_url(relay, api, None, top) else { return Err(no_address()) };
-    list(relay, call, api, url).send(call).await?.json::<serde_json::Value>().map(drop)
+    list(relay, call, api, url).send().await?.json::<serde_json::Value>().map(drop)
 }
 
 /// One alert; nothing where the API does not know it (any more).
@@ -82,7 +90,7 @@ pub(crate) async fn alert(
 ) -> Result<Option<v2::Alert>, Failure> {
     let url = UrlBuilder::new(&relay.api).path("security/alerts_v2").segment(id).build();
     let Some(url) = url else { return Ok(None) };
-    match list(relay, call, Api::V2, url).cached().send(call).await {
+    match list(relay, call, Api::V2, url).cached().send().await {
         Ok(answer) => answer.object().map(Some),
         Err(failure) if matches!(failure.status(), Some(404 | 410)) => Ok(None),
         Err(failure) => Err(failure),
@@ -97,16 +105,14 @@ pub(crate) async fn hunt(
 ) -> Result<Vec<String>, Failure> {
     let timespan = format!("P{}D", relay.options.lookback_days.min(MOST_DAYS));
     let url = UrlBuilder::new(&relay.api).path("security/runHuntingQuery").build().ok_or_else(no_address)?;
-    let answer = relay
-        .client
+    let answer = caller(relay, call)
         .post("hunting", url)
         .json(&Question { query, timespan: &timespan })
-        .auth(relay.auth(call))
         .rate(&HUNTING)
         .timeout(HUNTING_TIME)
         .repeatable()
         .cached()
-        .send(call)
+        .send()
         .await?;
     let outcome: Outcome = answer.json()?;
     let ids = outcome.column("AlertId").map(|ids| ids.map(str::to_owned).collect());

@@ -49,7 +49,7 @@ impl<'c> Pages<'c> {
             return None;
         }
         self.left -= 1;
-        let outcome = list(self.relay, self.call, self.api, url).cached().send(self.call).await;
+        let outcome = list(self.relay, self.call, self.api, url).cached().send().await;
         let page = outcome.and_then(|answer| self.read(&answer));
         Some(page.map_err(|failure| refused(self.call, self.api, &failure)))
     }

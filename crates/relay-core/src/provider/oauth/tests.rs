@@ -10,6 +10,7 @@ use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, Request as Asked, ResponseTemplate};
 
 use super::*;
+use crate::api::Api;
 use crate::call::{RequestContext, Stops};
 use crate::error::Code;
 use crate::module::{CheckOrder, Module};
@@ -31,6 +32,7 @@ const MODULE: Module = Module {
     claims: &[],
     settings: &[],
 };
+static API: Api = Api::new("Acme");
 const SECRET: &str = "s3cret~value";
 
 /// A login service and an API, and a client that asks them for two tenants.
@@ -105,7 +107,11 @@ impl World {
     }
 
     async fn call(&self, context: &RequestContext) -> Result<Answer, Failure> {
-        self.client.get("things", self.url("/things")).auth(Auth::Token(self.source())).send(context).await
+        self.client
+            .api(&API, context, Auth::Token(self.source()))
+            .get("things", self.url("/things"))
+            .send()
+            .await
     }
 
     /// How often the login service and the API were asked.
