@@ -216,10 +216,6 @@ impl Pinned {
     pub(crate) fn clear(&self) {
         locked(&self.0).clear();
     }
-
-    pub(crate) fn list(&self) -> Vec<(&'static str, Answer)> {
-        locked(&self.0).clone()
-    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,9 @@
 //! | `GET /` | what is simulated |
 //! | `GET /livez` | 200 while the process serves |
 //! | `GET /_control/calls?provider=xforce` | the calls seen (all, or of one service) and how many overlapped |
-//! | `GET /_control/faults` | the faults in force, with their counts |
 //! | `POST /_control/faults` `{"spec": "xforce:status=503,rate=0.1"}` | adds one ([how it is written](crate::fault::spec)) |
-//! | `DELETE /_control/faults`, `DELETE /_control/faults/3` | removes all, or one |
-//! | `GET /_control/answers` | the pinned answers |
+//! | `DELETE /_control/faults` | removes all |
 //! | `POST /_control/answers` `{"provider": "xforce", "path": "/ipr/192.0.2.1", "json": {}}` | pins one ([`Answer`]) |
-//! | `DELETE /_control/answers` | removes them |
 //! | `POST /_control/token` and claims | an RS256 token with these claims |
 //! | `POST /_control/reset` | back to the start: calls, faults, answers, and what the services remember |
 //!
@@ -21,7 +18,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::fault::{Active, Fault};
 use crate::record::{self, SeenCall};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -48,10 +44,6 @@ pub(crate) fn serve(simulator: &Simulator, method: &str, path: &str, query: &str
 fn control(simulator: &Simulator, call: &Request, words: &[&str]) -> Result<Reply, Reply> {
     match (call.method.as_str(), words) {
         ("GET", ["calls"]) => Ok(Reply::json(200, &calls(simulator, call.param("provider")))),
-        ("GET", ["faults"]) => {
-            let faults: Vec<_> = simulator.faults.list().iter().map(fault).collect();
-            Ok(Reply::json(200, &json!({ "faults": faults })))
-        }
         ("POST", ["faults"]) => {
             let wanted: NewFault = read(call)?;
             let fault = wanted.spec.parse().map_err(|error| refused(&error))?;
@@ -62,23 +54,9 @@ fn control(simulator: &Simulator, call: &Request, words: &[&str]) -> Result<Repl
             simulator.faults.clear();
             Ok(Reply::empty(204))
         }
-        ("DELETE", ["faults", id]) => {
-            let removed = id.parse().is_ok_and(|id| simulator.faults.remove(id));
-            if removed { Ok(Reply::empty(204)) } else { Err(problem(404, "no such fault")) }
-        }
-        ("GET", ["answers"]) => {
-            let pinned = simulator.pinned.list().into_iter();
-            let answers: Vec<_> =
-                pinned.map(|(of, answer)| json!({"provider": of, "answer": answer})).collect();
-            Ok(Reply::json(200, &json!({ "answers": answers })))
-        }
         ("POST", ["answers"]) => {
             let (service, answer) = pin(simulator, call)?;
             simulator.pinned.add(service, answer);
-            Ok(Reply::empty(204))
-        }
-        ("DELETE", ["answers"]) => {
-            simulator.pinned.clear();
             Ok(Reply::empty(204))
         }
         ("POST", ["token"]) => {
@@ -131,25 +109,18 @@ fn calls(simulator: &Simulator, provider: Option<&str>) -> Value {
     json!({"peak_in_flight": record::peak(&calls), "calls": calls})
 }
 
-fn fault(active: &Active) -> Value {
-    let spec = Fault::to_string(&active.fault);
-    json!({"id": active.id, "spec": spec, "matched": active.matched, "applied": active.applied})
-}
-
 fn index(simulator: &Simulator) -> Value {
     let services = simulator.services.iter();
-    let services: Vec<_> = services
-        .map(|service| json!({"name": service.name(), "prefix": service.prefix(), "calls": service.calls()}))
-        .collect();
+    let services: Vec<_> =
+        services.map(|service| json!({"name": service.name(), "prefix": service.prefix()})).collect();
     json!({
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
         "services": services,
         "control": [
             "GET /_control/calls",
-            "GET|POST|DELETE /_control/faults",
-            "DELETE /_control/faults/{id}",
-            "GET|POST|DELETE /_control/answers",
+            "POST|DELETE /_control/faults",
+            "POST /_control/answers",
             "POST /_control/token",
             "POST /_control/reset",
         ],

@@ -6,8 +6,8 @@
 //! lists the observables of the demonstration.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use include_dir::{Dir, include_dir};
 use jiff::Timestamp;
@@ -40,17 +40,11 @@ pub enum FixtureError {
         /// The call.
         call: String,
     },
-    /// A directory of further fixtures cannot be read.
-    #[error("cannot read fixtures")]
-    Directory(#[from] io::Error),
 }
 
 impl From<FixtureError> for io::Error {
     fn from(error: FixtureError) -> Self {
-        match error {
-            FixtureError::Directory(error) => error,
-            other => Self::new(io::ErrorKind::InvalidData, other),
-        }
+        Self::new(io::ErrorKind::InvalidData, error)
     }
 }
 
@@ -128,24 +122,6 @@ pub fn observables() -> Result<Vec<Observable>, FixtureError> {
     parse(place, file.contents())
 }
 
-/// The cases of a provider in a directory that is laid out as `fixtures/` is.
-fn cases_in(directory: &Path, provider: &str) -> Result<Vec<Case>, FixtureError> {
-    let folder = directory.join(provider);
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut cases = Vec::new();
-    for entry in fs::read_dir(&folder)? {
-        let folder = entry?.path();
-        let file = folder.join("case.json");
-        if file.is_file() {
-            cases.push(read(provider, &name_of(&folder), &fs::read(file)?)?);
-        }
-    }
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(cases)
-}
-
 fn name_of(folder: &Path) -> String {
     folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -190,18 +166,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// All embedded answers of these providers, and those in a directory, which go first.
-    pub(crate) fn load<'a>(
-        providers: impl Iterator<Item = &'a str>,
-        directory: Option<&Path>,
-    ) -> Result<Self, FixtureError> {
+    /// All embedded answers of these providers.
+    pub(crate) fn load<'a>(providers: impl Iterator<Item = &'a str>) -> Result<Self, FixtureError> {
         let mut store = Self::default();
         for provider in providers {
-            let further = directory.map_or(Ok(Vec::new()), |directory| cases_in(directory, provider))?;
-            let mut own = Self::default();
-            further.into_iter().try_for_each(|case| own.add(case))?;
             cases(provider)?.into_iter().try_for_each(|case| store.add(case))?;
-            store.overlay(own);
         }
         Ok(store)
     }
@@ -220,14 +189,6 @@ impl Store {
             known.push(answer);
         }
         Ok(())
-    }
-
-    fn overlay(&mut self, other: Self) {
-        for (key, answers) in other.answers {
-            let known = self.answers.entry(key).or_default();
-            known.retain(|old| !answers.iter().any(|new| new.same_call(old)));
-            known.extend(answers);
-        }
     }
 
     pub(crate) fn find(&self, provider: &str, request: &Request) -> Option<Reply> {
@@ -280,7 +241,7 @@ mod tests {
     #[test]
     fn every_embedded_case_can_be_used() {
         let providers: Vec<_> = EMBEDDED.dirs().map(|folder| name_of(folder.path())).collect();
-        Store::load(providers.iter().map(String::as_str), None).unwrap();
+        Store::load(providers.iter().map(String::as_str)).unwrap();
         for provider in &providers {
             for case in cases(provider).unwrap() {
                 assert!(!case.about.is_empty() && !case.observables.is_empty(), "{provider}/{}", case.name);

@@ -26,10 +26,6 @@ impl Service for Jwks {
         "/.well-known"
     }
 
-    fn calls(&self) -> &'static [&'static str] {
-        &["GET /jwks"]
-    }
-
     fn answer(&self, request: &Request) -> Reply {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET" | "HEAD", "/jwks") => Reply::json(200, &self.keys.jwks()),

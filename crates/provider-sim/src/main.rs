@@ -39,10 +39,6 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 
-    /// Further fixtures, laid out as DIR/<provider>/<case>/case.json; they go before the built-in ones
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
-
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -77,7 +73,6 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         listen: arguments.listen,
         faults,
         keys: key.transpose()?,
-        fixtures: arguments.fixtures,
         ..Options::default()
     });
     let sim = sim.await.with_context(|| format!("cannot serve on {}", arguments.listen))?;

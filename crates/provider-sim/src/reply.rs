@@ -58,15 +58,3 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_is_replaced_not_repeated() {
-        let reply = Reply::json(200, "x").header("content-type", "application/problem+json");
-        assert_eq!(reply.header_value("Content-Type"), Some("application/problem+json"));
-        assert_eq!(reply.headers.len(), 1);
-    }
-}

@@ -20,9 +20,6 @@ pub trait Service: Send + Sync {
     /// Prefix of its paths: `/xforce`.
     fn prefix(&self) -> &'static str;
 
-    /// The calls that it serves, one line each, for the list at `GET /`.
-    fn calls(&self) -> &'static [&'static str];
-
     /// Checks what comes before the question itself: credentials, headers, paths, limits, quota.
     ///
     /// # Errors

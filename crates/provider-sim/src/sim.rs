@@ -1,7 +1,6 @@
 //! A running simulator.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io, thread};
 
@@ -25,21 +24,13 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// The platform's signing keys; a pair of the process when none are given.
     pub keys: Option<Keys>,
-    /// A directory of fixtures besides those that are embedded. It goes before them.
-    pub fixtures: Option<PathBuf>,
     /// Decides which calls are applied by faults that come at a rate.
     pub seed: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            faults: Vec::new(),
-            keys: None,
-            fixtures: None,
-            seed: 1,
-        }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), faults: Vec::new(), keys: None, seed: 1 }
     }
 }
 
@@ -73,7 +64,7 @@ impl Sim {
 
     fn build(options: Options) -> io::Result<(Self, Server)> {
         let keys = options.keys.map_or_else(Keys::shared, Ok)?;
-        let simulator = Simulator::new(keys, options.seed, &options.faults, options.fixtures.as_deref())?;
+        let simulator = Simulator::new(keys, options.seed, &options.faults)?;
         let simulator = Arc::new(simulator);
         let listener = TcpListener::bind(options.listen)?;
         let address = reachable(listener.local_addr()?);

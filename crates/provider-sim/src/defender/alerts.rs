@@ -213,34 +213,10 @@ fn generated_file(rng: &mut Rng) -> File {
 
 /// An entry with all its keys: those that do not apply are `null`.
 fn entry(given: &Value) -> Value {
-    const KEYS: [&str; 27] = [
-        "entityType",
-        "evidenceCreationTime",
-        "sha1",
-        "sha256",
-        "fileName",
-        "filePath",
-        "processId",
-        "processCommandLine",
-        "processCreationTime",
-        "parentProcessId",
-        "parentProcessCreationTime",
-        "parentProcessFileName",
-        "parentProcessFilePath",
-        "ipAddress",
-        "url",
-        "registryKey",
-        "registryHive",
-        "registryValueType",
-        "registryValue",
-        "registryValueName",
-        "accountName",
-        "domainName",
-        "userSid",
-        "aadUserId",
-        "userPrincipalName",
-        "detectionStatus",
-        "evidenceId",
-    ];
-    KEYS.iter().map(|key| ((*key).to_owned(), given[*key].clone())).collect::<serde_json::Map<_, _>>().into()
+    const KEYS: &str = "entityType evidenceCreationTime sha1 sha256 fileName filePath processId processCommandLine \
+        processCreationTime parentProcessId parentProcessCreationTime parentProcessFileName \
+        parentProcessFilePath ipAddress url registryKey registryHive registryValueType registryValue \
+        registryValueName accountName domainName userSid aadUserId userPrincipalName detectionStatus \
+        evidenceId";
+    KEYS.split(' ').map(|key| (key.to_owned(), given[key].clone())).collect::<serde_json::Map<_, _>>().into()
 }

@@ -22,15 +22,12 @@ const ACTIONS: [&str; 7] =
     ["Allowed", "Audit", "Warn", "Block", "BlockAndRemediate", "Alert", "AlertAndBlock"];
 const SEVERITIES: [&str; 4] = ["Informational", "Low", "Medium", "High"];
 
-/// The indicators of all tenants.
-#[derive(Debug)]
-pub(super) struct Indicators {
-    maximum: usize,
-    tenants: Mutex<HashMap<String, Tenant>>,
-}
+/// The indicators, by tenant.
+#[derive(Debug, Default)]
+pub(super) struct Indicators(Mutex<HashMap<String, Tenant>>);
 
 #[derive(Debug, Default)]
-struct Tenant {
+pub(super) struct Tenant {
     last: u64,
     /// By id.
     all: BTreeMap<u64, Entry>,
@@ -40,12 +37,6 @@ struct Tenant {
 struct Entry {
     owner: String,
     indicator: Value,
-}
-
-impl Default for Indicators {
-    fn default() -> Self {
-        Self { maximum: MAXIMUM, tenants: Mutex::default() }
-    }
 }
 
 /// Whether a caller sees an entry: all of them, or those of its own application.
@@ -67,7 +58,7 @@ impl Indicators {
                 return Err(Refusal::bad_request("ODataError", format!("Invalid filter: {fault}.")));
             }
         };
-        let mut tenants = locked(&self.tenants);
+        let mut tenants = locked(&self.0);
         let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::with_defaults);
         let fits =
             |indicator: &Value| filter.as_ref().is_none_or(|filter| filter.fits(indicator, Case::Folded));
@@ -87,15 +78,15 @@ impl Indicators {
     pub(super) fn add(&self, grant: &Grant, request: &Request) -> Result<Reply, Refusal> {
         let body = request.json().unwrap_or_default();
         checked(&body)?;
-        let mut tenants = locked(&self.tenants);
+        let mut tenants = locked(&self.0);
         let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::with_defaults);
         let same = |entry: &Entry| {
             entry.indicator["indicatorType"] == body["indicatorType"]
                 && folded(&entry.indicator["indicatorValue"]) == folded(&body["indicatorValue"])
         };
         let known = tenant.all.iter().find(|(_, entry)| same(entry)).map(|(id, _)| *id);
-        if known.is_none() && tenant.all.len() >= self.maximum {
-            let message = format!("Max capacity for indicators was reached ({}).", self.maximum);
+        if known.is_none() && tenant.all.len() >= MAXIMUM {
+            let message = format!("Max capacity for indicators was reached ({MAXIMUM}).");
             return Err(Refusal::bad_request("BadRequest", message));
         }
         Ok(Reply::json(200, tenant.put(known, &grant.appid, &body)))
@@ -105,7 +96,7 @@ impl Indicators {
         let missing = || Refusal::not_found(format!("Indicator {id} was not found."));
         let number: u64 =
             id.parse().map_err(|_| Refusal::bad_request("InvalidInput", "The id is not a number."))?;
-        let mut tenants = locked(&self.tenants);
+        let mut tenants = locked(&self.0);
         let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::with_defaults);
         if !tenant.all.get(&number).is_some_and(|entry| sees(grant, entry)) {
             return Err(missing());
@@ -115,7 +106,7 @@ impl Indicators {
     }
 
     pub(super) fn reset(&self) {
-        locked(&self.tenants).clear();
+        locked(&self.0).clear();
     }
 }
 
@@ -212,43 +203,5 @@ fn checked(body: &Value) -> Result<(), Refusal> {
         Value::Null => Ok(()),
         Value::String(severity) if SEVERITIES.contains(&severity.as_str()) => Ok(()),
         _ => Err(Refusal::bad_request("InvalidInput", "The severity is not valid.")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn grant() -> Grant {
-        let text = |text: &str| text.to_owned();
-        Grant {
-            aud: text(""),
-            tid: text("t"),
-            appid: text("a"),
-            roles: vec![text("Ti.ReadWrite.All")],
-            iat: 0,
-            exp: 0,
-        }
-    }
-
-    #[test]
-    fn a_tenant_has_a_maximum_which_changes_do_not_count_against() {
-        let indicators = Indicators { maximum: 3, ..Indicators::default() };
-        let add = |value: &str, title: &str| {
-            let body = json!({
-                "indicatorValue": value, "indicatorType": "DomainName", "action": "Allowed", "title": title,
-                "description": "d",
-            });
-            let request = Request::new("POST", "/defender", "/indicators").with_body(body.to_string());
-            indicators.add(&grant(), &request).map(|reply| reply.status)
-        };
-        // Two are there from the beginning.
-        assert_eq!(add("a.example", "one"), Ok(200));
-        assert!(add("b.example", "two").is_err());
-        assert_eq!(add("A.example", "changed"), Ok(200));
-        let request = Request::new("DELETE", "/defender", "/indicators/12");
-        assert_eq!(indicators.remove(&grant(), "12").map(|reply| reply.status), Ok(204));
-        assert_eq!(request.method, "DELETE");
-        assert_eq!(add("b.example", "two"), Ok(200));
     }
 }

@@ -62,25 +62,6 @@ impl Service for Defender {
         "/defender"
     }
 
-    fn calls(&self) -> &'static [&'static str] {
-        &[
-            "GET /files/{sha1}/alerts",
-            "GET /domains/{name}/alerts",
-            "GET /ips/{address}/alerts",
-            "GET /alerts",
-            "GET /alerts/{id}",
-            "GET /files/{hash}",
-            "GET /machines/{id}",
-            "POST /advancedqueries/run",
-            "GET, POST /indicators",
-            "DELETE /indicators/{id}",
-            "GET /machines/{id}/availableMachineActions",
-            "GET /machines/{id}/machineactions",
-            "POST /machines/{id}/{action}",
-            "GET /exposureScore",
-        ]
-    }
-
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
         self.authorized(request).map_err(|fault| fault.reply(request))
     }

@@ -88,18 +88,6 @@ impl Service for Gigamon {
         "/gigamon"
     }
 
-    fn calls(&self) -> &'static [&'static str] {
-        &[
-            "GET /v1/detections",
-            "GET /v1/rules/{uuid}",
-            "GET /v1/events?detection_uuid={uuid}",
-            "POST /v2/query",
-            "POST /v2/entity/tracking/bulk/get/ip",
-            "GET /v1/entity/{value}/summary",
-            "GET /v1/entity/{hash}/file",
-        ]
-    }
-
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
         let tenant = tenant::of(request)?;
         let call = Call::of(request)?;

@@ -107,15 +107,6 @@ impl Service for Graph {
         "/graph"
     }
 
-    fn calls(&self) -> &'static [&'static str] {
-        &[
-            "GET /security/alerts",
-            "GET /security/alerts_v2",
-            "GET /security/alerts_v2/{id}",
-            "POST /security/runHuntingQuery",
-        ]
-    }
-
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
         self.checked(request).map_err(|refusal| refusal.reply(request))
     }

@@ -43,10 +43,6 @@ impl Service for Login {
         "/login"
     }
 
-    fn calls(&self) -> &'static [&'static str] {
-        &["POST /{tenant}/oauth2/v2.0/token"]
-    }
-
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
         checked(request).map(drop)
     }

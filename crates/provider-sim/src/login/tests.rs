@@ -120,14 +120,3 @@ fn the_fault_of_expired_tokens_issues_them() {
     let grant = Grant::read(ask(&request).1["access_token"].as_str().unwrap()).unwrap();
     assert!(grant.exp < Timestamp::now().as_second());
 }
-
-#[test]
-fn no_two_tenants_or_applications_share_a_name() {
-    for tenant in directory::TENANTS {
-        assert_eq!(Tenant::find(tenant.id), Some(tenant));
-        assert_eq!(Tenant::find(&tenant.domain.to_uppercase()), Some(tenant));
-    }
-    for application in directory::APPLICATIONS {
-        assert_eq!(Application::find(application.id), Some(application));
-    }
-}

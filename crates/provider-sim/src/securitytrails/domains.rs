@@ -64,28 +64,3 @@ fn domain(address: &str, number: u64) -> Value {
         },
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(address: [u8; 4], number: u64) -> Value {
-        serde_json::from_slice(&page(address.into(), number).body).expect("JSON")
-    }
-
-    #[test]
-    fn paging_ends_after_a_hundred_pages_whatever_there_is() {
-        let first = answer([198, 18, 200, 1], 1);
-        assert_eq!(first["meta"]["max_page"], 100);
-        assert_eq!((&first["meta"]["total_pages"], &first["record_count"]), (&json!(200), &json!(19_932)));
-        assert_eq!(first["records"].as_array().map(Vec::len), Some(100));
-        let last = answer([198, 18, 3, 1], 3);
-        assert_eq!(last["records"].as_array().map(Vec::len), Some(32));
-        assert_eq!((&last["meta"]["page"], &last["meta"]["max_page"]), (&json!(3), &json!(3)));
-    }
-
-    #[test]
-    fn an_answer_repeats() {
-        assert_eq!(page([192, 0, 2, 7].into(), 1), page([192, 0, 2, 7].into(), 1));
-    }
-}

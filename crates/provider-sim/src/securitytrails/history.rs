@@ -79,38 +79,3 @@ fn period(name: &str, record: Record, number: u64) -> Value {
         "last_seen": ago(number).to_string(),
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(name: &str, record: Record, number: u64) -> Value {
-        let reply = page(name, record, number);
-        assert_eq!(reply.status, 200);
-        serde_json::from_slice(&reply.body).expect("JSON")
-    }
-
-    #[test]
-    fn a_name_has_as_many_pages_as_it_says() {
-        let last = answer("pages-5.example", Record::A, 5);
-        assert_eq!((last["pages"].as_u64(), last["records"].as_array().map(Vec::len)), (Some(5), Some(32)));
-        assert_eq!(answer("pages-5.example", Record::A, 6)["records"], json!([]));
-    }
-
-    #[test]
-    fn periods_follow_each_other_the_latest_first() {
-        let records = answer("pages-1.example", Record::A, 1)["records"].clone();
-        let days = |name: &str| -> Vec<String> {
-            records
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|r| r[name].as_str().unwrap_or("").to_owned())
-                .collect()
-        };
-        let (first, last) = (days("first_seen"), days("last_seen"));
-        assert_eq!(last[0], "2026-02-28");
-        assert!(first.iter().zip(&last).all(|(first, last)| first < last));
-        assert!(last.iter().skip(1).zip(&first).all(|(earlier, later)| earlier < later));
-    }
-}

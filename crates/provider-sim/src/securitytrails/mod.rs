@@ -49,10 +49,6 @@ impl Service for SecurityTrails {
         "/securitytrails"
     }
 
-    fn calls(&self) -> &'static [&'static str] {
-        &["GET /ping", "GET /history/{hostname}/dns/{type}", "POST /domains/list"]
-    }
-
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
         let account = account::of(request)?;
         self.accounts.throttle(&account)?;

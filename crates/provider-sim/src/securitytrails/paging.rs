@@ -18,15 +18,3 @@ pub(super) fn on_page(page: u64, records: u64) -> std::ops::Range<u64> {
 pub(super) fn filling(pages: u64) -> u64 {
     (pages * PAGE).saturating_sub(PAGE - 32)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_page_holds_the_rest() {
-        assert_eq!((filling(5), pages(432), pages(100), pages(101), pages(0)), (432, 5, 1, 2, 0));
-        assert_eq!((on_page(1, 432), on_page(5, 432), on_page(6, 432)), (0..100, 400..432, 432..432));
-        assert_eq!(on_page(u64::MAX, 7), 7..7);
-    }
-}

@@ -58,38 +58,3 @@ impl Kind {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(path: &str, expected: Option<Call<'_>>) {
-        assert_eq!(Call::of(&Request::new("GET", "/xforce", path)), expected, "{path}");
-    }
-
-    #[test]
-    fn paths_are_matched_strictly() {
-        call("/all-subscriptions/usage", Some(Call::Usage));
-        call("/url/http:%2F%2Fa.example%2Fx%3Fy", Some(Call::Url("http://a.example/x?y")));
-        call("/url/..%2Fall-subscriptions%2Fusage", Some(Call::Url("../all-subscriptions/usage")));
-        call("/api/resolve/a.example?basicResolve=true", Some(Call::Resolve("a.example")));
-        call("/resolve/a.example", Some(Call::Resolve("a.example")));
-        call("/api/linkage/ip/2001:db8::7?maxpertype=20", Some(Call::Linkage(Kind::Ip, "2001:db8::7")));
-        call("/api/malware/00", Some(Call::Malware("00")));
-        for path in [
-            "",
-            "/",
-            "/url",
-            "/url/http://a.example",
-            "/url/../all-subscriptions/usage",
-            "/url/a.example/",
-            "/URL/a",
-            "/linkage/ip/192.0.2.1",
-            "/api/linkage/md5/00",
-            "/api/api/resolve/a",
-            "/ipr/192.0.2.1/history",
-        ] {
-            call(path, None);
-        }
-    }
-}

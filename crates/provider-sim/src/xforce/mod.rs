@@ -45,17 +45,6 @@ impl Service for XForce {
         "/xforce"
     }
 
-    fn calls(&self) -> &'static [&'static str] {
-        &[
-            "GET /all-subscriptions/usage",
-            "GET /ipr/{ip}",
-            "GET /url/{url}",
-            "GET /malware/{hash}",
-            "GET /api/resolve/{value}",
-            "GET /api/linkage/{url|ip|malware}/{value}",
-        ]
-    }
-
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
         let tenant = tenant::of(request)?;
         if !request.accepts("application/json") {

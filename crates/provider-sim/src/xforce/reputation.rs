@@ -79,23 +79,3 @@ pub(super) const MALICIOUS_SITES: &[Category] = &[
     ("Malware", "Sites that hand out malicious software."),
     ("Phishing URLs", "Sites that imitate others to get at passwords."),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_opinion_occurs() {
-        let all: Vec<_> = (0..200).map(|n| Reputation::of(&format!("host{n}.example"))).collect();
-        for reputation in [
-            Reputation::Unknown,
-            Reputation::Unrated,
-            Reputation::Benign,
-            Reputation::Suspicious,
-            Reputation::Malicious,
-        ] {
-            assert!(all.contains(&reputation), "{reputation:?}");
-        }
-        assert_eq!(Reputation::of("A.Example"), Reputation::of("a.example"));
-    }
-}

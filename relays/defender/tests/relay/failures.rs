@@ -92,8 +92,8 @@ async fn failing_hunts_leave_the_alerts() {
         let stage = stage(setup().setting("RELAY_PROVIDER__READ_TIMEOUT", "300ms")).await;
         stage.sim.faults().add(fault.clone().on("defender").path("/advancedqueries/"));
         let answer = stage.observe(&[("sha1", SHA1)]).await;
-        assert_eq!(errors(&answer)[0], (kind, code), "{fault}");
-        assert_eq!(docs(&answer, "sightings").len(), 1, "{fault}");
+        assert_eq!(errors(&answer)[0], (kind, code), "{fault:?}");
+        assert_eq!(docs(&answer, "sightings").len(), 1, "{fault:?}");
     }
     let stage = stage(setup()).await;
     for status in [404, 410] {

@@ -201,9 +201,9 @@ async fn what_may_have_arrived_is_never_sent_again() {
             let stage = setup().setting("RELAY_PROVIDER__READ_TIMEOUT", "300ms").start().await;
             stage.sim.faults().add(fault.clone().on("defender"));
             let answer = stage.trigger(&trigger).await;
-            assert_eq!(answer["data"], json!({"status": "failure"}), "{fault}");
-            assert_eq!(errors(&answer), [("fatal", code)], "{fault}");
-            assert_eq!(calls(&stage).len(), 1, "{fault}");
+            assert_eq!(answer["data"], json!({"status": "failure"}), "{fault:?}");
+            assert_eq!(errors(&answer), [("fatal", code)], "{fault:?}");
+            assert_eq!(calls(&stage).len(), 1, "{fault:?}");
             let message = answer["errors"][0]["message"].as_str().unwrap();
             assert_eq!(message.contains("may have been done"), code != "too many requests", "{message}");
         }

@@ -1,25 +1,19 @@
 //! The Gigamon service over real HTTP: who may call, what is refused, paging, the event search, and the fixtures.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use provider_sim::{Options, Sim, fixtures};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-/// A simulator and a client to ask it with.
-struct Gigamon {
-    sim: Sim,
-    client: Client,
-}
+use super::{Bed, answer, code};
+
+struct Gigamon(Bed);
 
 impl Gigamon {
     async fn start() -> Self {
-        let sim = Sim::start(Options::default()).await.unwrap();
-        Self { sim, client: Client::builder().no_proxy().build().unwrap() }
+        Self(Bed::start().await)
     }
 
     fn call(&self, method: Method, target: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}/gigamon{target}", self.sim.url()))
+        self.0.call(method, &format!("/gigamon{target}"))
     }
 
     async fn get_as(&self, token: &str, target: &str) -> (u16, Value) {
@@ -42,15 +36,6 @@ impl Gigamon {
 
 const START: &str = "2026-02-20T00:00:00.000Z";
 const END: &str = "2026-02-27T00:00:00.000Z";
-
-async fn answer(call: RequestBuilder) -> (u16, Value) {
-    let answer = call.send().await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap())
-}
-
-fn code((status, body): &(u16, Value)) -> (u16, &str) {
-    (*status, body["error"]["code"].as_str().unwrap_or_default())
-}
 
 #[tokio::test]
 async fn tokens_are_checked() {
@@ -207,35 +192,4 @@ async fn tracking_wants_at_least_one_address_with_a_time() {
     assert_eq!(status, 200);
     let of = |code: &str| records.iter().filter(|record| record["account_code"] == code).count();
     assert!(of("acm") > 20 && of("dmo") > 20, "private addresses occur in several networks");
-}
-
-#[tokio::test]
-async fn an_entity_has_a_summary_where_it_was_seen() {
-    let gigamon = Gigamon::start().await;
-    let hash = "474b9ccf5ab9d72ca8a333889bbb34f0";
-    let (_, file) = gigamon.get(&format!("/v1/entity/{hash}/file")).await;
-    assert_eq!((&file["hash_type"], &file["file"]["entity"]), (&json!("md5"), &json!(hash)));
-    let (_, domain) = gigamon.get("/v1/entity/login-verify.example/summary?entity_type=domain").await;
-    assert!(domain["summary"]["first_seen"].is_string());
-    assert_eq!(gigamon.get("/v1/entity/login-verify.example/summary?entity_type=ip").await.0, 400);
-    assert_eq!(gigamon.get("/v1/entity/quiet-garden.example/summary").await.0, 404);
-    assert_eq!(gigamon.get(&format!("/v1/entity/{hash}/summary")).await.0, 400);
-}
-
-#[tokio::test]
-async fn every_fixture_is_a_call_that_the_service_authorizes() {
-    let gigamon = Gigamon::start().await;
-    for case in fixtures::cases("gigamon").unwrap() {
-        for fixed in &case.answers {
-            let method = fixed.method.parse().unwrap();
-            let mut body = fixed.body.clone().or_else(|| fixed.body_includes.clone()).unwrap_or_default();
-            if fixed.path == "/v2/query" && body.get("start_date").is_none() {
-                body["start_date"] = json!(START);
-                body["end_date"] = json!(END);
-            }
-            let call = gigamon.call(method, &fixed.path).header("Authorization", "IBToken demo-token");
-            let answer = call.query(&fixed.query).json(&body).send().await.unwrap();
-            assert_eq!(answer.status(), fixed.status, "{}: {} {:?}", case.name, fixed.path, fixed.query);
-        }
-    }
 }
