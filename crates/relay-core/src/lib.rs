@@ -13,6 +13,7 @@
 //! | [`lookup`] | what lookups yield, and how many run at once without losing each other's data |
 //! | [`api`] | what a provider's failures mean; a call yields a value, nothing or an error |
 //! | [`provider`] | calls to the provider: pool, retries, rate limits, cache, access tokens |
+//! | [`memory`] | what is remembered for a while across requests, such as what a tenant lacks |
 //! | [`lenient`] | reading provider answers that do not keep to their documentation |
 //! | [`escape`] | values of observables in URLs and query languages |
 //! | [`observable`] | reading request bodies |
@@ -37,6 +38,7 @@ pub mod error;
 pub mod escape;
 pub mod lenient;
 pub mod lookup;
+pub mod memory;
 pub mod module;
 pub mod observable;
 pub mod provider;
