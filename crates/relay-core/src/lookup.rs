@@ -87,28 +87,25 @@ where
     found
 }
 
-/// Runs one future per observable as [`each`] does and returns what each yielded, in order: `None` where
-/// the deadline came first. For relays whose second step needs the first step of all observables.
-pub async fn gather<'a, F, T, O>(
-    context: &'a RequestContext,
-    observables: &'a [Observable],
-    lookup: F,
-) -> Vec<Option<O>>
+/// Runs one future per item as [`each`] does per observable, and returns what each yielded, in order: `None` where
+/// the deadline came first. For relays whose lookups share work.
+pub async fn gather<'a, I, F, T, O>(context: &'a RequestContext, items: &'a [I], lookup: F) -> Vec<Option<O>>
 where
-    F: Fn(&'a Observable) -> T + Send,
+    I: Sync,
+    F: Fn(&'a I) -> T + Send,
     T: Future<Output = O> + Send,
     O: Send,
 {
     let until = context.deadline() + GRACE;
-    let mut outcomes: Vec<Option<O>> = observables.iter().map(|_| None).collect();
-    let mut waiting = observables.iter().enumerate();
+    let mut outcomes: Vec<Option<O>> = items.iter().map(|_| None).collect();
+    let mut waiting = items.iter().enumerate();
     // Unordered, so that a slow lookup does not keep the places of finished ones; they are started in order.
     let mut running = FuturesUnordered::new();
     loop {
         // Made when there is room for it: a request may have tens of thousands, each of some kilobytes. And boxed,
         // since what runs them moves them.
-        for (position, observable) in waiting.by_ref().take(context.concurrency() - running.len()) {
-            running.push(Box::pin(lookup(observable)).map(move |outcome| (position, outcome)));
+        for (position, item) in waiting.by_ref().take(context.concurrency() - running.len()) {
+            running.push(Box::pin(lookup(item)).map(move |outcome| (position, outcome)));
         }
         match tokio::time::timeout_at(until, running.next()).await {
             Ok(Some((position, outcome))) => outcomes[position] = Some(outcome),

@@ -86,6 +86,16 @@ pub trait Deliberate: Provider {
         call: &Call<Self::Credentials>,
         about: &Observable,
     ) -> impl Future<Output = Lookup> + Send;
+
+    /// The verdicts on all observables of a request. By default each by itself and all at once; a relay whose
+    /// lookups share work does that here.
+    fn deliberate_all(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &[Observable],
+    ) -> impl Future<Output = Lookup> + Send {
+        async move { lookup::each(call.context(), about, |one| self.deliberate(call, one)).await }
+    }
 }
 
 /// `/refer/observables`: links into the provider's console. No token, no call.
@@ -297,9 +307,8 @@ impl<P: Provider> RelayBuilder<P> {
     where
         P: Deliberate,
     {
-        self.capabilities.deliberate = Some(|provider, call, about| {
-            Box::pin(lookup::each(call.context(), about, |one| provider.deliberate(call, one)))
-        });
+        self.capabilities.deliberate =
+            Some(|provider, call, about| Box::pin(provider.deliberate_all(call, about)));
         self
     }
 

@@ -7,8 +7,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use provider_sim::{Keys, fixtures};
 use relay_core::observable::{Observable, ObservableType};
 use relay_xforce::links::Links;
-use relay_xforce::mapping::Mapping;
-use relay_xforce::model::{Linkage, Report, Resolve, UrlReport};
+use relay_xforce::mapping::{Answers, Mapping};
+use relay_xforce::model::{Report, UrlReport};
+use relay_xforce::settings::Options;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -21,16 +22,25 @@ fn mapping(criterion: &mut Criterion) {
     };
     let (report, resolve, linkage) = (answer("/url/login"), answer("/resolve/"), answer("/linkage/"));
     let links = Links(Url::parse("https://exchange.xforce.ibmcloud.com").unwrap());
+    let options = Options {
+        resolve_enabled: true,
+        linkage_enabled: true,
+        report_first: false,
+        collections: 20,
+        skip_private: true,
+        malware_details: true,
+    };
     let about = Observable::new(ObservableType::Domain, "login-verify.example").unwrap();
     let now = "2026-03-02T09:00:00Z".parse().unwrap();
     criterion.bench_function("xforce/read and map a domain", |bench| {
         bench.iter(|| {
-            let report = Report::Url(serde_json::from_str::<UrlReport>(&report).unwrap());
-            let resolve: Resolve = serde_json::from_str(&resolve).unwrap();
-            let linkage: Linkage = serde_json::from_str(&linkage).unwrap();
-            let mapping = Mapping::new(&about, &links, now, 100, true);
-            let bundle = mapping.observe(Some(&report), Some(&resolve), Some(&linkage));
-            serde_json::to_vec(&bundle).unwrap()
+            let answers = Answers {
+                report: Some(Report::Url(serde_json::from_str::<UrlReport>(&report).unwrap())),
+                resolve: Some(serde_json::from_str(&resolve).unwrap()),
+                linkage: Some(serde_json::from_str(&linkage).unwrap()),
+            };
+            let mapping = Mapping::new(&about, &links, now, 100, &options);
+            serde_json::to_vec(&mapping.observe(&answers)).unwrap()
         });
     });
 }

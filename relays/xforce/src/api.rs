@@ -1,144 +1,105 @@
 //! The calls of the X-Force Exchange API (<https://api.xforce.ibmcloud.com/doc/>): their addresses, and what its
-//! refusals mean. Every lookup's call yields an answer, nothing (the provider knows nothing), or an error.
+//! refusals mean. Each costs a record of the month.
 //!
-//! Values of observables are one encoded path segment; `.` and `..`, which URL libraries would fold away, have no
-//! address.
+//! A value is one encoded path segment.
 
 use relay_core::api::{Api, Caller};
 use relay_core::call::Call;
 use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
-use relay_core::observable::{Observable, ObservableType};
-use relay_core::provider::Auth;
+use relay_core::provider::{Auth, Failure, Request};
 use url::Url;
 
 use crate::XForce;
 use crate::credentials::ApiKey;
 use crate::model::{Linkage, Report, Resolve, Usage};
 use crate::module::TITLE;
+use crate::subject::{Family, Subject};
 
-static API: Api = Api {
+const MEANING: &[(u16, Code, &str)] = &[
+    (
+        401,
+        Code::AUTHORIZATION,
+        "IBM X-Force Exchange rejected the API key and password; a key is revoked when a new one is made",
+    ),
+    (
+        402,
+        Code::TOO_MANY_REQUESTS,
+        "The monthly quota of IBM X-Force Exchange is used up, or the account has no API subscription",
+    ),
+];
+
+const ANY: Api = Api {
     words: &["/error"],
     absent: &[400, 404, 406],
     empty_is_absent: true,
-    // Without a valid key, a subscription or quota no further call can succeed; each would cost.
-    stops: &[401, 402, 403, 429],
-    meaning: &[
-        (
-            401,
-            Code::AUTHORIZATION,
-            "IBM X-Force Exchange rejected the API key and password; a key is revoked when a new one is made",
-        ),
-        (
-            402,
-            Code::TOO_MANY_REQUESTS,
-            "The monthly quota of IBM X-Force Exchange is used up, or the account has no API subscription",
-        ),
-    ],
+    meaning: MEANING,
     ..Api::new(TITLE)
 };
 
-/// How X-Force groups what it reports on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Addresses.
-    Ip,
-    /// Domains and URLs.
-    Url,
-    /// File hashes.
-    Hash,
-}
+/// Reports. Without a valid key or quota no further call can succeed; each kind of report is in some plans only.
+pub(crate) static REPORTS: Api = Api { stops: &[401, 402, 429], stops_kind: &[403], ..ANY };
 
-impl Family {
-    /// The family of an observable of a supported type.
-    pub fn of(about: &Observable) -> Self {
-        match about.kind() {
-            ObservableType::Ip | ObservableType::Ipv6 => Self::Ip,
-            ObservableType::Md5 | ObservableType::Sha1 | ObservableType::Sha256 => Self::Hash,
-            _ => Self::Url,
-        }
-    }
+/// Resolutions and collections, which not every plan includes: if the month's quota is used up, the reports say so.
+static SIDE_CALLS: Api = Api { stops: &[401, 429], stops_kind: &[402, 403], ..ANY };
 
-    /// The path of its reports.
-    fn report_path(self) -> &'static str {
-        match self {
-            Self::Ip => "ipr",
-            Self::Url => "url",
-            Self::Hash => "malware",
-        }
-    }
-
-    /// What the portal calls it.
-    pub(crate) fn portal_word(self) -> &'static str {
-        match self {
-            Self::Ip => "ip",
-            Self::Url => "url",
-            Self::Hash => "malware",
-        }
-    }
-}
+/// A call of a lookup: an answer, nothing known, or a failure.
+pub(crate) type Outcome<T> = Result<Option<T>, Failure>;
 
 impl XForce {
-    fn api<'r>(&'r self, call: &'r Call<ApiKey>) -> Caller<'r> {
+    fn api<'r>(&'r self, call: &'r Call<ApiKey>, api: &'static Api) -> Caller<'r> {
         let (user, password) = (call.credentials.key.clone(), call.credentials.password.clone());
-        self.client.api(&API, call, Auth::Basic { user, password })
+        self.client.api(api, call, Auth::Basic { user, password })
     }
 
     /// The account's usage: proves address and credentials.
     pub(crate) async fn usage(&self, call: &Call<ApiKey>) -> Result<(), Error> {
         let url = UrlBuilder::new(&self.api_url).path("all-subscriptions/usage").build();
-        let answer = self.api(call).get("usage", url).send().await;
+        let answer = self.api(call, &REPORTS).get("usage", url).send().await;
         let usage: serde_json::Value =
-            answer.and_then(|answer| answer.json()).map_err(|failure| API.error(&failure))?;
+            answer.and_then(|answer| answer.json()).map_err(|failure| REPORTS.error(&failure))?;
         for (kind, left) in Usage::left(&usage) {
             log::info!(subscription = kind.as_str(), records_left = left; "X-Force quota of this month");
         }
         Ok(())
     }
 
-    /// The report on an observable.
-    pub(crate) async fn report(
-        &self,
-        call: &Call<ApiKey>,
-        about: &Observable,
-    ) -> Result<Option<Report>, Error> {
-        let family = Family::of(about);
-        let url = UrlBuilder::new(&self.api_url).path(family.report_path()).segment(looked_up(about)).build();
-        let request = self.api(call).get("report", url).cached();
-        Ok(match family {
-            Family::Ip => request.fetch().await?.map(Report::Ip),
-            Family::Url => request.fetch().await?.map(Report::Url),
-            Family::Hash => request.fetch().await?.map(Report::Hash),
+    /// The report.
+    pub(crate) async fn report(&self, call: &Call<ApiKey>, subject: &Subject) -> Outcome<Report> {
+        let path = match subject.family {
+            Family::Ip => "ipr",
+            Family::Url => "url",
+            Family::Hash => "malware",
+        };
+        let url = UrlBuilder::new(&self.api_url).path(path).segment(&subject.value).build();
+        let request = self.api(call, &REPORTS).get("report", url).kind(path).cached();
+        Ok(match subject.family {
+            Family::Ip => request.read().await?.map(Report::Ip),
+            Family::Url => request.read().await?.map(Report::Url),
+            Family::Hash => request.read().await?.map(Report::Hash),
         })
     }
 
     /// DNS resolutions of a domain or an address.
-    pub(crate) async fn resolve(
-        &self,
-        call: &Call<ApiKey>,
-        about: &Observable,
-    ) -> Result<Option<Resolve>, Error> {
-        let resolvable =
-            matches!(about.kind(), ObservableType::Domain | ObservableType::Ip | ObservableType::Ipv6);
-        if !resolvable || !self.resolve_enabled {
+    pub(crate) async fn resolve(&self, call: &Call<ApiKey>, subject: &Subject) -> Outcome<Resolve> {
+        if !subject.resolvable || !self.options.resolve_enabled {
             return Ok(None);
         }
-        let url = self.portal_api().path("resolve").segment(about.value()).param("basicResolve", "true");
-        self.api(call).get("resolve", url.build()).cached().fetch().await
+        let url = self.portal_api().path("resolve").segment(&subject.value).param("basicResolve", "true");
+        self.side_call(call, "resolve", url).read().await
     }
 
-    /// Collections that contain an observable.
-    pub(crate) async fn linkage(
-        &self,
-        call: &Call<ApiKey>,
-        about: &Observable,
-    ) -> Result<Option<Linkage>, Error> {
-        if !self.linkage_enabled {
+    /// Collections that contain it.
+    pub(crate) async fn linkage(&self, call: &Call<ApiKey>, subject: &Subject) -> Outcome<Linkage> {
+        if !self.options.linkage_enabled {
             return Ok(None);
         }
-        let url = self.portal_api().path("linkage").path(Family::of(about).portal_word());
-        let url = url.segment(looked_up(about)).param("maxpertype", "20");
-        self.api(call).get("linkage", url.build()).cached().fetch().await
+        let url = self.portal_api().path("linkage").path(subject.family.path_word()).segment(&subject.value);
+        self.side_call(call, "linkage", url.param("maxpertype", self.options.collections)).read().await
+    }
+
+    fn side_call<'r>(&'r self, call: &'r Call<ApiKey>, name: &'static str, url: UrlBuilder) -> Request<'r> {
+        self.api(call, &SIDE_CALLS).get(name, url.build()).cached()
     }
 
     /// The base of calls that the portal itself makes; the base of the settings may be it already.
@@ -149,14 +110,5 @@ impl XForce {
 }
 
 fn is_portal(api: &Url) -> bool {
-    api.path().ends_with("/api")
-}
-
-/// The value as the API wants it: X-Force prints hashes with `0x` before them but does not look them up so.
-fn looked_up(about: &Observable) -> &str {
-    let value = about.value();
-    match Family::of(about) {
-        Family::Hash => value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")).unwrap_or(value),
-        Family::Ip | Family::Url => value,
-    }
+    api.path().trim_end_matches('/').ends_with("/api")
 }

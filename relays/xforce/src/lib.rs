@@ -5,16 +5,24 @@
 //! |---|---|
 //! | [`api`] | the calls of the API: addresses, and what its refusals mean |
 //! | [`credentials`] | what a token carries |
+//! | [`settings`] | the settings of the relay |
+//! | [`subject`] | the accepted forms of values |
+//! | `search` | which calls are made about the observables of a request |
+//! | `failures` | what the user reads of failed calls |
 //! | [`model`] | the API's answers, as far as they are read |
 //! | [`mapping`] | answers to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the portal |
 
 pub mod api;
 pub mod credentials;
+mod failures;
 pub mod links;
 pub mod mapping;
 pub mod model;
 mod module;
+mod search;
+pub mod settings;
+pub mod subject;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
@@ -28,7 +36,8 @@ use url::Url;
 
 use credentials::ApiKey;
 use links::Links;
-use mapping::Mapping;
+use search::Depth;
+use settings::Options;
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
@@ -40,9 +49,7 @@ pub struct XForce {
     client: Client,
     api_url: Url,
     links: Links,
-    resolve_enabled: bool,
-    linkage_enabled: bool,
-    malware_details: bool,
+    options: Options,
 }
 
 impl Provider for XForce {
@@ -54,9 +61,7 @@ impl Provider for XForce {
             client,
             api_url: settings.url("api_url")?,
             links: Links(settings.url("ui_url")?),
-            resolve_enabled: settings.flag("resolve_enabled")?,
-            linkage_enabled: settings.flag("linkage_enabled")?,
-            malware_details: settings.flag("malware_details")?,
+            options: Options::load(settings)?,
         })
     }
 
@@ -67,26 +72,21 @@ impl Provider for XForce {
 
 impl Observe for XForce {
     async fn observe(&self, call: &Call<ApiKey>, about: &Observable) -> Lookup {
-        // Polled in this order, so started in this order.
-        let (report, resolve, linkage) =
-            futures::join!(self.report(call, about), self.resolve(call, about), self.linkage(call, about),);
-        let mut found = Lookup::nothing();
-        let mapping = self.mapping(call, about);
-        let report = kept(report, &mut found);
-        let resolve = kept(resolve, &mut found);
-        let linkage = kept(linkage, &mut found);
-        found.bundle = mapping.observe(report.as_ref(), resolve.as_ref(), linkage.as_ref());
-        found
+        self.look_up(call, std::slice::from_ref(about), Depth::Everything).await
+    }
+
+    async fn observe_all(&self, call: &Call<ApiKey>, about: &[Observable]) -> Lookup {
+        self.look_up(call, about, Depth::Everything).await
     }
 }
 
 impl Deliberate for XForce {
     async fn deliberate(&self, call: &Call<ApiKey>, about: &Observable) -> Lookup {
-        let mut found = Lookup::nothing();
-        if let Some(report) = kept(self.report(call, about).await, &mut found) {
-            found.bundle.push(self.mapping(call, about).verdict(&report));
-        }
-        found
+        self.look_up(call, std::slice::from_ref(about), Depth::Verdict).await
+    }
+
+    async fn deliberate_all(&self, call: &Call<ApiKey>, about: &[Observable]) -> Lookup {
+        self.look_up(call, about, Depth::Verdict).await
     }
 }
 
@@ -94,18 +94,4 @@ impl Refer for XForce {
     fn refer(&self, about: &Observable) -> Vec<Link> {
         self.links.search(about).into_iter().collect()
     }
-}
-
-impl XForce {
-    fn mapping<'a>(&'a self, call: &Call<ApiKey>, about: &'a Observable) -> Mapping<'a> {
-        Mapping::new(about, &self.links, call.now(), call.limit(), self.malware_details)
-    }
-}
-
-/// What a call gave, its failure put aside.
-fn kept<T>(outcome: Result<Option<T>, Error>, found: &mut Lookup) -> Option<T> {
-    outcome.unwrap_or_else(|error| {
-        found.errors.add(error);
-        None
-    })
 }

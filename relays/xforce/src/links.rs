@@ -6,28 +6,25 @@ use relay_core::observable::{Observable, ObservableType};
 use relay_core::relay::Link;
 use url::Url;
 
-use crate::api::Family;
 use crate::module::TITLE;
+use crate::subject::{Family, Subject};
 
 /// The addresses of pages, from the portal's base.
 pub struct Links(pub Url);
 
 impl Links {
-    /// The portal's page on an observable.
+    /// The portal's page on an observable, by the form in which its value is looked up where it has one.
     pub fn page(&self, about: &Observable) -> Option<HttpUrl> {
-        UrlBuilder::new(&self.0).path(Family::of(about).portal_word()).segment(about.value()).link()
+        let subject = Subject::of(about);
+        let value = subject.as_ref().map_or(about.value(), |subject| &subject.value);
+        UrlBuilder::new(&self.0).path(Family::of(about).path_word()).segment(value).link()
     }
 
     /// The portal's page of a collection: the title in words, then the id.
     pub fn collection(&self, title: Option<&str>, id: &str) -> Option<HttpUrl> {
-        let mut name = String::new();
-        for word in title.unwrap_or_default().split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
-            if !word.is_empty() {
-                name.push_str(word);
-                name.push('-');
-            }
-        }
-        name.push_str(id);
+        let words = title.unwrap_or_default().split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).chain([id]).collect();
+        let name = words.join("-");
         UrlBuilder::new(&self.0).path("collection").segment(&name).link()
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use compact_str::CompactString;
-use relay_core::lenient::{self, LenientValue};
+use relay_core::lenient::{self, LenientValue, List};
 use relay_core::text::sanitized;
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess};
 use serde_json::Value;
 
 /// A report, by what it is about.
@@ -31,9 +32,56 @@ pub struct IpReport {
     /// Why the score is what it is.
     #[serde(default, deserialize_with = "lenient::field")]
     pub reason: Option<String>,
+    /// The same in more words.
+    #[serde(default, rename = "reasonDescription", deserialize_with = "lenient::field")]
+    pub reason_description: Option<String>,
+    /// Where the address is.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub geo: Option<Geo>,
+    /// The networks that it belongs or belonged to.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub subnets: Vec<Subnet>,
+    /// What users call it.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub tags: Vec<Tag>,
     /// What the categories mean.
     #[serde(default, rename = "categoryDescriptions", deserialize_with = "lenient::map")]
     pub descriptions: BTreeMap<String, String>,
+}
+
+/// Where an address is.
+#[derive(Debug, Default, Deserialize)]
+pub struct Geo {
+    /// Name of the country.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub country: Option<String>,
+}
+
+/// A network.
+#[derive(Debug, Default, Deserialize)]
+pub struct Subnet {
+    /// Its autonomous systems, by number.
+    #[serde(default, deserialize_with = "lenient::map")]
+    pub asns: BTreeMap<String, AutonomousSystem>,
+}
+
+/// An autonomous system.
+#[derive(Debug, Default, Deserialize)]
+pub struct AutonomousSystem {
+    /// Who runs it.
+    #[serde(default, rename = "Company", deserialize_with = "lenient::field")]
+    pub company: Option<String>,
+    /// Whether the network no longer belongs to it.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub removed: Option<bool>,
+}
+
+/// A word that a user put to a report.
+#[derive(Debug, Default, Deserialize)]
+pub struct Tag {
+    /// The word.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub tag: Option<String>,
 }
 
 /// The percentage of a category: a category whose figure is unreadable is still a category.
@@ -68,6 +116,9 @@ pub struct UrlReport {
     /// The report proper.
     #[serde(default, deserialize_with = "lenient::field")]
     pub result: Option<UrlResult>,
+    /// What users call it.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub tags: Vec<Tag>,
 }
 
 /// What is known of a domain or URL.
@@ -90,6 +141,9 @@ pub struct MalwareReport {
     /// The report proper.
     #[serde(default, deserialize_with = "lenient::field")]
     pub malware: Option<Malware>,
+    /// What users call it.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub tags: Vec<Tag>,
 }
 
 /// What is known of a file.
@@ -102,8 +156,8 @@ pub struct Malware {
     #[serde(default, deserialize_with = "lenient::field")]
     pub created: Option<String>,
     /// Malware families that X-Force counts it to.
-    #[serde(default, deserialize_with = "lenient::list")]
-    pub family: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub family: Option<Families>,
     /// Where it was met.
     #[serde(default, deserialize_with = "lenient::field")]
     pub origins: Option<Origins>,
@@ -114,35 +168,56 @@ pub struct Malware {
 pub struct Origins {
     /// Servers that it talks to.
     #[serde(default, rename = "CnCServers", deserialize_with = "lenient::field")]
-    pub command_servers: Option<Servers>,
+    pub command_servers: Option<Rows>,
     /// Servers that it is fetched from.
     #[serde(default, rename = "downloadServers", deserialize_with = "lenient::field")]
-    pub download_servers: Option<Servers>,
+    pub download_servers: Option<Rows>,
+    /// Mails that it was attached to.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub emails: Option<Rows>,
+    /// Subjects of such mails.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub subjects: Option<Rows>,
     /// What another source says.
     #[serde(default, deserialize_with = "lenient::field")]
     pub external: Option<External>,
 }
 
-/// A group of servers.
+/// A group of rows.
 #[derive(Debug, Default, Deserialize)]
-pub struct Servers {
-    /// The servers.
+pub struct Rows {
+    /// The rows.
     #[serde(default, deserialize_with = "lenient::list")]
-    pub rows: Vec<Server>,
+    pub rows: Vec<Row>,
 }
 
-/// One server.
+/// A server, a mail or a subject; each has some of the fields.
 #[derive(Debug, Default, Deserialize)]
-pub struct Server {
-    /// Its name.
+pub struct Row {
+    /// Name of the server or of the sender.
     #[serde(default, deserialize_with = "lenient::field")]
     pub domain: Option<String>,
-    /// Its address.
+    /// Address of the same.
     #[serde(default, deserialize_with = "lenient::field")]
     pub ip: Option<String>,
-    /// The URL.
+    /// The URL, or the name of the attached file.
     #[serde(default, deserialize_with = "lenient::field")]
     pub uri: Option<String>,
+    /// Name of the file.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub filepath: Option<String>,
+    /// Subject of a mail.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub subject: Option<String>,
+    /// When it was first seen.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub firstseen: Option<String>,
+    /// When it was last seen.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub lastseen: Option<String>,
+    /// How often.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub count: Option<i64>,
 }
 
 /// What another source says of a file.
@@ -161,9 +236,26 @@ pub struct External {
     /// What it runs on.
     #[serde(default, deserialize_with = "lenient::field")]
     pub platform: Option<String>,
+    /// What it runs on, more closely.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub sub_platform: Option<String>,
     /// Families.
-    #[serde(default, deserialize_with = "lenient::list")]
-    pub family: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub family: Option<Families>,
+}
+
+/// Names of families: a list, or one name by itself.
+#[derive(Debug, Default)]
+pub struct Families(pub Vec<String>);
+
+impl<'de> LenientValue<'de> for Families {
+    fn from_text(name: &str) -> Option<Self> {
+        Some(Self(vec![name.to_owned()]))
+    }
+
+    fn from_list<A: SeqAccess<'de>>(list: A) -> Result<Option<Self>, A::Error> {
+        Ok(Vec::from_list(list)?.map(Self))
+    }
 }
 
 /// `GET /resolve/{name or address}`.
@@ -200,6 +292,9 @@ pub struct PassiveRecord {
     /// Type of the DNS record.
     #[serde(default, rename = "recordType", deserialize_with = "lenient::field")]
     pub record_type: Option<CompactString>,
+    /// When it was first observed.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub first: Option<CompactString>,
     /// When it was last observed.
     #[serde(default, deserialize_with = "lenient::field")]
     pub last: Option<CompactString>,
@@ -209,8 +304,13 @@ pub struct PassiveRecord {
 #[derive(Debug, Default, Deserialize)]
 pub struct Linkage {
     /// What is linked; only collections are read.
-    #[serde(default, rename = "linkedEntities", deserialize_with = "lenient::list")]
-    pub linked: Vec<Linked>,
+    #[serde(default, rename = "linkedEntities", deserialize_with = "linked")]
+    pub linked: List<Linked>,
+}
+
+/// Reads the list of what is linked; none counts as empty.
+fn linked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Linked>, D::Error> {
+    lenient::field(deserializer).map(Option::unwrap_or_default)
 }
 
 /// A collection.
@@ -246,13 +346,17 @@ pub struct Owner {
 
 lenient::object!(
     IpReport,
+    Geo,
+    Subnet,
+    AutonomousSystem,
+    Tag,
     UrlReport,
     UrlResult,
     MalwareReport,
     Malware,
     Origins,
-    Servers,
-    Server,
+    Rows,
+    Row,
     External,
     Resolve,
     Passive,

@@ -51,6 +51,13 @@ pub(crate) const MODULE: Module = Module {
         ),
         Setting::new("provider.resolve_enabled", "true", "ask for DNS resolutions of domains and addresses"),
         Setting::new("provider.linkage_enabled", "true", "ask for collections that contain the observable"),
+        Setting::new(
+            "provider.report_first",
+            "false",
+            "ask for resolutions and collections only where there is a report",
+        ),
+        Setting::new("provider.collections", "20", "how many collections to ask for, 1 to 100"),
+        Setting::new("provider.skip_private", "true", "do not ask about addresses of local networks"),
         Setting::new("provider.malware_details", "true", "map malware families and servers of file hashes"),
     ],
 };

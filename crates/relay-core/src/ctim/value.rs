@@ -8,7 +8,7 @@ const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
 /// Reads an IPv4 or IPv6 address, white space around it aside. `None` for anything with a port, a zone, a
-/// prefix length or brackets, and for the sanitized and octal forms of IPv4 that some libraries accept.
+/// prefix length or brackets, and for the shortened and octal forms of IPv4 that some libraries accept.
 pub fn ip_address(text: &str) -> Option<IpAddr> {
     text.trim().parse().ok()
 }

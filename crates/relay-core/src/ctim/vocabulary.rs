@@ -117,6 +117,7 @@ open_vocabulary! {
     /// `Connect_To`, `File_Name_Of`, `File_Path_Of`, `Hosted_On`, `Queried_For`, `SAN_DNS_For` and
     /// `Sent_From` are not among CTIM's published values; the platform shows them all the same.
     RelationType {
+        ATTACHED_TO = "Attached_To",
         CHILD_OF = "Child_Of",
         CONNECTED_FROM = "Connected_From",
         CONNECTED_TO = "Connected_To",
@@ -132,6 +133,7 @@ open_vocabulary! {
         INJECTED_INTO = "Injected_Into",
         PARENT_OF = "Parent_Of",
         QUERIED_FOR = "Queried_For",
+        RECEIVED_FROM = "Received_From",
         REDIRECTS_TO = "Redirects_To",
         REFERS_TO = "Refers_To",
         RELATED_TO = "Related_To",

@@ -211,11 +211,11 @@ where
     loop {
         let ours = AtomicBool::new(false);
         // Boxed: the cache keeps a call in several places of its own state.
-        let made = Box::pin(async {
+        let call = Box::pin(async {
             ours.store(true, Ordering::Relaxed);
             make().await
         });
-        match cache.try_get_with(key.clone(), made).await {
+        match cache.try_get_with(key.clone(), call).await {
             Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
             outcome => return outcome.map_err(|failure| (*failure).clone()),
         }

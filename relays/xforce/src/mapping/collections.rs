@@ -15,6 +15,7 @@ impl Mapping<'_> {
         let mut known = BTreeSet::new();
         let mut collections: Vec<(Option<Timestamp>, &str, &Linked)> = linkage
             .linked
+            .items
             .iter()
             .filter(|linked| linked.kind.as_deref().is_none_or(|kind| kind == "casefile"))
             .filter_map(|linked| Some((linked.id.as_deref().filter(|id| !id.trim().is_empty())?, linked)))
@@ -25,12 +26,27 @@ impl Mapping<'_> {
             .collect();
         // Stable; those without a time come last.
         collections.sort_by_key(|(created, ..)| Reverse(*created));
-        for (created, id, linked) in collections.into_iter().take(room) {
-            self.collection(id, linked, created, bundle);
+        collections.truncate(room);
+        let last = collections.len().checked_sub(1);
+        // The API has no further page: as many as were asked for may not be all.
+        let more = linkage.linked.received as u64 >= self.options.collections;
+        for (position, (created, id, linked)) in collections.into_iter().enumerate() {
+            let note = (more && last == Some(position)).then(|| {
+                let asked = self.options.collections;
+                format!("IBM X-Force Exchange returned the {asked} collections that were asked for; there may be more")
+            });
+            self.collection(id, linked, created, note, bundle);
         }
     }
 
-    fn collection(&self, id: &str, linked: &Linked, created: Option<Timestamp>, bundle: &mut Bundle) {
+    fn collection(
+        &self,
+        id: &str,
+        linked: &Linked,
+        created: Option<Timestamp>,
+        note: Option<String>,
+        bundle: &mut Bundle,
+    ) {
         let key = format!("collection:{id}");
         let title = linked.title.as_deref().filter(|title| !title.trim().is_empty());
         let name = title.unwrap_or(id);
@@ -39,6 +55,7 @@ impl Mapping<'_> {
         let sighting = self
             .sighting(&key, ObservedTime::at(created.unwrap_or(self.now)))
             .title(format!("Contained in Collection: {name}"))
+            .description(note)
             .internal(linked.category.as_deref() == Some("1owned"))
             .external_id(id)
             .external_reference(reference.clone())

@@ -9,15 +9,19 @@ mod dns;
 mod report;
 mod scale;
 
+use std::collections::HashSet;
+
 use relay_core::ctim::{
     Bundle, Confidence, HttpUrl, Indicator, ObservedTime, Origin, ShortText, Sighting, Text, Timestamp,
     ValidTime, Verdict,
 };
 use relay_core::observable::Observable;
+use serde_json::{Map, Value, json};
 
 use crate::links::Links;
-use crate::model::{Linkage, Report, Resolve};
+use crate::model::{Linkage, Report, Resolve, Tag};
 use crate::module::TITLE;
+use crate::settings::Options;
 use scale::Rating;
 
 const ORIGIN: Origin = Origin::new("xforce", TITLE);
@@ -33,49 +37,62 @@ const INDICATOR_DAYS: u32 = 30;
 /// Priority of judgements: an automated system, below curated lists.
 const PRIORITY: u8 = 85;
 
+/// The answers about one value, as far as there are any.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// The report.
+    pub report: Option<Report>,
+    /// DNS resolutions.
+    pub resolve: Option<Resolve>,
+    /// Collections.
+    pub linkage: Option<Linkage>,
+}
+
 /// Maps the answers about one observable.
 pub struct Mapping<'a> {
     about: &'a Observable,
     links: &'a Links,
     now: Timestamp,
     limit: usize,
-    malware_details: bool,
+    options: &'a Options,
     /// The portal's page on the observable.
     page: Option<HttpUrl>,
 }
 
 impl<'a> Mapping<'a> {
-    /// For an observable of a request. `limit` is the entities limit, `malware_details` whether families and
-    /// servers of file hashes are mapped.
+    /// For an observable of a request. `limit` is the entities limit.
     pub fn new(
         about: &'a Observable,
         links: &'a Links,
         now: jiff::Timestamp,
         limit: usize,
-        malware_details: bool,
+        options: &'a Options,
     ) -> Self {
         let page = links.page(about);
-        Self { about, links, now: Timestamp::from_clock(now), limit, malware_details, page }
+        Self { about, links, now: Timestamp::from_clock(now), limit, options, page }
     }
 
-    /// Everything that the answers tell.
-    pub fn observe(
-        &self,
-        report: Option<&Report>,
-        resolve: Option<&Resolve>,
-        linkage: Option<&Linkage>,
-    ) -> Bundle {
+    /// The verdict alone.
+    pub fn verdict_only(&self, answers: &Answers) -> Bundle {
         let mut bundle = Bundle::default();
-        if let Some(report) = report {
+        if let Some(report) = &answers.report {
             bundle.push(self.verdict(report));
+        }
+        bundle
+    }
+
+    /// Everything that the answers say.
+    pub fn observe(&self, answers: &Answers) -> Bundle {
+        let mut bundle = self.verdict_only(answers);
+        if let Some(report) = &answers.report {
             self.report(report, &mut bundle);
         }
         if bundle.sightings().len() < self.limit
-            && let Some(sighting) = resolve.and_then(|resolve| self.dns(resolve))
+            && let Some(sighting) = answers.resolve.as_ref().and_then(|resolve| self.dns(resolve))
         {
             bundle.push(sighting);
         }
-        if let Some(linkage) = linkage {
+        if let Some(linkage) = &answers.linkage {
             let room = self.limit.saturating_sub(bundle.sightings().len());
             self.collections(linkage, room, &mut bundle);
         }
@@ -111,5 +128,58 @@ impl<'a> Mapping<'a> {
     fn indicator(&self, key: &str) -> Indicator {
         Indicator::for_observable(ORIGIN, key, self.about, self.valid(INDICATOR_DAYS))
             .confidence(Confidence::High)
+    }
+}
+
+/// The users' words for a report, each once, at most twenty.
+fn user_tags(tags: &[Tag]) -> Vec<&str> {
+    const MOST: usize = 20;
+    let mut known = HashSet::new();
+    let tags = tags.iter().filter_map(|tag| tag.tag.as_deref()).map(str::trim);
+    tags.filter(|tag| !tag.is_empty() && known.insert(*tag)).take(MOST).collect()
+}
+
+/// Adds tags to an indicator.
+fn tagged<'a>(indicator: Indicator, tags: impl IntoIterator<Item = &'a str>) -> Indicator {
+    tags.into_iter().fold(indicator, Indicator::tag)
+}
+
+/// A text that is not blank.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn time(text: Option<&str>) -> Option<Timestamp> {
+    text.and_then(Timestamp::parse_assuming_utc)
+}
+
+/// When a relation was seen, over all records that state it, and how often.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    count: Option<u64>,
+}
+
+impl Seen {
+    /// Adds a record.
+    fn merge(&mut self, first: Option<&str>, last: Option<&str>, count: Option<i64>) {
+        self.first = self.first.into_iter().chain(time(first)).min();
+        self.last = self.last.into_iter().chain(time(last)).max();
+        let count = count.and_then(|count| u64::try_from(count).ok()).filter(|count| *count > 0);
+        if let Some(count) = count {
+            self.count = Some(self.count.unwrap_or(0).saturating_add(count));
+        }
+    }
+
+    /// The fields of `relation_info`, as far as they are known.
+    fn info(self) -> Map<String, Value> {
+        let moment = |moment: Option<Timestamp>| moment.map(|moment| json!(moment));
+        let fields = [
+            ("first_seen", moment(self.first)),
+            ("last_seen", moment(self.last)),
+            ("count", self.count.map(Value::from)),
+        ];
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }

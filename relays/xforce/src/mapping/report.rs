@@ -1,9 +1,13 @@
 //! Reports: a judgement, and a sighting with its indicator for every category.
 
-use relay_core::ctim::{BasedOn, Bundle, Confidence, Judgement, ObservedTime, SightingOf};
+use std::collections::BTreeMap;
+
+use relay_core::ctim::{
+    BasedOn, Bundle, Confidence, Indicator, Judgement, ObservedTime, Sighting, SightingOf, Table,
+};
 
 use super::scale::Rating;
-use super::{JUDGEMENT_DAYS, Mapping, ORIGIN, PRIORITY};
+use super::{JUDGEMENT_DAYS, Mapping, ORIGIN, PRIORITY, given, tagged, user_tags};
 use crate::model::{IpReport, Report, UrlReport};
 
 /// Tells how an address is assigned; its percentage says nothing of danger.
@@ -18,10 +22,10 @@ impl Mapping<'_> {
                 let malware = report.malware.as_ref();
                 let risk = malware.and_then(|malware| malware.risk.as_deref());
                 let judgement = self.judgement("report", Rating::of_risk(risk));
-                if self.malware_details
+                if self.options.malware_details
                     && let Some(malware) = malware
                 {
-                    self.malware(malware, &judgement, bundle);
+                    self.malware(malware, &user_tags(&report.tags), &judgement, bundle);
                 }
                 bundle.push(judgement);
             }
@@ -30,6 +34,7 @@ impl Mapping<'_> {
 
     /// A judgement for every category: the percentages differ.
     fn address(&self, report: &IpReport, bundle: &mut Bundle) {
+        let (table, tags) = (network_table(report), user_tags(&report.tags));
         for (category, percent) in report.cats.iter().take(self.limit) {
             let key = format!("cat:{category}");
             let rating = match category.as_str() {
@@ -38,7 +43,8 @@ impl Mapping<'_> {
             };
             let judgement = self.judgement(&key, rating).reason(report.reason.as_deref());
             let (sighting, indicator) =
-                self.category(&key, category, report.descriptions.get(category).map(String::as_str));
+                self.category(&key, category, report.descriptions.get(category).map(String::as_str), &tags);
+            let sighting = sighting.data(table.clone());
             bundle.relate(&sighting, BasedOn, &judgement);
             bundle.relate(&judgement, BasedOn, &indicator);
             bundle.push(judgement);
@@ -52,9 +58,11 @@ impl Mapping<'_> {
         let result = report.result.as_ref();
         bundle.push(self.judgement("report", Rating::of_score(result.and_then(|result| result.score))));
         let Some(result) = result else { return };
+        let tags = user_tags(&report.tags);
         for (category, _) in result.cats.iter().filter(|(_, holds)| **holds).take(self.limit) {
             let description = result.descriptions.get(category).map(String::as_str);
-            let (sighting, indicator) = self.category(&format!("cat:{category}"), category, description);
+            let (sighting, indicator) =
+                self.category(&format!("cat:{category}"), category, description, &tags);
             bundle.relate(&sighting, SightingOf, &indicator);
             bundle.push(sighting);
             bundle.push(indicator);
@@ -74,11 +82,37 @@ impl Mapping<'_> {
         key: &str,
         name: &str,
         description: Option<&str>,
-    ) -> (relay_core::ctim::Sighting, relay_core::ctim::Indicator) {
+        tags: &[&str],
+    ) -> (Sighting, Indicator) {
         let sighting =
             self.sighting(key, ObservedTime::at(self.now)).title(name).source_uri(self.page.clone());
         let indicator =
             self.indicator(key).title(name).description(description).source_uri(self.page.clone());
-        (sighting, indicator)
+        (sighting, tagged(indicator, tags.iter().copied()))
     }
+}
+
+/// Where an address is, in a table of one row: CTIM has no other place for geography.
+fn network_table(report: &IpReport) -> Option<Table> {
+    let country = report.geo.as_ref().and_then(|geo| given(geo.country.as_deref()));
+    let networks: BTreeMap<u64, &str> = report
+        .subnets
+        .iter()
+        .flat_map(|subnet| &subnet.asns)
+        .filter(|(_, system)| system.removed != Some(true))
+        .filter_map(|(number, system)| {
+            Some((number.trim().parse().ok()?, given(system.company.as_deref()).unwrap_or_default()))
+        })
+        .collect();
+    let network = |(number, company)| format!("AS{number} {company}").trim_end().to_owned();
+    let networks: Vec<String> = networks.into_iter().map(network).collect();
+    let reason = match (given(report.reason.as_deref()), given(report.reason_description.as_deref())) {
+        (Some(reason), Some(description)) => Some(format!("{reason}: {description}")),
+        (reason, description) => reason.or(description).map(str::to_owned),
+    };
+    Table::record()
+        .cell("Country", country.map(str::to_owned))
+        .cell("Network", (!networks.is_empty()).then(|| networks.join("; ")))
+        .cell("Reason", reason)
+        .build()
 }

@@ -70,11 +70,12 @@ async fn all_dns_sightings_do_not_have_one_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_truth_value_is_no_tag() {
+async fn a_truth_value_is_no_tag_but_the_words_of_users_are() {
     let stage = setup().start().await;
     let answer = stage.observe(&[("domain", "login-verify.example")]).await;
     assert_eq!(docs(&answer, "indicators").len(), 4);
-    assert_eq!(each(&answer, "indicators", "tags"), [&Value::Null; 4]);
+    let users = json!(["campaign-x"]);
+    assert_eq!(each(&answer, "indicators", "tags"), [&users, &users, &Value::Null, &Value::Null]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

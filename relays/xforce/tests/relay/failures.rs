@@ -40,14 +40,19 @@ async fn a_failing_observable_leaves_the_verdicts_of_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_refusal_no_further_call_is_made_and_it_is_told_once() {
+async fn after_a_refusal_no_further_call_is_made_and_it_is_reported_once() {
     let table = [
-        (401, "authorization error", "Authorization failed: "),
-        (402, "too many requests", "monthly quota"),
-        (403, "permission denied", "not permit"),
+        (401, "authorization error", "Authorization failed: ", 2),
+        (402, "too many requests", "monthly quota", 3),
+        (403, "permission denied", "not permit", 4),
+        (429, "too many requests", "The reason", 2),
     ];
-    for (status, code, words) in table {
-        let stage = setup().setting("RELAY_PROVIDER__MAX_CONCURRENCY", "2").start().await;
+    for (status, code, words, most) in table {
+        let stage = setup()
+            .setting("RELAY_PROVIDER__MAX_CONCURRENCY", "2")
+            .setting("RELAY_PROVIDER__RETRIES", "0")
+            .start()
+            .await;
         stage.sim.faults().add(Fault::status(status).on("xforce").body(r#"{"error": "The reason."}"#));
         let about: Vec<String> = (0..8).map(|n| format!("d{n}.example")).collect();
         let about: Vec<(&str, &str)> = about.iter().map(|name| ("domain", name.as_str())).collect();
@@ -55,10 +60,72 @@ async fn after_a_refusal_no_further_call_is_made_and_it_is_told_once() {
         assert_eq!(errors(&answer), [("fatal", code)], "{status}");
         assert!(answer.get("data").is_none());
         let said = message(&answer);
-        assert!(said.contains(words) && said.contains("The reason.") && !said.contains("concerns"), "{said}");
+        assert!(said.contains(words) && said.contains("The reason") && !said.contains("concerns"), "{said}");
+        let missing = said.split_once("; missing: ").unwrap().1;
+        for part in ["reports", "DNS resolutions", "collections"] {
+            assert!(missing.contains(part), "{status}: {said}");
+        }
         let calls = stage.sim.calls_to("xforce").len();
-        assert!(calls <= 2, "{calls} calls after status {status} with two at a time");
+        assert!(calls <= most, "{calls} calls after status {status} with two at a time");
     }
+}
+
+/// Eleven domains of which nothing special is known, and one.
+fn a_dozen() -> Vec<String> {
+    (0..12).map(|n| format!("d{n}.example")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_kind_of_side_call_leaves_verdicts_and_the_other_kind() {
+    let table = [
+        (403, "/linkage/", "collections", "permission denied"),
+        (403, "/resolve/", "DNS resolutions", "permission denied"),
+        (402, "/linkage/", "collections", "too many requests"),
+        (402, "/resolve/", "DNS resolutions", "too many requests"),
+    ];
+    for concurrency in ["1", "16"] {
+        for (status, path, part, code) in table {
+            let stage = setup().setting("RELAY_PROVIDER__MAX_CONCURRENCY", concurrency).start().await;
+            for name in a_dozen() {
+                let report = json!({"result": {"url": name, "cats": {}, "score": 7}});
+                stage.sim.answer("xforce", Answer::get(&format!("/url/{name}")).json(report));
+            }
+            stage.sim.faults().add(Fault::status(status).on("xforce").path(path).body(r#"{"error": "No."}"#));
+            let names = a_dozen();
+            let about: Vec<(&str, &str)> = names.iter().map(|name| ("domain", name.as_str())).collect();
+            let answer = stage.observe(&about).await;
+            assert_eq!(docs(&answer, "verdicts").len(), 12, "{path} {status}");
+            assert_eq!(docs(&answer, "judgements").len(), 12);
+            assert_eq!(errors(&answer), [("warning", code)], "{path} {status}");
+            let refused = calls_of(&stage, path);
+            let left_out = match 12 - refused {
+                0 => format!("; missing: {part}"),
+                1 => format!("; missing: {part} (1 call not made)"),
+                n => format!("; missing: {part} ({n} calls not made)"),
+            };
+            assert!(message(&answer).ends_with(&left_out), "{} after {refused} calls", message(&answer));
+            let other = if path == "/linkage/" { "/resolve/" } else { "/linkage/" };
+            assert_eq!(calls_of(&stage, other), 12, "the other kind goes on");
+            if concurrency == "1" {
+                assert_eq!(refused, 1);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_kind_of_report_leaves_the_other_kinds() {
+    let stage = setup().setting("RELAY_PROVIDER__MAX_CONCURRENCY", "1").start().await;
+    stage.sim.faults().add(Fault::status(403).on("xforce").path("/ipr/"));
+    let about = [("ip", "203.0.113.9"), ("domain", "login-verify.example"), ("ip", "203.0.113.10")];
+    let answer = stage.deliberate(&about).await;
+    assert_eq!(docs(&answer, "verdicts").len(), 1);
+    assert_eq!(errors(&answer), [("fatal", "permission denied")]);
+    let said = message(&answer);
+    assert!(said.contains("missing: reports (1 call not made)"), "{said}");
+    assert!(said.contains("ip 203.0.113.9") && said.contains("ip 203.0.113.10"), "{said}");
+    assert!(!said.contains("login-verify"), "{said}");
+    assert_eq!(calls_of(&stage, "/ipr/"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

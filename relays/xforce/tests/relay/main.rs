@@ -9,6 +9,7 @@ mod hostile;
 mod links;
 mod lookups;
 mod odd_answers;
+mod records;
 
 use relay_testkit::Setup;
 use serde_json::json;
