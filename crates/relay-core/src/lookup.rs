@@ -174,4 +174,25 @@ mod tests {
         assert_eq!(outcomes, expected);
         assert_eq!(most.load(Ordering::SeqCst), 7, "lookups that were made at once");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_does_not_end_by_itself_is_dropped_a_moment_after_the_deadline() {
+        let observables: Vec<Observable> = ["quick.example", "late.example", "stuck.example"]
+            .into_iter()
+            .filter_map(|name| Observable::new(ObservableType::Domain, name))
+            .collect();
+        let context = context(3);
+        let start = Instant::now();
+        let outcomes = gather(&context, &observables, async |one| {
+            match one.value() {
+                "quick.example" => {}
+                "late.example" => tokio::time::sleep(context.time_allowed() + GRACE / 2).await,
+                _ => std::future::pending().await,
+            }
+            one.value()
+        })
+        .await;
+        assert_eq!(outcomes, [Some("quick.example"), Some("late.example"), None]);
+        assert_eq!(start.elapsed(), Duration::from_millis(25_250));
+    }
 }

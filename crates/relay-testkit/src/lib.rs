@@ -36,6 +36,7 @@ use serde_json::{Map, Value, json};
 
 pub use damage::damaged;
 pub use golden::golden;
+pub use relay_core::testing::{PATIENCE, TestLimit, eventually, eventually_blocking, in_time};
 pub use script::golden_scripts;
 pub use tls::{host_with_certificate, self_signed_host};
 pub use zone::passes_far_from_utc;
@@ -102,7 +103,8 @@ impl Setup {
         settings.retain(|_, value| !value.is_empty());
         let given = settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let relay = TestRelay::start_at(&(self.relay)(), given, self.clock);
-        Stage { sim, relay, claims: self.claims, http: reqwest::Client::default() }
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
+        Stage { sim, relay, claims: self.claims, http }
     }
 }
 
@@ -218,6 +220,11 @@ impl Stage {
     pub async fn metrics(&self) -> String {
         let url = format!("{}/metrics", self.relay.admin_url);
         self.http.get(url).send().await.expect("metrics").text().await.expect("text")
+    }
+
+    /// Waits until the metrics have this line, for example `relay_requests_in_flight{relay="acme"} 0`.
+    pub async fn until_metrics(&self, line: &str) {
+        eventually(line, async || self.metrics().await.contains(line)).await;
     }
 }
 

@@ -32,3 +32,31 @@ impl CredentialHasher {
         CredentialKey(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_the_same_letters_are_told_apart_by_their_parts() {
+        let hasher = CredentialHasher::new().expect("random numbers");
+        assert_eq!(hasher.key(["ab", "c"]), hasher.key(["ab", "c"]));
+        let all = [
+            vec!["ab", "c"],
+            vec!["a", "bc"],
+            vec!["abc"],
+            vec!["abc", ""],
+            vec!["", "abc"],
+            vec!["c", "ab"],
+        ];
+        let keys: std::collections::HashSet<CredentialKey> =
+            all.iter().map(|parts| hasher.key(parts.iter().copied())).collect();
+        assert_eq!(keys.len(), all.len());
+    }
+
+    #[test]
+    fn the_key_of_credentials_says_nothing_in_another_process() {
+        let keys = [(); 2].map(|()| CredentialHasher::new().expect("random numbers").key(["ab"]));
+        assert_ne!(keys[0], keys[1]);
+    }
+}

@@ -1,8 +1,11 @@
-//! For tests and benchmarks: a real relay on a free port, and the check of its answers against CTIM.
+//! For tests and benchmarks: a real relay on a free port, the check of its answers against CTIM, bounds for waiting.
 
 pub mod schema;
+mod time;
 
 use std::net::SocketAddr;
+
+pub use time::{PATIENCE, TestLimit, eventually, eventually_blocking, in_time};
 
 use crate::relay::Relay;
 use crate::server::{self, Running};
@@ -15,6 +18,7 @@ pub struct TestRelay {
     /// The same for probes and metrics.
     pub admin_url: String,
     running: Running,
+    _limit: TestLimit,
 }
 
 impl TestRelay {
@@ -47,6 +51,7 @@ impl TestRelay {
             url: url(running.address),
             admin_url: running.admin_address.map(url).unwrap_or_default(),
             running,
+            _limit: TestLimit::start(),
         }
     }
 

@@ -18,7 +18,7 @@ async fn a_vanished_client_ends_its_provider_calls() {
     waiting.abort();
     provider.until_abandoned(3).await;
     let aborted = r#"relay_requests_total{endpoint="other",outcome="aborted",relay="acme"} 1"#;
-    while !stage.metrics().await.contains(aborted) {}
+    stage.until_metrics(aborted).await;
     let calls = r#"relay_provider_calls_total{call="thing",outcome="aborted",relay="acme"} 3"#;
-    while !stage.metrics().await.contains(calls) {}
+    stage.until_metrics(calls).await;
 }

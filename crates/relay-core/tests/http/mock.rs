@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use relay_testkit::in_time;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -189,13 +190,15 @@ impl Mock {
     /// Waits until so many calls wait for their answers.
     pub(crate) async fn until_in_flight(&self, calls: usize) {
         let mut seen = self.state.in_flight.subscribe();
-        seen.wait_for(|now| *now == calls).await.expect("the provider runs");
+        let what = format!("{calls} provider calls wait for their answers");
+        in_time(&what, seen.wait_for(|now| *now == calls)).await.expect("the provider runs");
     }
 
     /// Waits until so many calls were given up by their caller before they were answered.
     pub(crate) async fn until_abandoned(&self, calls: usize) {
         let mut seen = self.state.abandoned.subscribe();
-        seen.wait_for(|now| *now >= calls).await.expect("the provider runs");
+        let what = format!("{calls} provider calls are given up");
+        in_time(&what, seen.wait_for(|now| *now >= calls)).await.expect("the provider runs");
     }
 }
 

@@ -148,24 +148,13 @@ async fn a_client_that_goes_away_does_not_end_the_fetch_for_others() {
     };
     platform.until_in_flight(1).await;
     hasty.abort();
-    let metrics_url = format!("{}/metrics", stage.relay.admin_url);
-    until(&stage, &metrics_url, "relay_requests_in_flight{relay=\"acme\"} 0").await;
+    stage.until_metrics("relay_requests_in_flight{relay=\"acme\"} 0").await;
     let (answer, ()) = tokio::join!(told(&stage, &token), async {
-        until(&stage, &metrics_url, "relay_requests_in_flight{relay=\"acme\"} 1").await;
+        stage.until_metrics("relay_requests_in_flight{relay=\"acme\"} 1").await;
         release.notify_one();
     });
     assert_eq!(answer, "");
     assert_eq!(platform.count(), 1, "the fetch began anew");
-}
-
-/// Waits until the metrics say something.
-async fn until(stage: &Stage, url: &str, line: &str) {
-    loop {
-        let metrics = stage.http.get(url).send().await.expect("metrics").text().await.expect("text");
-        if metrics.contains(line) {
-            return;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

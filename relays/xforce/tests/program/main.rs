@@ -1,0 +1,145 @@
+//! The program itself: its flags, what stops its start, its log, its probe and its orderly end.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod process;
+
+mod log;
+mod stop;
+
+use std::net::TcpListener;
+
+use provider_sim::{Options, Sim};
+use relay_core::settings::SETTINGS;
+use serde_json::Value;
+
+use process::{Program, run, text, token};
+
+#[test]
+fn the_version_is_printed() {
+    let output = run(&["--version"], &[]);
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout), concat!("relay-xforce ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn the_help_lists_every_setting() {
+    let output = run(&["--help"], &[]);
+    assert!(output.status.success());
+    let help = text(&output.stdout);
+    for setting in SETTINGS.iter().chain(relay_xforce::relay().module().settings) {
+        let row =
+            help.lines().find(|line| line.trim_start().starts_with(&format!("{} ", setting.variable())));
+        let row = row.unwrap_or_else(|| panic!("{} is not in the help", setting.variable()));
+        assert!(row.contains(setting.help) && row.contains(setting.default), "{row}");
+    }
+    for word in
+        ["healthcheck", "--version", "RELAY_CONFIG", "SECRET_KEY", "CTR_ENTITIES_LIMIT", "HTTPS_PROXY"]
+    {
+        assert!(help.contains(word), "{word} is not in the help");
+    }
+}
+
+#[test]
+fn an_unknown_argument_is_refused() {
+    let output = run(&["--serve"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "Error: unknown arguments: --serve; `relay-xforce --help` lists what there is\n"
+    );
+}
+
+#[test]
+fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("an address").to_string();
+    let table = [
+        ("RELAY_DEADLINE", "soon", "`soon` is not a time"),
+        ("RELAY_WORKERS", "0", "`0` is not a whole number from 1 to 1024"),
+        ("RELAY_LOG_FORMAT", "xml", "`xml` is neither"),
+        ("RELAY_CONFIG", "/no/such/file.toml", "/no/such/file.toml cannot be used"),
+        ("RELAY_AUTH__SECRET_KEY_FILE", "/no/such/file", "cannot read /no/such/file"),
+        ("RELAY_AUTH__JWKS_HOSTS", "keys.example/path", "`keys.example/path` is neither a host"),
+        ("RELAY_PROVIDER__CA_FILE", "/no/such/file", "/no/such/file: "),
+        ("RELAY_PROVIDER__CA_FILE", "/dev/null", "/dev/null: holds no certificate"),
+        ("RELAY_PROVIDER__API_URL", "xforce", "`xforce` is not a URL"),
+        ("RELAY_PROVIDER__RESOLVE_ENABLED", "perhaps", "`perhaps` is not `true` or `false`"),
+        ("RELAY_LISTEN", taken.as_str(), "cannot listen on 127.0.0.1:"),
+        ("RELAY_ADMIN_LISTEN", taken.as_str(), "cannot listen on 127.0.0.1:"),
+    ];
+    for (name, value, problem) in table {
+        let output = run(&[], &[(name, value)]);
+        assert_eq!(output.status.code(), Some(1), "{name}={value}");
+        let told = text(&output.stderr);
+        assert!(told.starts_with(&format!("Error: {name}: {problem}")), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn the_start_says_what_an_operator_should_know() {
+    let program = Program::start(&[("RELAY_DEADLIN", "9s"), ("SECRET_KEY", "short")]);
+    program.terminate();
+    let (code, log) = program.ended();
+    assert_eq!(code, Some(0));
+    let warnings: Vec<&str> = log
+        .iter()
+        .filter(|line| line["level"] == "WARN")
+        .filter_map(|line| line["message"].as_str())
+        .collect();
+    for expected in [
+        "RELAY_DEADLIN is not a setting of relay-xforce and is ignored",
+        "RELAY_AUTH__AUDIENCE is not set: the Host header",
+        "RELAY_AUTH__SECRET_KEY is shorter than 32 bytes",
+    ] {
+        assert!(warnings.iter().any(|warning| warning.starts_with(expected)), "{expected}: {warnings:?}");
+    }
+    let started: Vec<&str> = log
+        .iter()
+        .filter_map(|line| line["message"].as_str())
+        .filter(|message| message.starts_with(concat!("relay-xforce ", env!("CARGO_PKG_VERSION"), " serves")))
+        .collect();
+    assert_eq!(started.len(), 1, "{log:?}");
+    assert!(started[0].ends_with("accepts tokens: RS256 and HS256"), "{started:?}");
+    let others: Vec<&Value> = log.iter().filter(|line| line["level"] == "INFO").skip(1).collect();
+    assert_eq!(others.len(), 2, "a start is one line, an end two: {others:?}");
+}
+
+#[test]
+fn a_healthcheck_asks_the_running_relay() {
+    let program = Program::start(&[]);
+    let healthy = run(&["healthcheck"], &[("RELAY_ADMIN_LISTEN", &program.admin)]);
+    assert!(healthy.status.success(), "{healthy:?}");
+    // Without an admin port, the other listener shows that the process lives.
+    let healthy = run(&["healthcheck"], &[("RELAY_ADMIN_LISTEN", "off"), ("RELAY_LISTEN", &program.address)]);
+    assert!(healthy.status.success(), "{healthy:?}");
+    // What answers there is no relay's admin port.
+    let wrong = run(&["healthcheck"], &[("RELAY_ADMIN_LISTEN", &program.address)]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("does not answer with status 200"), "{wrong:?}");
+    let admin = program.admin.clone();
+    program.terminate();
+    assert_eq!(program.ended().0, Some(0));
+    let gone = run(&["healthcheck"], &[("RELAY_ADMIN_LISTEN", &admin)]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone.stderr).contains(&format!("nothing answers on {admin}")), "{gone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_time_is_not_told_as_utc() {
+    let sim = Sim::start(Options::default()).await.expect("a simulator");
+    let api = format!("{}/xforce", sim.url());
+    let program = Program::start(&[("RELAY_PROVIDER__API_URL", &api), ("TZ", "EAST-14")]);
+    let answer = program.ask(
+        "/deliberate/observables",
+        &token(&sim, "demo-key", "demo-password"),
+        r#"[{"type": "domain", "value": "login-verify.example"}]"#,
+    );
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    let start = body["data"]["verdicts"]["docs"][0]["valid_time"]["start_time"].as_str().expect("a time");
+    let start: jiff::Timestamp = start.parse().expect("a time");
+    let apart = start.duration_until(jiff::Timestamp::now()).abs();
+    assert!(apart < jiff::SignedDuration::from_mins(30), "{start} is {apart} from now");
+}
