@@ -16,9 +16,9 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
-RELAYS = ["graph", "defender", "securitytrails", "gigamon", "xforce"]
-PORTS = {name: 9101 + place for place, name in enumerate(RELAYS)}
-ROOT = Path(__file__).resolve().parent.parent
+import relays
+from relays import PORTS, RELAYS, ROOT
+
 KUBERNETES = ROOT / "deploy/kubernetes"
 # The oldest version with all that the manifests use, and a recent one.
 VERSIONS = ["1.31", "1.33"]
@@ -50,40 +50,24 @@ def tool(*names):
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
-# --- Dockerfiles --------------------------------------------------------------------------------------------------
+# --- The list of relays -------------------------------------------------------------------------------------------
 
 
-def dockerfiles():
-    """What is to be built once is the same text everywhere, or it would be built again for each image."""
-    stages = {}
+def list_of_relays():
+    """Every relay is on the list, and everything that follows from the list is there."""
     folders = {path.parent.name for path in ROOT.glob("relays/*/Cargo.toml")}
-    expect(folders == set(RELAYS), "deploy/check.py", f"knows {RELAYS}, there are {sorted(folders)}")
-    files = {f"relay-{name}": ROOT / f"relays/{name}/Dockerfile" for name in RELAYS}
-    files |= {name: ROOT / f"crates/{name}/Dockerfile" for name in ("provider-sim", "relayctl")}
-    for package, path in files.items():
-        text = path.read_text()
-        where = str(path.relative_to(ROOT))
-        instructions = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-        head, _, rest = instructions.partition("FROM dependencies AS ")
-        stages.setdefault("dependencies", {}).setdefault(head, []).append(where)
-        if package != "provider-sim":
-            core = rest.partition("FROM core AS ")[0]
-            stages.setdefault("core", {}).setdefault(core, []).append(where)
-        health = "NONE" if package == "relayctl" else f'CMD ["/usr/local/bin/{package}", "healthcheck"]'
-        for wanted in [
-            f"cargo build --locked --release --workspace --exclude relay-testkit --bin {package};",
-            f"COPY --from=build /out/{package} /usr/local/bin/{package}",
-            "USER 65532:65532",
-            "STOPSIGNAL SIGTERM",
-            health,
-            f'ENTRYPOINT ["/usr/local/bin/{package}"]',
-            f'org.opencontainers.image.title="{package}"',
-        ]:
-            expect(wanted in text, where, f"lacks `{wanted}`")
-        strangers = [name for name in RELAYS if f"relay-{name}" != package and f"relays/{name}" in text]
-        expect(not strangers, where, f"speaks of {strangers}")
-    for stage, variants in stages.items():
-        expect(len(variants) == 1, "Dockerfiles", f"the stage `{stage}` differs: {list(variants.values())}")
+    expect(folders == set(RELAYS), "relays/relays.toml", f"lists {sorted(RELAYS)}, the folders are {sorted(folders)}")
+    for difference in relays.differences():
+        failures.append(difference)
+    for file, needle in [
+        ("crates/relayctl/Cargo.toml", 'relay-{} = {{ path = "../../relays/{}" }}'),
+        ("README.md", "[{}](relays/{}/README.md)"),
+        ("deploy/README.md", "| {} | `"),
+    ]:
+        text = (ROOT / file).read_text()
+        for name in RELAYS:
+            wanted = needle.format(name, name)
+            expect(wanted in text, file, f"lacks {wanted!r}")
 
 
 # --- docker-compose.yml -------------------------------------------------------------------------------------------
@@ -353,7 +337,7 @@ def monitoring():
         expect(result.returncode == 0, f"promtool {' '.join(command)}", result.stdout + result.stderr)
 
 
-for check in (dockerfiles, compose, kubernetes, monitoring):
+for check in (list_of_relays, compose, kubernetes, monitoring):
     check()
     print(f"checked: {check.__name__}", flush=True)
 if failures:

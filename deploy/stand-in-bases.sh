@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-base() { sed -n "s/^ARG $1=//p" crates/provider-sim/Dockerfile; }
+base() { sed -n "s/^ARG $1=//p" deploy/relay.Dockerfile; }
 RUST=$(base RUST_IMAGE)
 RUNTIME=$(base RUNTIME_IMAGE)
 LABEL=relays.stand-in

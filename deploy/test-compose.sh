@@ -24,7 +24,7 @@ work=$(mktemp -d)
 relays=()
 for package in relays/*/Cargo.toml; do relays+=("$(basename "${package%/*}")"); done
 
-for relay in graph defender securitytrails gigamon xforce; do
+for relay in "${relays[@]}"; do
     head -c 32 /dev/urandom | base64 | tr -d '\n' >"$work/$relay"
 done
 chmod 755 "$work"
@@ -91,6 +91,6 @@ export RELAY_LOG=trace RELAY_CACHE_TTL=0s
 compose up --detach --no-build "${services[@]}" >"$work/up.log" 2>&1 || { cat "$work/up.log"; exit 1; }
 
 step 'questions'
-timeout 600 python3 deploy/test_compose.py "$project" "${relays[*]}" "$work" "${command[@]}"
+timeout 600 python3 deploy/test_compose.py "$project" "$work" "${command[@]}"
 
 step 'all answered'

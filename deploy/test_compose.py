@@ -1,7 +1,7 @@
 """Asks a running composition what a newcomer, the platform and a careful operator would ask of it.
 
-Run by test-compose.sh, which brings the composition up and takes it down. It passes the project's name, the relays,
-a folder with the shared secret of each, and the composer's command. Each function of CHECKS is one check; the first
+Run by test-compose.sh, which brings the composition up and takes it down. It passes the project's name, a
+folder with the shared secret of each, and the composer's command. Each function of CHECKS is one check; the first
 failed assertion ends.
 """
 
@@ -18,25 +18,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-PORTS = {"graph": 9101, "defender": 9102, "securitytrails": 9103, "gigamon": 9104, "xforce": 9105}
+from relays import CLAIMS, PORTS, RELAYS, ROOT
+
 SIMULATOR = "http://127.0.0.1:9100"
-MICROSOFT = {"tenant_id": "11111111-2222-4333-8444-555555555555", "client_secret": "demo-secret"}
-APPLICATION = "22222222-3333-4444-8555-666666666666"
-# Credentials that the simulator accepts.
-CLAIMS = {
-    "graph": {**MICROSOFT, "application_id": APPLICATION},
-    "defender": {**MICROSOFT, "client_id": APPLICATION},
-    "securitytrails": {"key": "demo-key"},
-    "gigamon": {"key": "demo-token"},
-    "xforce": {"key": "demo-key", "password": "demo-password"},
-}
 PATIENCE = 120
 # Bytes.
 MOST_PROGRAM = 12_000_000
 MOST_IMAGE = 40_000_000
 
-PROJECT, RELAYS, SECRETS, COMPOSE = sys.argv[1], sys.argv[2].split(), Path(sys.argv[3]), sys.argv[4:]
-ROOT = Path(__file__).resolve().parent.parent
+PROJECT, SECRETS, COMPOSE = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
 OBSERVABLES = [
     {"type": one["type"], "value": one["value"]} for one in json.loads((ROOT / "fixtures/observables.json").read_text())
 ]
@@ -242,7 +232,7 @@ def images():
         files = {line.split()[5]: int(line.split()[2]) for line in listing}
         strays = [file for file in files if re.search(r"\.rs$|\.toml$|\.git/|/\.env|\.key$|^src/|cargo", file)]
         assert not strays, f"{service}: {strays[:5]} in the image"
-        size = files[f"usr/local/bin/{service}"]
+        size = files[f"usr/local/bin/{'relay' if service.startswith('relay-') else service}"]
         assert size <= MOST_PROGRAM, f"{service}: the program has {size} bytes"
         packed = int(subprocess.run(f"docker save {image} | gzip | wc -c", shell=True, check=True, capture_output=True,
                                     text=True, timeout=PATIENCE).stdout)

@@ -1,25 +1,17 @@
-//! The list of services that are simulated.
+//! The list of services that are simulated. A further one is a module, declared in `lib.rs`, and a line here.
 
-use crate::defender::Defender;
-use crate::gigamon::Gigamon;
-use crate::graph::Graph;
-use crate::jwks::Jwks;
 use crate::keys::Keys;
-use crate::login::Login;
-use crate::securitytrails::SecurityTrails;
 use crate::service::Service;
-use crate::xforce::XForce;
 
 /// Everything that is simulated.
 pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Service>> {
     vec![
-        // One line each.
-        Box::new(Jwks::new(keys.clone())),
-        Box::new(Login),
-        Box::new(Defender::default()),
-        Box::new(Graph::default()),
-        Box::new(Gigamon::default()),
-        Box::new(SecurityTrails::default()),
-        Box::new(XForce::default()),
+        Box::new(crate::jwks::Jwks::new(keys.clone())),
+        Box::new(crate::login::Login),
+        Box::new(crate::defender::Defender::default()),
+        Box::new(crate::graph::Graph::default()),
+        Box::new(crate::gigamon::Gigamon::default()),
+        Box::new(crate::securitytrails::SecurityTrails::default()),
+        Box::new(crate::xforce::XForce::default()),
     ]
 }

@@ -13,6 +13,7 @@ use provider_sim::fault::spec;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::investigation::{self, invitation};
+use crate::relays::PORT_BASE;
 use crate::ui::{LITERAL, styled};
 pub(crate) use stage::Stage;
 
@@ -28,7 +29,7 @@ pub(crate) struct Demo {
     serve: bool,
 
     /// Port of the first relay; each next one takes the next port. 0 takes free ports
-    #[arg(long, value_name = "PORT", default_value_t = 9101)]
+    #[arg(long, value_name = "PORT", default_value_t = PORT_BASE)]
     port_base: u16,
 
     /// Let the simulated providers answer later, by a time such as 50ms

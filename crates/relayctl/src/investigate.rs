@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::client;
 use crate::investigation::{self, Respondent, invitation};
-use crate::relays::{Known, RELAYS};
+use crate::relays::{Known, PORT_BASE, RELAYS};
 use crate::simulator::Simulator;
 use crate::ui::{BAD, harmless, styled};
 
@@ -28,7 +28,7 @@ use crate::ui::{BAD, harmless, styled};
 #[derive(Debug, Args)]
 pub(crate) struct Investigate {
     /// Port of the first relay on this machine; each next one has the next port
-    #[arg(long, value_name = "PORT", default_value_t = 9101)]
+    #[arg(long, value_name = "PORT", default_value_t = PORT_BASE)]
     port_base: u16,
 
     /// The simulator on this machine
@@ -70,12 +70,8 @@ impl Investigate {
     }
 
     fn places(&self) -> anyhow::Result<Vec<Place>> {
-        let place = |(known, position): (&'static Known, u16)| {
-            let port = self
-                .port_base
-                .checked_add(position)
-                .with_context(|| format!("--port-base {} leaves no port for every relay", self.port_base))?;
-            let url: Url = format!("http://127.0.0.1:{port}").parse()?;
+        let place = |known: &'static Known| {
+            let url: Url = format!("http://127.0.0.1:{}", known.port(self.port_base)?).parse()?;
             let called_at = if self.by_service {
                 format!("http://{}:9090", known.module().package).parse()?
             } else {
@@ -83,7 +79,7 @@ impl Investigate {
             };
             Ok(Place { known, url, called_at })
         };
-        RELAYS.iter().zip(0..).map(place).collect()
+        RELAYS.iter().map(place).collect()
     }
 }
 

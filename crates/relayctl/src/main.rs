@@ -2,7 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`relays`] | the list of relays, one line each |
+//! | [`relays`] | the relays of `relays/relays.toml` |
 //! | [`investigation`] | relays are asked about a list of observables, and what they know is printed |
 //! | [`demo`] | simulator and relays in one process, and an investigation with them |
 //! | [`investigate`] | an investigation with relays that run already |

@@ -1,47 +1,76 @@
-//! The list of relays: one line each. Everything else is read from the relay itself.
+//! The relays of `relays/relays.toml`.
 
+use anyhow::Context as _;
 use relay_core::Relay;
-use relay_core::endpoint::Endpoint;
 use relay_core::module::Module;
 
-/// What relayctl has to be told of a relay.
+/// An entry of the list, with its relay.
 pub(crate) struct Known {
-    /// Makes it.
+    /// Creates it.
     pub(crate) relay: fn() -> Relay,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its port on one machine.
+    pub(crate) port: u16,
     /// The settings that hold its provider's addresses, each with the simulator's path that stands in for it.
     pub(crate) addresses: &'static [(&'static str, &'static str)],
     /// Claims that the simulated provider accepts.
     pub(crate) claims: &'static [(&'static str, &'static str)],
     /// How it is registered on the platform.
     pub(crate) module_type: &'static str,
-    /// What it serves without advertising it there.
-    pub(crate) hidden: &'static [Endpoint],
+    /// Endpoints that it serves and its module type does not list, by name.
+    pub(crate) unadvertised: &'static [&'static str],
 }
 
-/// All relays, in the order of their ports in the demonstration.
-#[rustfmt::skip]
-pub(crate) const RELAYS: &[Known] = &[
-    Known { relay: relay_graph::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/graph"), ("RELAY_PROVIDER__LOGIN_URL", "/login")], claims: &[("application_id", "22222222-3333-4444-8555-666666666666"), ("tenant_id", "corp.example"), ("client_secret", "demo-secret")], module_type: include_str!("../../../relays/graph/module_type.json"), hidden: &[] },
-    Known { relay: relay_defender::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/defender"), ("RELAY_PROVIDER__LOGIN_URL", "/login")], claims: &[("client_id", "22222222-3333-4444-8555-666666666666"), ("tenant_id", "11111111-2222-4333-8444-555555555555"), ("client_secret", "demo-secret")], module_type: include_str!("../../../relays/defender/module_type.json"), hidden: &[Endpoint::Deliberate] },
-    Known { relay: relay_securitytrails::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/securitytrails")], claims: &[("key", "demo-key")], module_type: include_str!("../../../relays/securitytrails/module_type.json"), hidden: &[] },
-    Known { relay: relay_gigamon::relay, addresses: &[("RELAY_PROVIDER__DETECTIONS_URL", "/gigamon"), ("RELAY_PROVIDER__EVENTS_URL", "/gigamon"), ("RELAY_PROVIDER__ENTITY_URL", "/gigamon")], claims: &[("key", "demo-token")], module_type: include_str!("../../../relays/gigamon/module_type.json"), hidden: &[] },
-    Known { relay: relay_xforce::relay, addresses: &[("RELAY_PROVIDER__API_URL", "/xforce")], claims: &[("key", "demo-key"), ("password", "demo-password")], module_type: include_str!("../../../relays/xforce/module_type.json"), hidden: &[] },
-];
+/// All relays, in the order of their ports.
+pub(crate) const RELAYS: &[Known] = include!(concat!(env!("OUT_DIR"), "/relays.rs"));
+
+/// The port of the first relay, unless `--port-base` says otherwise.
+pub(crate) const PORT_BASE: u16 = RELAYS[0].port;
 
 impl Known {
     /// Names, claims and settings of the relay.
     pub(crate) fn module(&self) -> &'static Module {
         (self.relay)().module()
     }
+
+    /// Its port where the first relay has port `base`.
+    ///
+    /// # Errors
+    /// There is no such port.
+    pub(crate) fn port(&self, base: u16) -> anyhow::Result<u16> {
+        base.checked_add(self.port - PORT_BASE)
+            .with_context(|| format!("--port-base {base} leaves no port for {}", self.name))
+    }
 }
 
 /// The relay of this name.
 ///
 /// # Errors
-/// There is none; the message lists those that there are.
+/// There is none; the message lists the names.
 pub(crate) fn named(name: &str) -> anyhow::Result<&'static Known> {
-    RELAYS.iter().find(|known| known.module().name == name).ok_or_else(|| {
-        let names: Vec<&str> = RELAYS.iter().map(|known| known.module().name).collect();
-        anyhow::anyhow!("there is no relay `{name}`; there are: {}", names.join(", "))
+    RELAYS.iter().find(|known| known.name == name).with_context(|| {
+        let names: Vec<&str> = RELAYS.iter().map(|known| known.name).collect();
+        format!("no relay is named `{name}`; there are: {}", names.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_agrees_with_the_relays() {
+        let list: toml::Table = toml::from_str(include_str!("../../../relays/relays.toml")).unwrap();
+        let entries = list["relay"].as_array().unwrap();
+        assert_eq!(entries.len(), RELAYS.len());
+        for (entry, known) in entries.iter().zip(RELAYS) {
+            let (relay, module) = ((known.relay)(), known.module());
+            let text = |key: &str| entry[key].as_str().unwrap();
+            assert_eq!((text("name"), text("title")), (module.name, module.title));
+            let served = |name: &str| relay.endpoints().iter().any(|endpoint| endpoint.name() == name);
+            assert!(known.unadvertised.iter().all(|name| served(name)), "{}", known.name);
+        }
+        assert!(RELAYS.is_sorted_by_key(|known| known.port));
+    }
 }

@@ -42,13 +42,8 @@ impl Stage {
         let sim = Sim::start(options).await.context("the simulator does not start")?;
         let simulator = Simulator::new(sim.url().parse()?, sim.host())?;
         let (mut relays, mut all) = (Vec::new(), Vec::new());
-        for (known, position) in RELAYS.iter().zip(0..) {
-            let port = match port_base {
-                0 => 0,
-                base => base
-                    .checked_add(position)
-                    .with_context(|| format!("--port-base {base} leaves no port for every relay"))?,
-            };
+        for known in RELAYS {
+            let port = if port_base == 0 { 0 } else { known.port(port_base)? };
             let running = stand(known, &sim, port, err)?;
             let url: Url = format!("http://{}", running.address).parse()?;
             let token = simulator.token(known, &url).await?;

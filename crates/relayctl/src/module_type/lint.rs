@@ -231,7 +231,8 @@ fn form(known: &Known, fields: &[Field], problems: &mut Vec<String>) {
 /// What is advertised is what the relay serves.
 fn served(known: &Known, file: &File, problems: &mut Vec<String>) {
     let relay = (known.relay)();
-    let advertised = || relay.endpoints().iter().filter(|endpoint| !known.hidden.contains(endpoint));
+    let advertised =
+        || relay.endpoints().iter().filter(|endpoint| !known.unadvertised.contains(&endpoint.name()));
     let apis: Vec<&str> = advertised().map(|endpoint| endpoint.path().trim_start_matches('/')).collect();
     let capabilities: Vec<&str> = advertised()
         .filter(|endpoint| **endpoint != Endpoint::Trigger)

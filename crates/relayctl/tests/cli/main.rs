@@ -87,7 +87,7 @@ fn a_relay_that_does_not_exist_is_answered_with_those_that_do() {
     for arguments in [&["module-type", "acme"][..], &["token", "--relay", "acme"]] {
         let ran = relayctl(arguments);
         assert_eq!(ran.code, Some(2));
-        assert!(ran.err.contains("there is no relay `acme`; there are: "), "{}", ran.err);
+        assert!(ran.err.contains("no relay is named `acme`; there are: "), "{}", ran.err);
         assert!(ran.err.contains("xforce"), "{}", ran.err);
     }
 }

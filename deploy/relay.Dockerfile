@@ -1,0 +1,56 @@
+# The images of this repository share the stages `dependencies` and `core`, whose layers are built once: dependencies
+# again when a manifest or Cargo.lock changes, relay-core when its own source does, and a change to one relay rebuilds
+# that relay alone. No syntax line and no cache mounts: any builder works, and a registry can share the layers.
+
+# To build the same image again next year, pin both by digest: --build-arg RUST_IMAGE=rust@sha256:...
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
+ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
+FROM ${RUST_IMAGE} AS manifests
+WORKDIR /src
+COPY . .
+RUN sh deploy/skeleton.sh /src /skeleton
+
+# Packages that are built together share the features of their dependencies. So every stage names the same packages
+# (all but the one for tests): otherwise dependencies would be compiled again with other features.
+FROM ${RUST_IMAGE} AS dependencies
+WORKDIR /src
+COPY --from=manifests /skeleton .
+RUN cargo build --locked --release --workspace --exclude relay-testkit --bins
+
+# --- core
+# `touch`, because Cargo compares times, and the empty sources are newer than these.
+FROM dependencies AS core
+COPY crates/relay-core crates/relay-core
+RUN set -eu; find crates/relay-core -name '*.rs' -exec touch {} +; \
+    cargo build --locked --release --workspace --exclude relay-testkit --bins
+
+# --- program
+FROM core AS build
+ARG PROGRAM
+ARG FOLDER
+COPY ${FOLDER} ${FOLDER}
+RUN set -eu; find "$FOLDER" -name '*.rs' -exec touch {} +; \
+    cargo build --locked --release --workspace --exclude relay-testkit --bin "$PROGRAM"; \
+    install -D "target/release/$PROGRAM" /out/relay
+
+# No shell and no package manager: a C library, root certificates, and this program.
+FROM ${RUNTIME_IMAGE}
+COPY --from=build /out/relay /usr/local/bin/relay
+USER 65532:65532
+# 9090 is for the platform, 9091 for probes and metrics.
+EXPOSE 9090 9091
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=5s --start-period=5s CMD ["/usr/local/bin/relay", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/relay"]
+
+ARG PROGRAM
+ARG DESCRIPTION
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="${PROGRAM}" \
+      org.opencontainers.image.description="${DESCRIPTION}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="https://github.com/threat-relays/relays" \
+      org.opencontainers.image.licenses="MIT"

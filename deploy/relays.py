@@ -1,0 +1,166 @@
+"""The list of relays (relays/relays.toml), and the text that other files hold for each of them.
+
+Files of this repository have regions between lines with `>>> deploy/relays.py: NAME` and `<<< deploy/relays.py`.
+Without arguments this program writes them, and the Kubernetes overlays and Dockerfiles of the relays; with `--check`
+it lists what differs and exits with code 1.
+"""
+
+import difflib
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RELAYS = {relay["name"]: relay for relay in tomllib.loads((ROOT / "relays/relays.toml").read_text())["relay"]}
+PORTS = {name: relay["port"] for name, relay in RELAYS.items()}
+CLAIMS = {name: relay["claims"] for name, relay in RELAYS.items()}
+# What all Dockerfiles have in common, by the stage that it ends with.
+DOCKERFILE = (ROOT / "deploy/relay.Dockerfile").read_text()
+
+REGION = re.compile(r"^(?P<begin>[^\n]*>>> deploy/relays\.py: (?P<name>\w+)[^\n]*\n)(?P<text>.*?)"
+                    r"(?P<end>^[^\n]*<<< deploy/relays\.py)", re.MULTILINE | re.DOTALL)
+FILES = ["docker-compose.yml", ".env.example", "deploy/README.md", "deploy/compose/secrets.yml",
+         "deploy/prometheus/prometheus.yml", "deploy/kubernetes/overlays/all/kustomization.yaml",
+         "crates/provider-sim/Dockerfile", "crates/relayctl/Dockerfile"]
+
+
+def each(template, relays=None):
+    """The template for each relay. It is formatted with the relay's entry, NAME, and `package`."""
+    return "".join(template.format(**relay, NAME=name.upper(), package=f"relay-{name}")
+                   for name, relay in RELAYS.items() if relays is None or name in relays)
+
+
+def services():
+    text = ""
+    for name, relay in RELAYS.items():
+        text += each("""
+  {package}:
+    <<: *relay
+    image: {package}
+    build: {{context: ., dockerfile: relays/{name}/Dockerfile}}
+    ports: ["127.0.0.1:{port}:9090"]
+    environment:
+      <<: *settings
+      RELAY_AUTH__AUDIENCE: ${{{NAME}_AUDIENCE-http://127.0.0.1:{port}}}
+      RELAY_AUTH__JWKS_HOSTS: ${{{NAME}_JWKS_HOSTS-http://provider-sim:9100}}
+""", [name])
+        for setting, path in relay["addresses"].items():
+            variable = f"{name.upper()}_{setting}"
+            text += f"      RELAY_PROVIDER__{setting}: ${{{variable}-http://provider-sim:9100{path}}}\n"
+    return text.removeprefix("\n")
+
+
+def providers():
+    text = ""
+    for name, relay in RELAYS.items():
+        addresses = "".join(f"#{name.upper()}_{setting}=\n" for setting in relay["addresses"])
+        text += each("\n# {title}\n", [name]) + addresses
+        text += each("#{NAME}_JWKS_HOSTS=\n#{NAME}_AUDIENCE=https://{name}.relays.example.com\n", [name])
+    return text.removeprefix("\n")
+
+
+def overlay(name):
+    secret = RELAYS[name].get("shared_secret")
+    component = ("  # Also tokens signed with a shared secret, as modules made for the Python relay have them. If all\n"
+                 "  # tokens are RS256, remove this line and the last patch.\n  - ../../components/shared-secret\n")
+    if not secret:
+        component = "  # Also tokens signed with a shared secret:\n  # - ../../components/shared-secret\n"
+    patch = ("  - target: {{kind: Deployment}}\n    patch: |-\n"
+             "      - {{op: replace, path: /spec/template/spec/volumes/0/secret/secretName, "
+             "value: {package}-secret-key}}\n")
+    if not secret:
+        patch = "".join(f"  # {line[2:]}" for line in patch.splitlines(keepends=True))
+    return each("""# Written by deploy/relays.py. Copy it to change it.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../../base]
+components:
+  - ../../components/ingress
+""" + component + """nameSuffix: -{name}
+labels:
+  - pairs: {{app.kubernetes.io/name: {package}}}
+    includeSelectors: true
+images:
+  - {{name: relay, newName: registry.example.com/{package}, newTag: 0.1.0}}
+configMapGenerator:
+  - name: relay-settings
+    behavior: merge
+    literals:
+      - RELAY_AUTH__AUDIENCE=https://{name}.relays.example.com
+patches:
+  - target: {{kind: Ingress}}
+    patch: |-
+      - {{op: replace, path: /spec/rules/0/host, value: {name}.relays.example.com}}
+      - {{op: replace, path: /spec/tls/0/hosts/0, value: {name}.relays.example.com}}
+      - {{op: replace, path: /spec/tls/0/secretName, value: {package}-tls}}
+""" + patch, [name])
+
+
+def dockerfile(name):
+    return each("""# {package}, between Cisco XDR and {title}. From the root of the repository:
+#   docker build -f relays/{name}/Dockerfile -t {package} .
+ARG PROGRAM={package}
+ARG FOLDER=relays/{name}
+ARG DESCRIPTION="Relay between Cisco XDR and {title}"
+
+# The rest is the same for every relay: change deploy/relay.Dockerfile, then run deploy/relays.py.
+#
+""", [name]) + DOCKERFILE
+
+
+REGIONS = {
+    "services": services,
+    "providers": providers,
+    "users": lambda: each("  {package}:\n    environment: *settings\n"
+                          "    secrets: [{{source: {name}, target: secret_key}}]\n"),
+    "secrets": lambda: each('  {name}: {{file: "${{RELAY_SECRETS-./secrets}}/{name}"}}\n'),
+    "targets": lambda: each("          - {package}:9091\n"),
+    "overlays": lambda: each("  - ../{name}\n"),
+    "table": lambda: "| service | address | calls |\n|---|---|---|\n| provider-sim | http://127.0.0.1:9100 | nothing: it "
+             "plays the providers, Microsoft's login and the platform's keys |\n"
+             + each("| {package} | http://127.0.0.1:{port} | {title} |\n")
+             + "| prometheus, grafana | http://127.0.0.1:9190, http://127.0.0.1:9191 | with `--profile monitoring` |\n",
+    "dependencies": lambda: DOCKERFILE.partition("# --- core")[0],
+    "core": lambda: DOCKERFILE.partition("# --- program")[0],
+}
+
+
+def wanted():
+    """Every file that this program writes, with its text."""
+    for file in FILES:
+        text = (ROOT / file).read_text()
+        if not REGION.search(text):
+            sys.exit(f"{file}: no region of deploy/relays.py")
+        yield file, REGION.sub(lambda found: found["begin"] + REGIONS[found["name"]]() + found["end"], text)
+    for name in RELAYS:
+        yield f"relays/{name}/Dockerfile", dockerfile(name)
+        yield f"deploy/kubernetes/overlays/{name}/kustomization.yaml", overlay(name)
+
+
+def differences():
+    """What `--check` reports, a text per file."""
+    for file, text in wanted():
+        path = ROOT / file
+        present = path.read_text() if path.exists() else ""
+        if present != text:
+            lines = difflib.unified_diff(present.splitlines(), text.splitlines(), file, "relays/relays.toml", "", "",
+                                         n=0, lineterm="")
+            yield file + " differs; deploy/relays.py writes it:\n" + "\n".join(lines)
+
+
+def main():
+    if sys.argv[1:] == ["--check"]:
+        sys.exit("\n".join(differences()) or 0)
+    if sys.argv[1:]:
+        sys.exit(__doc__)
+    for file, text in wanted():
+        path = ROOT / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"written: {file}")
+
+
+if __name__ == "__main__":
+    main()
