@@ -41,7 +41,8 @@ pub struct Api {
     pub stops: &'static [u16],
     /// Statuses after which no further call of the same kind can succeed ([`Request::kind`]).
     pub stops_kind: &'static [u16],
-    /// Code and words of statuses that mean something else than usual; the provider's own words are added.
+    /// Code and words of statuses that mean something else than usual; the provider's own words are added, and stand
+    /// alone after no words.
     pub meaning: &'static [(u16, Code, &'static str)],
     /// Decides before the tables do, where one status has several meanings.
     pub classify: fn(&Rejection) -> Option<Meaning>,
@@ -122,10 +123,11 @@ impl Api {
         match self.meaning(rejection) {
             Meaning::Failed { says: Some((code, says)), .. } => {
                 let reason = words.unwrap_or_else(|| rejection.reason());
+                let message = if says.is_empty() { reason } else { format!("{says}: {reason}") };
                 if code == Code::AUTHORIZATION {
-                    Error::authorization(format!("{says}: {reason}"))
+                    Error::authorization(message)
                 } else {
-                    Error::fatal(code, format!("{says}: {reason}"))
+                    Error::fatal(code, message)
                 }
             }
             _ => failure.to_error(self.title, words.as_deref()),
@@ -206,6 +208,7 @@ mod tests {
         meaning: &[
             (402, Code::TOO_MANY_REQUESTS, "The quota of Acme is used up"),
             (401, Code::AUTHORIZATION, "Acme rejected the key"),
+            (423, Code::AUTHORIZATION, ""),
         ],
         classify: |rejection| {
             (rejection.status == 403 && rejection.text_at(&["/error"]).is_some_and(|text| text == "key"))
@@ -251,6 +254,7 @@ mod tests {
             error(401, "go away"),
             ("authorization error", "Authorization failed: Acme rejected the key: go away".to_owned())
         );
+        assert_eq!(error(423, "locked"), ("authorization error", "Authorization failed: locked".to_owned()));
         assert_eq!(error(403, r#"{"error": "not yours"}"#).0, "permission denied");
     }
 }

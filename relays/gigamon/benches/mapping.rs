@@ -12,9 +12,8 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use relay_core::observable::{Observable, ObservableType};
 use relay_gigamon::links::{Links, RulePage};
-use relay_gigamon::mapping::{Case, Devices, Hit, Mapping};
-use relay_gigamon::model::{Detection, DetectionPage, Event, EventPage, Rule};
-use relay_gigamon::subject::Subject;
+use relay_gigamon::mapping::{DetectionWithRule, Devices, Hit, Mapping};
+use relay_gigamon::model::{Detection, DetectionPage, Event, EventPage, Rule, Subject};
 use serde_json::json;
 use url::Url;
 
@@ -26,11 +25,17 @@ fn answered(subject: &Subject, list: &str, pages: &[String], limit: usize) -> Ve
     let mut hits = Vec::new();
     for (detection, page) in list.detections.items.into_iter().zip(pages) {
         let rule = list.rules.iter().find(|rule| rule.uuid == detection.rule_uuid).cloned();
-        let case = Case { detection, rule, impacted_devices: 20, indicator_values: 3, on_device: false };
+        let case = DetectionWithRule {
+            detection,
+            rule,
+            impacted_devices: 20,
+            indicator_values: 3,
+            on_device: false,
+        };
         let case = Arc::new(case);
         let page: EventPage = serde_json::from_str(page).unwrap();
         for event in page.into_events().items {
-            let paths = case.detection.indicators.iter().filter_map(|marks| marks.path());
+            let paths = case.detection.indicators.iter().filter_map(|indicator| indicator.path());
             if paths.clone().any(|path| event.leads_to(path, |text| subject.is(text))) {
                 hits.push(Hit::Event { event, case: Some(Arc::clone(&case)) });
             }
@@ -63,7 +68,8 @@ fn hits(count: usize) -> Vec<Hit> {
         let event = json!({"uuid": id, "event_type": "pe", "timestamp": "2026-03-02T08:15:30Z"});
         let rule = Some(Rule { uuid: Some(id), ..Rule::default() });
         let detection = Detection::default();
-        let case = Case { detection, rule, impacted_devices: 1, indicator_values: 1, on_device: false };
+        let case =
+            DetectionWithRule { detection, rule, impacted_devices: 1, indicator_values: 1, on_device: false };
         let event = Event::new(serde_json::from_value(event).unwrap()).unwrap();
         Hit::Event { event, case: Some(Arc::new(case)) }
     };

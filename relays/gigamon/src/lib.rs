@@ -4,39 +4,37 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`account`], [`region`] | what the token says, and the hosts that follow from it |
-//! | [`subject`] | which values can be looked up, and as what |
-//! | `client` | the named calls of the three APIs, and what their failures mean |
-//! | [`model`] | the APIs' answers, as far as they are read |
+//! | [`credentials`] | what a token carries |
+//! | [`settings`] | the regions, their hosts, and the settings that override them |
+//! | `api` | the calls of the three APIs, and what their refusals mean |
+//! | [`model`] | what is asked, and the APIs' answers as far as they are read |
 //! | `search` | which calls are made about one observable, and what is kept of their answers |
 //! | [`mapping`] | what was found to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the portal |
 
-mod absence;
-pub mod account;
-mod client;
+mod api;
+pub mod credentials;
 pub mod links;
 pub mod mapping;
 pub mod model;
 mod module;
-pub mod region;
 mod search;
-pub mod subject;
+pub mod settings;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
+use relay_core::memory::Lapsing;
 use relay_core::module::Module;
 use relay_core::observable::Observable;
 use relay_core::provider::Client;
 use relay_core::relay::{Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 
-use absence::Absence;
-use account::Account;
-use region::{Region, Site};
+use credentials::ApiToken;
+use model::Subject;
 use search::Search;
-use subject::Subject;
+use settings::{Region, Site};
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
@@ -48,7 +46,8 @@ pub struct Gigamon {
     client: Client,
     sites: [Site; Region::NAMES.len()],
     region: Region,
-    absence: Absence,
+    /// Regions whose event search was found absent lately.
+    absent: Lapsing<Region, ()>,
     event_days: u32,
     device_detections: bool,
     entity_summary: bool,
@@ -58,7 +57,7 @@ impl Provider for Gigamon {
     const MODULE: Module = module::MODULE;
     /// No limit is published; others that ask this provider keep to this too.
     const MAX_CONCURRENCY: usize = 10;
-    type Credentials = Account;
+    type Credentials = ApiToken;
 
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
         let [icebrg, us, eu] = Region::NAMES.map(|(_, region)| Site::of(region, settings));
@@ -66,20 +65,20 @@ impl Provider for Gigamon {
             client,
             sites: [icebrg?, us?, eu?],
             region: settings.choice("region", &Region::NAMES)?,
-            absence: Absence::default(),
+            absent: Lapsing::new(Region::NAMES.len() as u64),
             event_days: settings.integer("event_days", 1, 30)?.try_into().unwrap_or(7),
             device_detections: settings.flag("device_detections")?,
             entity_summary: settings.flag("entity_summary")?,
         })
     }
 
-    async fn health(&self, call: &Call<Account>) -> Result<(), Error> {
-        client::health(self, call).await
+    async fn health(&self, call: &Call<ApiToken>) -> Result<(), Error> {
+        self.probe(call).await
     }
 }
 
 impl Observe for Gigamon {
-    async fn observe(&self, call: &Call<Account>, about: &Observable) -> Lookup {
+    async fn observe(&self, call: &Call<ApiToken>, about: &Observable) -> Lookup {
         match Subject::of(about) {
             Some(subject) => Search::new(self, call, &subject).run().await,
             None => Lookup::nothing(),
@@ -95,7 +94,7 @@ impl Refer for Gigamon {
 
 impl Gigamon {
     /// The region of a request.
-    fn site(&self, call: &Call<Account>) -> &Site {
+    fn site(&self, call: &Call<ApiToken>) -> &Site {
         self.site_of(call.credentials.region.unwrap_or(self.region))
     }
 

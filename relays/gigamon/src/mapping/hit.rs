@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use relay_core::ctim::{ObservedTime, Timestamp};
 
-use crate::model::{Detection, Event, Rule, said};
+use crate::model::{Detection, Event, Rule, filled};
 
 /// A detection with what belongs to it.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub struct DetectionWithRule {
     /// The detection.
     pub detection: Detection,
     /// Its rule, where that is known.
@@ -21,18 +21,18 @@ pub struct Case {
     pub on_device: bool,
 }
 
-/// A [`Case`] whose rule is known.
+/// A [`DetectionWithRule`] whose rule is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Ruled<'a> {
     /// The case.
-    pub case: &'a Case,
+    pub case: &'a DetectionWithRule,
     /// The rule.
     pub rule: &'a Rule,
     /// What identifies the rule.
     pub id: &'a str,
 }
 
-impl Case {
+impl DetectionWithRule {
     /// With its rule, where that is known.
     pub fn ruled(&self) -> Option<Ruled<'_>> {
         let rule = self.rule.as_ref()?;
@@ -41,7 +41,7 @@ impl Case {
 
     /// Whose detection it is.
     pub fn account(&self) -> Option<&str> {
-        said(self.detection.account_uuid.as_deref())
+        filled(self.detection.account_uuid.as_deref())
     }
 }
 
@@ -53,12 +53,12 @@ pub enum Hit {
         /// The event.
         event: Event,
         /// The detection, unless the event comes from the search.
-        case: Option<Arc<Case>>,
+        case: Option<Arc<DetectionWithRule>>,
     },
     /// A detection whose events are lacking.
     Detection {
         /// The detection.
-        case: Arc<Case>,
+        case: Arc<DetectionWithRule>,
         /// From its first to its last event.
         seen: ObservedTime,
     },
@@ -103,8 +103,8 @@ impl Hit {
         match self {
             Self::Event { event, .. } => event.device().map(|end| Device { ip: end.ip, hostname: None }),
             Self::Detection { case, .. } => {
-                let hostname = said(case.detection.hostname.as_deref());
-                Some(Device { ip: said(case.detection.device_ip.as_deref())?, hostname })
+                let hostname = filled(case.detection.hostname.as_deref());
+                Some(Device { ip: filled(case.detection.device_ip.as_deref())?, hostname })
             }
         }
     }
@@ -119,6 +119,6 @@ pub(super) fn event_key(event: &Event, ruled: Option<Ruled<'_>>) -> String {
     }
 }
 
-pub(super) fn detection_key(case: &Case) -> String {
+pub(super) fn detection_key(case: &DetectionWithRule) -> String {
     format!("detection:{}", case.detection.uuid.as_deref().unwrap_or_default())
 }

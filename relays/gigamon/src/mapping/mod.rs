@@ -15,14 +15,14 @@ use std::collections::HashMap;
 use relay_core::ctim::{Bundle, Indicator, MediumText, Origin, ShortText, SightingOf};
 
 use crate::links::Links;
+use crate::model::Subject;
 use crate::model::Summary;
 use crate::module::TITLE;
-use crate::subject::Subject;
 
 pub use devices::Devices;
-pub use hit::{Case, Hit, Ruled};
+pub use hit::{DetectionWithRule, Hit, Ruled};
 
-const ORIGIN: Origin = Origin::new("gigamon", TITLE);
+const ORIGIN: Origin = Origin::new(crate::module::MODULE.name, TITLE);
 /// Who states the relations between observables.
 const RELATIONS_BY: ShortText = ShortText::constant(TITLE);
 /// Where the external references lead.

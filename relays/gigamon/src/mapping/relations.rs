@@ -4,8 +4,8 @@ use relay_core::ctim::{Observable, ObservableType, RelationType, Relations};
 use url::Url;
 
 use super::RELATIONS_BY;
-use crate::model::{Event, Value, said};
-use crate::subject::Subject;
+use crate::model::Subject;
+use crate::model::{Event, Value, filled};
 
 /// The relations of an event, in a fixed order.
 pub(super) fn of(event: &Event, subject: &Subject) -> Relations {
@@ -68,7 +68,7 @@ fn hashes(file: &Value) -> impl Iterator<Item = Observable> {
 }
 
 fn text<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
-    said(object.get(name)?.as_str())
+    filled(object.get(name)?.as_str())
 }
 
 /// The URL that an HTTP event asked for. None for what names no page of a host: `*`, a tunnel, nonsense.

@@ -3,13 +3,13 @@
 use relay_core::ctim::{Confidence, ExternalReference, Indicator, Severity, ValidTime};
 
 use super::{Mapping, ORIGIN, REFERENCED, Ruled};
-use crate::model::{Rule, said, time};
+use crate::model::{Rule, filled, time};
 
 impl Mapping<'_> {
     /// The indicator that a rule is, whatever was asked.
     pub(super) fn rule(&self, ruled: Ruled<'_>) -> Indicator {
         let Ruled { rule, id, .. } = ruled;
-        let name = said(rule.name.as_deref());
+        let name = filled(rule.name.as_deref());
         let page = self.links.rule(id, None);
         let indicator = Indicator::new(ORIGIN, &format!("rule:{id}"), valid(rule))
             .confidence(confidence(rule))

@@ -6,8 +6,8 @@ use relay_core::ctim::{
 };
 
 use super::hit::{Device, detection_key, event_key};
-use super::{Case, Mapping, ORIGIN, REFERENCED, Ruled, relations, rule, table};
-use crate::model::{Event, Lease, Rule, Summary, said, time};
+use super::{DetectionWithRule, Mapping, ORIGIN, REFERENCED, Ruled, relations, rule, table};
+use crate::model::{Event, Lease, Rule, Summary, filled, time};
 
 impl Mapping<'_> {
     /// An event, with its detection where it belongs to one.
@@ -47,10 +47,10 @@ impl Mapping<'_> {
     }
 
     /// A detection whose events are lacking.
-    pub(super) fn detection(&self, case: &Case, seen: ObservedTime) -> Sighting {
+    pub(super) fn detection(&self, case: &DetectionWithRule, seen: ObservedTime) -> Sighting {
         let detection = &case.detection;
-        let device = said(detection.device_ip.as_deref())
-            .map(|ip| Device { ip, hostname: said(detection.hostname.as_deref()) });
+        let device = filled(detection.device_ip.as_deref())
+            .map(|ip| Device { ip, hostname: filled(detection.hostname.as_deref()) });
         let target = device.and_then(|device| {
             let lease = match device.hostname {
                 Some(_) => None,
@@ -69,7 +69,7 @@ impl Mapping<'_> {
             .sensor(sensor(detection.sensor_id.as_deref()))
             .target(target)
             .data(table::of_detection(case));
-        match said(detection.rule_uuid.as_deref()) {
+        match filled(detection.rule_uuid.as_deref()) {
             Some(id) => ruled_by(sighting, id, self.links.rule(id, case.account())),
             None => sighting,
         }
@@ -124,7 +124,7 @@ fn sensor(id: Option<&str>) -> Option<Sensor> {
 }
 
 fn rule_line(rule: &Rule) -> Option<String> {
-    Some(format!("- Rule: {}", code(said(rule.name.as_deref())?)))
+    Some(format!("- Rule: {}", code(filled(rule.name.as_deref())?)))
 }
 
 /// A text as one code span of Markdown, whatever is in it.

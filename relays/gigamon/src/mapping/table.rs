@@ -3,7 +3,7 @@
 use relay_core::ctim::{Record, Table};
 use serde_json::Number;
 
-use super::{Case, Ruled};
+use super::{DetectionWithRule, Ruled};
 use crate::model::{Event, Value};
 
 /// How a field of an event is shown.
@@ -60,11 +60,11 @@ pub(super) fn of_event(event: &Event, ruled: Option<Ruled<'_>>) -> Option<Table>
 }
 
 /// The table of a detection alone.
-pub(super) fn of_detection(case: &Case) -> Option<Table> {
+pub(super) fn of_detection(case: &DetectionWithRule) -> Option<Table> {
     detection_part(case).build()
 }
 
-fn detection_part(case: &Case) -> Record {
+fn detection_part(case: &DetectionWithRule) -> Record {
     Table::record()
         .cell("Detection Summary", " ")
         .cell("Impacted Devices", case.impacted_devices)

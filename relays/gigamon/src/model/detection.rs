@@ -2,10 +2,10 @@
 //! (<https://docs.fortinet.com/document/fortindr-cloud/2024.10.0/fnc-python-library/911438>).
 
 use relay_core::ctim::ObservedTime;
-use relay_core::lenient;
+use relay_core::lenient::{self, List, required};
 use serde::Deserialize;
 
-use super::{Event, List, required, said, time};
+use super::{Event, filled, time};
 
 /// `GET /v1/detections`.
 #[derive(Debug, Deserialize)]
@@ -56,14 +56,14 @@ pub struct Detection {
     pub event_count: Option<i64>,
     /// What its events have in common.
     #[serde(default, deserialize_with = "lenient::list")]
-    pub indicators: Vec<Marks>,
+    pub indicators: Vec<IndicatorField>,
 }
 
 impl Detection {
     /// From its first to its last event; when it was opened where those are unknown.
     pub fn seen(&self) -> Option<ObservedTime> {
         let [first, last, created] =
-            [&self.first_seen, &self.last_seen, &self.created].map(|text| time(text.as_deref()));
+            [&self.first_seen, &self.last_seen, &self.created].map(|moment| time(moment.as_deref()));
         let last = last.or(first).or(created)?;
         Some(ObservedTime::between(first.unwrap_or(last), last))
     }
@@ -71,7 +71,7 @@ impl Detection {
 
 /// Values that a field took in the events of a detection.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct Marks {
+pub struct IndicatorField {
     /// A field of the query language, perhaps with an event type before it: `dns:query.domain`.
     #[serde(default, deserialize_with = "lenient::field")]
     pub field: Option<String>,
@@ -80,7 +80,7 @@ pub struct Marks {
     pub values: Vec<String>,
 }
 
-impl Marks {
+impl IndicatorField {
     /// Where in an event the values stand, if they are of a type that can be looked up.
     pub fn path(&self) -> Option<&str> {
         const LOOKED_UP: [&str; 5] = ["ip", "domain", "md5", "sha1", "sha256"];
@@ -134,7 +134,7 @@ pub struct Rule {
 impl Rule {
     /// Its identifier, where it has one.
     pub fn id(&self) -> Option<&str> {
-        said(self.uuid.as_deref())
+        filled(self.uuid.as_deref())
     }
 }
 
@@ -145,7 +145,7 @@ pub(super) struct Wrapped {
     pub(super) event: Option<Event>,
 }
 
-lenient::object!(DetectionPage, Detection, Marks, RuleAnswer, Rule, Wrapped);
+lenient::object!(DetectionPage, Detection, IndicatorField, RuleAnswer, Rule, Wrapped);
 
 #[cfg(test)]
 mod tests {
@@ -163,8 +163,8 @@ mod tests {
             ("src.ip.port", None),
             ("", None),
         ] {
-            let marks = Marks { field: Some(field.to_owned()), values: Vec::new() };
-            assert_eq!(marks.path(), path, "{field}");
+            let indicator = IndicatorField { field: Some(field.to_owned()), values: Vec::new() };
+            assert_eq!(indicator.path(), path, "{field}");
         }
     }
 

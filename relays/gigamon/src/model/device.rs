@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use relay_core::lenient;
+use relay_core::lenient::{self, required};
 use relay_core::observable::ip_address;
 use serde::Deserialize;
 
-use super::{required, said};
+use super::filled;
 
 /// `POST /v2/entity/tracking/bulk/get/ip`.
 #[derive(Debug, Deserialize)]
@@ -44,7 +44,7 @@ pub struct Lease {
 impl Lease {
     /// The address, where it is one.
     pub fn address(&self) -> Option<IpAddr> {
-        ip_address(said(self.ip.as_deref())?)
+        ip_address(filled(self.ip.as_deref())?)
     }
 }
 

@@ -2,12 +2,12 @@
 //! (<https://docs.fortinet.com/document/fortindr-cloud/26.1.a/user-guide/393114/event-fields>).
 
 use relay_core::ctim::Timestamp;
-use relay_core::lenient::{self, LenientValue};
+use relay_core::lenient::{self, LenientValue, List, required};
 use serde::Deserialize;
 use serde::de::MapAccess;
 
 use super::detection::Wrapped;
-use super::{List, Object, Value, required, said};
+use super::{Object, Value, filled};
 
 /// `GET /v1/events`.
 #[derive(Debug, Deserialize)]
@@ -68,8 +68,8 @@ impl<'de> LenientValue<'de> for Event {
 impl Event {
     /// Reads an event and brings its variants to one form. None without a uuid, a type or a readable time.
     pub fn new(mut fields: Object) -> Option<Self> {
-        let text = |name: &str| said(fields.get(name)?.as_str()).map(str::to_owned);
-        let (uuid, kind) = (text("uuid")?, text("event_type")?);
+        let read = |name: &str| filled(fields.get(name)?.as_str()).map(str::to_owned);
+        let (uuid, kind) = (read("uuid")?, read("event_type")?);
         let at = Timestamp::parse(fields.get("timestamp")?.as_str()?)?;
         for side in &SIDES {
             normalize_end(&mut fields, side);
@@ -134,12 +134,12 @@ impl Event {
 
     /// A field that is a text and not blank.
     pub fn text(&self, name: &str) -> Option<&str> {
-        said(self.field(name)?.as_str())
+        filled(self.field(name)?.as_str())
     }
 
     /// A text in an object of the event: `text_in("host", "domain")`.
     pub fn text_in(&self, object: &str, name: &str) -> Option<&str> {
-        said(self.field(object)?.get(name)?.as_str())
+        filled(self.field(object)?.get(name)?.as_str())
     }
 
     /// The items of a field that is a list; none where it is not.

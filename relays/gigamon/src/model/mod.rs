@@ -1,18 +1,18 @@
-//! Answers of the APIs, as far as they are read. Every field may be missing or of another type than documented;
+//! What is asked ([`Subject`]), and answers of the APIs, as far as they are read. Every field may be missing or of another type than documented;
 //! only the container that an answer is about must be there.
 
-mod container;
 mod detection;
 mod device;
 mod event;
+mod subject;
 mod value;
 
 use relay_core::ctim::Timestamp;
 
-pub use container::{List, required};
-pub use detection::{Detection, DetectionPage, Marks, Rule, RuleAnswer};
+pub use detection::{Detection, DetectionPage, IndicatorField, Rule, RuleAnswer};
 pub use device::{Lease, Summary, SummaryAnswer, Tracking, TrackingAnswer};
 pub use event::{Event, EventPage, SearchPage};
+pub use subject::Subject;
 pub use value::{Object, Value};
 
 /// A time, where it can be read.
@@ -20,7 +20,7 @@ pub(crate) fn time(text: Option<&str>) -> Option<Timestamp> {
     text.and_then(Timestamp::parse)
 }
 
-/// A text that says something.
-pub(crate) fn said(text: Option<&str>) -> Option<&str> {
+/// A text, unless it is blank.
+pub(crate) fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }

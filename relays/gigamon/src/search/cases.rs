@@ -9,9 +9,9 @@ use relay_core::error::{Code, Error, Errors};
 use relay_core::provider::Failure;
 
 use super::{PAGES, Search, goes_on};
-use crate::client::{self, Page, Role};
-use crate::mapping::Case;
-use crate::model::{Detection, Rule, said, time};
+use crate::api::{self, Page, Role};
+use crate::mapping::DetectionWithRule;
+use crate::model::{Detection, Rule, filled, time};
 
 /// What becomes of detections whose rule cannot be had.
 const WITHOUT_RULE: &str = "events of some detections are shown without their rule";
@@ -28,7 +28,7 @@ struct Listed {
 
 impl Search<'_> {
     /// The detections that the observable is an indicator of or, if it is an address, the device of: newest first.
-    pub(super) async fn cases(self, errors: &mut Errors) -> Vec<Arc<Case>> {
+    pub(super) async fn cases(self, errors: &mut Errors) -> Vec<Arc<DetectionWithRule>> {
         let (about, on) = futures::join!(self.list(Role::Indicator), async {
             if self.relay.device_detections && self.subject.is_address() {
                 self.list(Role::Device).await
@@ -36,9 +36,9 @@ impl Search<'_> {
                 Listed::default()
             }
         });
-        errors.extend(about.failure.as_ref().map(|failure| told(failure, about.pages > 0)));
+        errors.extend(about.failure.as_ref().map(|failure| reported(failure, about.pages > 0)));
         let incomplete = on.pages > 0 || about.failure.is_none();
-        errors.extend(on.failure.as_ref().map(|failure| told(failure, incomplete)));
+        errors.extend(on.failure.as_ref().map(|failure| reported(failure, incomplete)));
 
         let (detections, on_device) = merged(about.detections, on.detections, self.page_size());
         let mut rules: HashMap<String, Rule> = HashMap::new();
@@ -58,7 +58,7 @@ impl Search<'_> {
         for number in 0..PAGES {
             let offset = number * limit;
             let page = Page { limit, offset };
-            let page = match client::detections(self.relay, self.call, role, self.subject, page).await {
+            let page = match self.relay.detections(self.call, role, self.subject, page).await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
                 Err(failure) => {
@@ -68,7 +68,7 @@ impl Search<'_> {
             };
             listed.pages += 1;
             let shown = |detection: &Detection| {
-                said(detection.uuid.as_deref()).is_some()
+                filled(detection.uuid.as_deref()).is_some()
                     && self.call.credentials.allows(detection.account_uuid.as_deref())
             };
             listed.detections.extend(page.detections.items.into_iter().filter(shown));
@@ -90,9 +90,9 @@ impl Search<'_> {
         errors: &mut Errors,
     ) {
         let mut asked = HashSet::new();
-        let missing = detections.iter().filter_map(|detection| said(detection.rule_uuid.as_deref()));
+        let missing = detections.iter().filter_map(|detection| filled(detection.rule_uuid.as_deref()));
         let missing: Vec<&str> = missing.filter(|id| !rules.contains_key(*id) && asked.insert(*id)).collect();
-        let answers = join_all(missing.iter().map(|id| client::rule(self.relay, self.call, id))).await;
+        let answers = join_all(missing.iter().map(|id| self.relay.rule(self.call, id))).await;
         for (id, answer) in missing.into_iter().zip(answers) {
             match answer {
                 Ok(Some(mut rule)) => {
@@ -103,19 +103,19 @@ impl Search<'_> {
                     Code::NOT_FOUND,
                     format!("The rule of a detection is not known; {WITHOUT_RULE}"),
                 )),
-                Err(failure) => errors.add(client::warning(&failure, WITHOUT_RULE)),
+                Err(failure) => errors.add(api::warning(&failure, WITHOUT_RULE)),
             }
         }
     }
 }
 
-/// How the failure of a list is told: as a warning where the list is merely incomplete. A token that is not
+/// How the failure of a list is reported: as a warning where the list is merely incomplete. A token that is not
 /// accepted is never that.
-fn told(failure: &Failure, incomplete: bool) -> Error {
-    if incomplete && !client::is_refusal(failure) {
-        client::warning(failure, "some detections are missing")
+fn reported(failure: &Failure, incomplete: bool) -> Error {
+    if incomplete && !api::is_refusal(failure) {
+        api::warning(failure, "some detections are missing")
     } else {
-        client::error(failure)
+        api::error(failure)
     }
 }
 
@@ -141,14 +141,14 @@ fn joined(
     detections: Vec<Detection>,
     on_device: &HashSet<String>,
     rules: &HashMap<String, Rule>,
-) -> Vec<Arc<Case>> {
+) -> Vec<Arc<DetectionWithRule>> {
     let group = |detection: &Detection| (detection.rule_uuid.clone(), detection.account_uuid.clone());
     let mut tallies: HashMap<_, Tally<'_>> = HashMap::new();
     for detection in &detections {
         let tally = tallies.entry(group(detection)).or_default();
-        tally.devices.extend(said(detection.device_ip.as_deref()));
-        let marks = detection.indicators.iter().filter(|marks| marks.path().is_some());
-        tally.values.extend(marks.flat_map(|marks| &marks.values).map(String::as_str));
+        tally.devices.extend(filled(detection.device_ip.as_deref()));
+        let indicators = detection.indicators.iter().filter(|indicator| indicator.path().is_some());
+        tally.values.extend(indicators.flat_map(|indicator| &indicator.values).map(String::as_str));
     }
     let counts: HashMap<_, (usize, usize)> = tallies
         .into_iter()
@@ -159,7 +159,7 @@ fn joined(
             counts.get(&group(&detection)).copied().unwrap_or_default();
         let rule = detection.rule_uuid.as_ref().and_then(|id| rules.get(id)).cloned();
         let on_device = detection.uuid.as_ref().is_some_and(|uuid| on_device.contains(uuid));
-        Arc::new(Case { detection, rule, impacted_devices, indicator_values, on_device })
+        Arc::new(DetectionWithRule { detection, rule, impacted_devices, indicator_values, on_device })
     };
     detections.into_iter().map(case).collect()
 }

@@ -8,9 +8,9 @@ use futures::{StreamExt, stream};
 use relay_core::provider::Failure;
 
 use super::{Hits, PAGES, Search, goes_on};
-use crate::client::{self, Page};
-use crate::mapping::{Case, Hit};
-use crate::model::{Event, said};
+use crate::api::{self, Page};
+use crate::mapping::{DetectionWithRule, Hit};
+use crate::model::{Event, filled};
 
 /// What the events of one detection gave.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Search<'_> {
             .buffered(self.call.concurrency());
         while let Some((case, read)) = reads.next().await {
             if let Some(failure) = &read.failure {
-                found.errors.add(client::warning(failure, "events of some detections are missing"));
+                found.errors.add(api::warning(failure, "events of some detections are missing"));
             }
             let hits = hits_of(case, read).into_iter();
             found.hits.extend(hits.filter(|hit| known.insert(hit.key())));
@@ -50,14 +50,14 @@ impl Search<'_> {
     }
 
     /// The events of one detection in which the observable occurs, until there are as many as are wanted.
-    async fn events_of(self, case: &Case) -> Read {
+    async fn events_of(self, case: &DetectionWithRule) -> Read {
         let mut read = Read::default();
-        let Some(uuid) = said(case.detection.uuid.as_deref()) else { return read };
+        let Some(uuid) = filled(case.detection.uuid.as_deref()) else { return read };
         let limit = self.page_size();
         for number in 0..PAGES {
             let offset = number * limit;
             let page = Page { limit, offset };
-            let (page, total) = match client::detection_events(self.relay, self.call, uuid, page).await {
+            let (page, total) = match self.relay.detection_events(self.call, uuid, page).await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
                 Err(failure) => {
@@ -75,16 +75,16 @@ impl Search<'_> {
     }
 
     /// Whether the observable is what made an event part of the detection.
-    fn is_in(self, event: &Event, case: &Case) -> bool {
+    fn is_in(self, event: &Event, case: &DetectionWithRule) -> bool {
         let is = |text: &str| self.subject.is(text);
-        let marked = case.detection.indicators.iter().filter_map(|marks| marks.path());
-        marked.clone().any(|path| event.leads_to(path, is))
+        let paths = case.detection.indicators.iter().filter_map(|indicator| indicator.path());
+        paths.clone().any(|path| event.leads_to(path, is))
             || (case.on_device && ["src.ip", "dst.ip"].iter().any(|path| event.leads_to(path, is)))
     }
 }
 
 /// The events, or the detection itself where it has none to show.
-fn hits_of(case: Arc<Case>, read: Read) -> Vec<Hit> {
+fn hits_of(case: Arc<DetectionWithRule>, read: Read) -> Vec<Hit> {
     if read.received == 0 {
         let seen = case.detection.seen();
         return seen.map(|seen| Hit::Detection { case, seen }).into_iter().collect();

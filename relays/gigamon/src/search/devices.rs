@@ -7,7 +7,7 @@ use relay_core::error::Errors;
 use relay_core::observable::ip_address;
 
 use super::Search;
-use crate::client::{self, Tracked};
+use crate::api::{self, Tracked};
 use crate::mapping::{Devices, Hit};
 
 /// The most devices that are asked about in one call; the provider's own bound is not known.
@@ -27,13 +27,13 @@ impl Search<'_> {
                 tracked.push(Tracked { ip: device.ip.trim().to_owned(), at: hit.at() });
             }
         }
-        let calls = tracked.chunks(AT_ONCE).map(|some| client::leases(self.relay, self.call, some));
+        let calls = tracked.chunks(AT_ONCE).map(|some| self.relay.leases(self.call, some));
         let mut errors = Errors::default();
         for answer in join_all(calls).await {
             match answer {
-                Ok(leases) => devices.extend(leases.into_iter().flatten()),
+                Ok(leases) => devices.extend(leases),
                 Err(failure) => {
-                    errors.add(client::warning(&failure, "the names of some devices are missing"));
+                    errors.add(api::warning(&failure, "the names of some devices are missing"));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, Stream};
@@ -10,17 +11,18 @@ use jiff::SignedDuration;
 use relay_core::ctim::Timestamp;
 use relay_core::error::{Code, Error};
 use relay_core::provider::Failure;
-use tokio::time::Instant;
 use url::Url;
 
 use super::{Hits, Search};
-use crate::client::{self, Known, SearchBody};
+use crate::api::{self, SearchBody};
 use crate::mapping::Hit;
 use crate::model::{Event, SearchPage};
 use crate::module::TITLE;
 
 /// How often the rest of a day is asked for, where one answer cannot hold it.
 const FURTHER_PAGES: usize = 2;
+/// How long an absent search is not asked again: it is in no list of today's APIs.
+const PAUSE: Duration = Duration::from_secs(600);
 /// The service's times are exact to this.
 const TICK: SignedDuration = SignedDuration::from_millis(1);
 
@@ -31,7 +33,7 @@ struct Window {
     end: Timestamp,
 }
 
-type Pages<'a> = Pin<Box<dyn Stream<Item = (Window, Known<SearchPage>)> + Send + 'a>>;
+type Pages<'a> = Pin<Box<dyn Stream<Item = (Window, Result<Option<SearchPage>, Failure>)> + Send + 'a>>;
 
 /// A search that may run beside other work. Windows are asked all at once and taken newest first.
 pub(super) struct EventSearch<'a> {
@@ -42,7 +44,7 @@ pub(super) struct EventSearch<'a> {
     absent: bool,
     pages: Pages<'a>,
     /// Pages that came and were not looked at yet.
-    arrived: VecDeque<(Window, Known<SearchPage>)>,
+    arrived: VecDeque<(Window, Result<Option<SearchPage>, Failure>)>,
 }
 
 /// The events that are kept.
@@ -70,7 +72,7 @@ impl<'a> EventSearch<'a> {
     pub(super) fn begin(lookup: Search<'a>) -> Self {
         let site = lookup.site();
         let base = site.events.as_ref();
-        let absent = base.is_some() && lookup.relay.absence.holds(site.region, Instant::now());
+        let absent = base.is_some() && lookup.relay.absent.holds(&site.region, lookup.call.now());
         let pages: Pages<'a> = match base.filter(|_| !absent) {
             Some(base) => {
                 let windows = windows(lookup.call.now(), lookup.relay.event_days);
@@ -114,8 +116,9 @@ impl<'a> EventSearch<'a> {
                 Ok(Some(page)) => {
                     failures.extend(self.lookup.take(base, window, page, &mut kept).await.err());
                 }
-                Err(failure) if client::is_absent(&failure) => {
-                    self.lookup.relay.absence.note(self.lookup.site().region, Instant::now());
+                Err(failure) if api::is_absent(&failure) => {
+                    let (relay, now) = (self.lookup.relay, self.lookup.call.now());
+                    relay.absent.remember(self.lookup.site().region, (), PAUSE, now);
                     self.absent = true;
                 }
                 Err(failure) => failures.push(failure),
@@ -125,18 +128,18 @@ impl<'a> EventSearch<'a> {
         kept.events.truncate(kept.room);
         let mut found = Hits::default();
         let some_data = !detected.is_empty() || !kept.events.is_empty();
-        found.errors.extend(failures.iter().map(|failure| told(failure, some_data)));
+        found.errors.extend(failures.iter().map(|failure| reported(failure, some_data)));
         if self.absent && !kept.is_full() {
             found.errors.add(Error::warning(
                 Code::UNAVAILABLE,
-                format!("The event search of {TITLE} is not there; only detections were searched."),
+                format!("The event search of {TITLE} is unavailable; only detections were searched"),
             ));
         }
         found.hits.extend(kept.events.into_iter().map(|event| Hit::Event { event, case: None }));
         found
     }
 
-    async fn next(&mut self) -> Option<(Window, Known<SearchPage>)> {
+    async fn next(&mut self) -> Option<(Window, Result<Option<SearchPage>, Failure>)> {
         match self.arrived.pop_front() {
             Some(page) => Some(page),
             None => self.pages.next().await,
@@ -171,10 +174,10 @@ impl Search<'_> {
         Ok(())
     }
 
-    async fn page(self, base: &Url, window: Window) -> Known<SearchPage> {
+    async fn page(self, base: &Url, window: Window) -> Result<Option<SearchPage>, Failure> {
         let text = self.subject.query();
         let body = SearchBody::new(&text, window.start, window.end, self.page_size());
-        client::search(self.relay, self.call, base, &body).await
+        self.relay.search(self.call, base, &body).await
     }
 }
 
@@ -196,11 +199,11 @@ fn windows(now: jiff::Timestamp, days: u32) -> Vec<Window> {
 }
 
 /// A part that is missing is a warning where there is other data. A token that is not accepted is never that.
-fn told(failure: &Failure, some_data: bool) -> Error {
-    if some_data && !client::is_refusal(failure) {
-        client::warning(failure, "events of some days are missing")
+fn reported(failure: &Failure, some_data: bool) -> Error {
+    if some_data && !api::is_refusal(failure) {
+        api::warning(failure, "events of some days are missing")
     } else {
-        client::error(failure)
+        api::error(failure)
     }
 }
 

@@ -17,18 +17,18 @@ use relay_core::error::Errors;
 use relay_core::lookup::Lookup;
 
 use crate::Gigamon;
-use crate::account::Account;
-use crate::client;
+use crate::api;
+use crate::credentials::ApiToken;
 use crate::mapping::{Devices, Hit, Mapping};
-use crate::region::Site;
-use crate::subject::Subject;
+use crate::model::Subject;
+use crate::settings::Site;
 use events::EventSearch;
 
 /// The lookup of one observable.
 #[derive(Clone, Copy)]
 pub(crate) struct Search<'a> {
     relay: &'a Gigamon,
-    call: &'a Call<Account>,
+    call: &'a Call<ApiToken>,
     subject: &'a Subject,
 }
 
@@ -40,7 +40,7 @@ struct Hits {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(relay: &'a Gigamon, call: &'a Call<Account>, subject: &'a Subject) -> Self {
+    pub(crate) fn new(relay: &'a Gigamon, call: &'a Call<ApiToken>, subject: &'a Subject) -> Self {
         Self { relay, call, subject }
     }
 
@@ -80,10 +80,10 @@ impl<'a> Search<'a> {
     }
 
     async fn summary(self, mapping: &Mapping<'_>, errors: &mut Errors) -> Bundle {
-        match client::summary(self.relay, self.call, self.subject).await {
+        match self.relay.summary(self.call, self.subject).await {
             Ok(summary) => summary.map(|summary| mapping.summary(&summary)).unwrap_or_default(),
             Err(failure) => {
-                errors.add(client::warning(&failure, "when it was seen at all is missing"));
+                errors.add(api::warning(&failure, "when it was seen at all is missing"));
                 Bundle::new()
             }
         }
@@ -95,7 +95,7 @@ impl<'a> Search<'a> {
 
     /// How many hits are wanted.
     fn limit(self) -> usize {
-        self.call.credentials.limit.unwrap_or(self.call.limit())
+        self.call.limit()
     }
 
     /// How many items are asked for at a time.

@@ -99,7 +99,7 @@ async fn the_limit_is_read_leniently() {
         (Some(json!("50")), 50),
         (Some(json!(0)), 100),
         (Some(json!(-5)), 100),
-        (Some(json!(2.5)), 100),
+        (Some(json!(2.5)), 2),
         (Some(json!("x")), 100),
         (Some(json!(true)), 100),
         (Some(json!(5000)), 1000),

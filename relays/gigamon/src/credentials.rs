@@ -1,6 +1,4 @@
-//! What a token says: whose data is asked for, and where.
-
-use std::num::FpCategory;
+//! What a token carries: whose data is asked for, and where.
 
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::relay::Credentials;
@@ -8,36 +6,31 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::region::Region;
+use crate::settings::Region;
 
 /// The provider's Demo and Training accounts, by code and uuid: their data is not about the user's network.
 const TEST_ACCOUNTS: [&str; 4] =
     ["dmo", "6bc3d2f1-af77-4236-a9db-17dacd06e4d9", "chg", "f6f6f836-8bcd-4f5d-bd61-68d303c4f634"];
 
-/// The entities limit where the claim is no whole number.
-const DEFAULT_LIMIT: usize = 100;
-
 /// An API token and what goes with it.
-pub struct Account {
+pub struct ApiToken {
     /// The token itself.
     pub(crate) token: SecretString,
     /// Where the account is, if the token says.
     pub(crate) region: Option<Region>,
-    /// The only account whose detections are wanted.
-    pub(crate) uuid: Option<String>,
-    /// Another entities limit than the usual reading of the claim gives.
-    pub(crate) limit: Option<usize>,
+    /// The only account whose detections are wanted, by its UUID.
+    pub(crate) account: Option<String>,
     test_accounts: bool,
 }
 
-impl Account {
+impl ApiToken {
     /// Whether data of this account, named by code or uuid, may be shown. Data of no account may.
     pub(crate) fn allows(&self, account: Option<&str>) -> bool {
         self.test_accounts || account.is_none_or(|account| !TEST_ACCOUNTS.contains(&account))
     }
 }
 
-impl Credentials for Account {
+impl Credentials for ApiToken {
     fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
         let token = claims.required("key")?.trim();
         if !token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
@@ -48,8 +41,7 @@ impl Credentials for Account {
         Ok(Self {
             token: SecretString::from(token),
             region: optional(claims, "region", Region::named, "one of `icebrg`, `us` and `eu`")?,
-            uuid: optional(claims, "account_uuid", uuid, "a UUID")?,
-            limit: has_fraction(claims.raw("CTR_ENTITIES_LIMIT")).then_some(DEFAULT_LIMIT),
+            account: optional(claims, "account_uuid", uuid, "a UUID")?,
             test_accounts: claims.flag("GTI_ALLOW_TEST_ACCOUNTS").unwrap_or(false),
         })
     }
@@ -80,28 +72,23 @@ fn uuid(text: &str) -> Option<String> {
     Some(Uuid::try_parse(text.trim()).ok()?.hyphenated().to_string())
 }
 
-fn has_fraction(claim: Option<&Value>) -> bool {
-    let number = claim.and_then(Value::as_f64).unwrap_or_default();
-    number.fract().classify() != FpCategory::Zero
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn account(claims: &Value) -> Result<Account, String> {
+    fn read(claims: &Value) -> Result<ApiToken, String> {
         let mut all = json!({"key": "t"});
         all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-        Account::from_claims(&Claims::from(all.as_object().unwrap().clone())).map_err(|e| e.to_string())
+        ApiToken::from_claims(&Claims::from(all.as_object().unwrap().clone())).map_err(|e| e.to_string())
     }
 
     #[test]
     fn optional_claims_may_be_left_empty() {
         for empty in [json!({}), json!({"region": null, "account_uuid": " "}), json!({"region": ""})] {
-            let account = account(&empty).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!((account.region, account.uuid), (None, None));
+            let token = read(&empty).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((token.region, token.account), (None, None));
         }
     }
 
@@ -115,7 +102,7 @@ mod tests {
             (json!({"key": "абв"}), "`key`"),
             (json!({"key": " "}), "`key`"),
         ] {
-            let error = account(&claims).err().unwrap_or_default();
+            let error = read(&claims).err().unwrap_or_default();
             assert!(error.contains(name) && !error.contains("hunter2"), "{claims}: {error}");
         }
     }
@@ -132,20 +119,11 @@ mod tests {
             (json!(1), true),
             (json!("1"), true),
         ] {
-            let account = account(&json!({"GTI_ALLOW_TEST_ACCOUNTS": switch})).unwrap();
+            let token = read(&json!({"GTI_ALLOW_TEST_ACCOUNTS": switch})).unwrap();
             for test in TEST_ACCOUNTS {
-                assert_eq!(account.allows(Some(test)), shown, "{switch} {test}");
+                assert_eq!(token.allows(Some(test)), shown, "{switch} {test}");
             }
-            assert!(account.allows(Some("acm")) && account.allows(None));
-        }
-    }
-
-    #[test]
-    fn a_limit_with_a_fraction_counts_as_the_default() {
-        for (limit, other) in
-            [(json!(2.5), Some(100)), (json!(2.0), None), (json!("x"), None), (json!(null), None)]
-        {
-            assert_eq!(account(&json!({"CTR_ENTITIES_LIMIT": limit})).unwrap().limit, other, "{limit}");
+            assert!(token.allows(Some("acm")) && token.allows(None));
         }
     }
 }

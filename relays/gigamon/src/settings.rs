@@ -6,7 +6,7 @@ use url::Url;
 use crate::links::{Links, RulePage};
 
 /// A region of the service. A token names one of these, never a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Region {
     /// Under the names from before the product was sold.
     Icebrg,
