@@ -1,12 +1,12 @@
-//! What relays answer, as far as it is shown. Read leniently: the answer may come from anywhere.
+//! Responses of relays, read leniently: they may come from anything.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The envelope of every answer.
+/// The envelope of every response.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Answer {
-    /// What was found; its form depends on the endpoint.
+    /// The results; their form depends on the endpoint.
     pub(crate) data: Option<Value>,
     /// What went wrong.
     #[serde(default)]
@@ -20,14 +20,14 @@ pub(crate) struct Problem {
     /// `fatal`, `error` or `warning`.
     #[serde(rename = "type")]
     pub(crate) severity: String,
-    /// What kind of failure.
+    /// The kind of failure.
     pub(crate) code: String,
-    /// What the user is told.
+    /// The message for the user.
     pub(crate) message: String,
 }
 
 impl Problem {
-    /// Whether it is more than the note that an answer is incomplete.
+    /// Whether it is more than a warning about an incomplete response.
     pub(crate) fn is_failure(&self) -> bool {
         self.severity != "warning"
     }
@@ -102,7 +102,7 @@ pub(crate) struct Observed {
     pub(crate) start: String,
 }
 
-/// How two observables belong together.
+/// A relation between two observables.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Relation {
@@ -130,7 +130,7 @@ pub(crate) struct Offer {
     pub(crate) url: Option<String>,
 }
 
-/// The dispositions of CTIM, the worst first. What is not in this list was not said.
+/// The dispositions of CTIM, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Disposition {
     Malicious,
@@ -159,14 +159,14 @@ impl Disposition {
         }
     }
 
-    /// Whether somebody should look at the observable.
+    /// Whether the observable needs attention.
     pub(crate) fn is_alarming(self) -> bool {
         matches!(self, Self::Malicious | Self::Suspicious)
     }
 }
 
 impl Entities {
-    /// The verdict; where the relay gives none, the worst judgement.
+    /// The verdict, or the worst judgement if there is none.
     pub(crate) fn disposition(&self) -> Option<Disposition> {
         let worst = |opinions: &Docs<Opinion>| {
             opinions.docs.iter().filter_map(|one| Disposition::named(&one.disposition_name)).min()
@@ -174,7 +174,7 @@ impl Entities {
         worst(&self.verdicts).or_else(|| worst(&self.judgements))
     }
 
-    /// The relations that all sightings tell.
+    /// The relations of all sightings.
     pub(crate) fn relations(&self) -> impl Iterator<Item = &Relation> {
         self.sightings.docs.iter().flat_map(|sighting| &sighting.relations)
     }

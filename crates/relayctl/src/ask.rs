@@ -1,4 +1,4 @@
-//! `relayctl ask`: one call to a relay, its answer as a table or as it came.
+//! `relayctl ask`: sends one request to a relay and prints the response as a table or as JSON.
 
 mod show;
 
@@ -19,51 +19,51 @@ use crate::client;
 use crate::token::read;
 use crate::ui::{BAD, DOUBTFUL, harmless, harmless_json, styled};
 
-/// Asks a relay once and shows what it answers
+/// Sends one request to a relay and shows the response
 ///
-/// For instance: `relayctl ask https://relay.example observe domain=bad.example --token-file token.txt`
+/// Example: `relayctl ask https://relay.example observe domain=bad.example --token-file token.txt`
 ///
-/// Exit code 0: answered; 1: the answer tells of an error; 2: there is no answer, or the question is not right.
+/// Exit code 0: success; 1: the response reports an error; 2: no response, or invalid arguments.
 #[derive(Args)]
 pub(crate) struct Ask {
     /// The relay's URL, such as `https://relay.example`
     #[arg(value_parser = client::relay_url)]
     url: Url,
 
-    /// What to call
-    #[arg(value_parser = PossibleValuesParser::new(CALLS.map(Endpoint::name)).map(|name| called(&name)))]
+    /// The endpoint
+    #[arg(value_parser = PossibleValuesParser::new(CALLS.map(Endpoint::name)).map(|name| endpoint_named(&name)))]
     call: Endpoint,
 
-    /// What to ask about, such as ip=192.0.2.1 or domain=login-verify.example
+    /// Observables, such as ip=192.0.2.1 or domain=login-verify.example
     #[arg(value_name = "TYPE=VALUE", value_parser = observable)]
     observables: Vec<Observable>,
 
-    /// The token, as `relayctl token` prints it. Others on this machine see it here; prefer the variable or a file
+    /// The token that `relayctl token` prints. Other users can see arguments: prefer the variable or a file
     #[arg(long, env = "RELAY_TOKEN", hide_env_values = true)]
     token: Option<String>,
 
-    /// File that holds the token; - reads standard input
+    /// File with the token; - reads standard input
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// Print the answer's JSON instead of a table
+    /// Print the JSON of the response instead of a table
     #[arg(long)]
     json: bool,
 
-    /// Seconds to wait for the answer
+    /// Seconds to wait for the response
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
 }
 
-/// What can be asked. Actions are triggered by the platform alone.
+/// The endpoints that can be called. Only the platform triggers actions.
 const CALLS: [Endpoint; 5] =
     [Endpoint::Observe, Endpoint::Deliberate, Endpoint::Refer, Endpoint::Respond, Endpoint::Health];
 
-fn called(name: &str) -> Endpoint {
+fn endpoint_named(name: &str) -> Endpoint {
     CALLS.into_iter().find(|call| call.name() == name).unwrap_or(Endpoint::Observe)
 }
 
-/// Reads `TYPE=VALUE`; a value may hold further `=`.
+/// Parses `TYPE=VALUE`; the value may contain `=`.
 fn observable(text: &str) -> Result<Observable, String> {
     match text.split_once('=') {
         Some((kind, value)) if !kind.trim().is_empty() && !value.trim().is_empty() => {
@@ -74,25 +74,26 @@ fn observable(text: &str) -> Result<Observable, String> {
 }
 
 impl Ask {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
-    /// The question is not right, or there is no answer that can be read.
+    /// The arguments are invalid, or there is no readable response.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let token = self.token()?;
         let body = match (self.call, self.observables.is_empty()) {
             (Endpoint::Health, true) => String::new(),
-            (Endpoint::Health, false) => bail!("health is asked about no observable"),
-            (_, true) => bail!("name what to ask about, such as ip=192.0.2.1"),
+            (Endpoint::Health, false) => bail!("health takes no observables"),
+            (_, true) => bail!("no observables given; add some, such as ip=192.0.2.1"),
             (_, false) => serde_json::to_string(&self.observables)?,
         };
         let http = client::http(&self.url, Duration::from_secs(self.timeout))?;
         let url = client::endpoint_url(&self.url, self.call);
         let place = url.to_string();
         let call = client::post(&http, url, token.as_deref(), body);
-        let (status, body) = awaited(call, &place, err, io::stderr().is_terminal()).await??;
-        let answer: Answer = serde_json::from_slice(&body)
-            .with_context(|| format!("{place} answers with status {status} and no relay's JSON"))?;
+        let (status, body) = with_progress(call, &place, err, io::stderr().is_terminal()).await??;
+        let answer: Answer = serde_json::from_slice(&body).with_context(|| {
+            format!("{place} answered with status {status} and a body that is not the JSON of a relay")
+        })?;
         if self.json {
             writeln!(out, "{}", harmless_json(&String::from_utf8_lossy(&body)))?;
         } else {
@@ -100,11 +101,11 @@ impl Ask {
             write!(
                 out,
                 "{}",
-                show::data(self.call, data).with_context(|| format!("{place} answers oddly"))?
+                show::data(self.call, data).with_context(|| format!("{place} returned unexpected data"))?
             )?;
             out.flush()?;
             for problem in &answer.errors {
-                tell(problem, err)?;
+                print_problem(problem, err)?;
             }
         }
         let failed = status != 200 || answer.errors.iter().any(Problem::is_failure);
@@ -120,14 +121,14 @@ impl Ask {
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         ensure!(
             token.is_some() || !self.call.needs_token(),
-            "{} needs a token: --token-file, --token or RELAY_TOKEN; `relayctl token` makes one",
+            "{} needs a token: set --token-file, --token or RELAY_TOKEN; `relayctl token` creates one",
             self.call.name()
         );
         Ok(token)
     }
 }
 
-fn tell(problem: &Problem, err: &mut impl Write) -> io::Result<()> {
+fn print_problem(problem: &Problem, err: &mut impl Write) -> io::Result<()> {
     let style = if problem.is_failure() { BAD } else { DOUBTFUL };
     writeln!(
         err,
@@ -138,8 +139,8 @@ fn tell(problem: &Problem, err: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// Waits, and says so when it takes longer than a second: on a terminal by a line that counts, else once.
-async fn awaited<T>(
+/// Waits, and reports it after a second: on a terminal with a line that counts, otherwise once.
+async fn with_progress<T>(
     work: impl Future<Output = T>,
     place: &str,
     err: &mut impl Write,
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_may_hold_an_equals_sign() {
+    fn a_value_may_contain_an_equals_sign() {
         let read = observable("url=https://a.example/?x=1&y=2").unwrap();
         assert_eq!((read.kind.as_str(), read.value.as_str()), ("url", "https://a.example/?x=1&y=2"));
         for bad in ["ip", "=192.0.2.1", "ip=", "ip= "] {
@@ -178,15 +179,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_waiting_for_long_is_told() {
-        let told = async |millis: u64, terminal| {
+    async fn long_waits_are_reported() {
+        let lines = async |millis: u64, terminal| {
             let mut err = Vec::new();
             let work = tokio::time::sleep(Duration::from_millis(millis));
-            awaited(work, "PLACE", &mut err, terminal).await.unwrap();
+            with_progress(work, "PLACE", &mut err, terminal).await.unwrap();
             String::from_utf8(err).unwrap()
         };
-        assert_eq!(told(900, true).await, "");
-        assert_eq!(told(3500, false).await, "waiting for PLACE …\n");
-        assert_eq!(told(2500, true).await, "\rwaiting for PLACE … 1 s\rwaiting for PLACE … 2 s\r\x1b[K");
+        assert_eq!(lines(900, true).await, "");
+        assert_eq!(lines(3500, false).await, "waiting for PLACE …\n");
+        assert_eq!(lines(2500, true).await, "\rwaiting for PLACE … 1 s\rwaiting for PLACE … 2 s\r\x1b[K");
     }
 }

@@ -6,34 +6,33 @@ use anyhow::{Context as _, ensure};
 use relay_core::endpoint::Endpoint;
 use url::{Host, Url};
 
-/// Largest answer that is read, in bytes.
+/// Largest response that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 
 /// A client for relays at this URL.
 ///
-/// It follows no redirect, which could carry the token to another host, and calls this machine directly
-/// whatever proxy is set.
+/// It follows no redirects, which could send the token to another host, and bypasses proxies for this machine.
 ///
 /// # Errors
 /// The URL is `https` and the system has no certificate authorities.
-pub(crate) fn http(url: &Url, patience: Duration) -> reqwest::Result<reqwest::Client> {
+pub(crate) fn http(url: &Url, timeout: Duration) -> reqwest::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .timeout(patience);
-    if is_here(url) {
+        .timeout(timeout);
+    if is_local(url) {
         builder = builder.no_proxy();
     }
     if url.scheme() == "http" {
-        // Nothing to verify: this works also where the system has no certificate authorities.
+        // Nothing to verify, so this works without certificate authorities too.
         builder = builder.tls_certs_only([]);
     }
     builder.build()
 }
 
-/// Whether a URL leads to this machine.
-fn is_here(url: &Url) -> bool {
+/// Whether a URL points to this machine.
+fn is_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -49,7 +48,7 @@ pub(crate) fn endpoint_url(relay: &Url, endpoint: Endpoint) -> Url {
     url
 }
 
-/// A relay's URL as a user writes it.
+/// Parses the URL of a relay.
 ///
 /// # Errors
 /// It is not an absolute `http` or `https` URL of a host alone or with a path.
@@ -66,7 +65,7 @@ pub(crate) fn relay_url(text: &str) -> Result<Url, String> {
 /// Status and body of a POST.
 ///
 /// # Errors
-/// There is no answer, or one that is larger than any relay's.
+/// There is no response, or it is too large.
 pub(crate) async fn post(
     http: &reqwest::Client,
     url: Url,
@@ -91,13 +90,15 @@ pub(crate) async fn get(http: &reqwest::Client, url: Url) -> anyhow::Result<(u16
 }
 
 async fn answered(place: &str, request: reqwest::RequestBuilder) -> anyhow::Result<(u16, Vec<u8>)> {
-    // The context names the place already.
+    // The context already contains the URL.
     let answer = request.send().await.map_err(reqwest::Error::without_url);
-    let mut response = answer.with_context(|| format!("{place} does not answer"))?;
+    let mut response = answer.with_context(|| format!("{place} does not respond"))?;
     let status = response.status().as_u16();
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.with_context(|| format!("{place} broke off"))? {
-        ensure!(bytes.len() + chunk.len() <= MAX_ANSWER, "the answer of {place} is larger than 64 MiB");
+    while let Some(chunk) =
+        response.chunk().await.with_context(|| format!("{place} closed the connection early"))?
+    {
+        ensure!(bytes.len() + chunk.len() <= MAX_ANSWER, "the response of {place} is larger than 64 MiB");
         bytes.extend_from_slice(&chunk);
     }
     Ok((status, bytes))

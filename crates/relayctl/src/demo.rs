@@ -1,6 +1,6 @@
-//! `relayctl demo`: simulator and relays in this process, one investigation, and what came out of it.
+//! `relayctl demo`: runs simulator and relays in this process, and one investigation with them.
 
-mod stage;
+mod demonstration;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,50 +12,56 @@ use provider_sim::Fault;
 use provider_sim::fault::spec;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::investigation::{self, invitation};
+use crate::investigation::{self, instructions};
 use crate::relays::PORT_BASE;
 use crate::ui::{LITERAL, styled};
-pub(crate) use stage::Stage;
+pub(crate) use demonstration::Demonstration;
 
-/// Runs every relay against simulated providers, without network or accounts, and investigates with them
+/// Runs all relays against simulated providers, without network or accounts, and an investigation
 ///
-/// Starts the simulator and all relays in this process, asks every relay about the observables of
-/// fixtures/observables.json with tokens signed by a key made on the spot, and shows what they found, the worst
-/// first. Exit code 1 when a relay answered with an error.
+/// Starts the simulator and all relays in this process, queries every relay for the observables of
+/// fixtures/observables.json with tokens signed by a new key, and prints the results, worst first. Exit code 1 if a
+/// relay responds with an error.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Keep serving afterwards, until Ctrl-C, and print for each relay its URL, a token and a curl line
+    /// Keep running until Ctrl-C, and print the URL, a token and a curl command for each relay
     #[arg(long)]
     serve: bool,
 
-    /// Port of the first relay; each next one takes the next port. 0 takes free ports
+    /// Port of the first relay; the others use the following ports. 0 uses free ports
     #[arg(long, value_name = "PORT", default_value_t = PORT_BASE)]
     port_base: u16,
 
-    /// Let the simulated providers answer later, by a time such as 50ms
+    /// Delay the responses of the simulated providers, for example by 50ms
     #[arg(long, value_name = "TIME", value_parser = spec::time)]
     latency: Option<Duration>,
 
-    /// Let them fail, by a fault such as xforce:status=503,rate=0.3 (repeatable)
+    /// Let them fail, for example xforce:status=503,rate=0.3 (repeatable)
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
 }
 
 impl Demo {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
     /// Simulator or relays do not start.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let faults = self.faults.into_iter().chain(self.latency.map(Fault::latency)).collect();
-        let stage = Stage::start(self.port_base, faults, err).await?;
-        let dossiers = investigation::conduct(&stage.relays, &stage.simulator, out).await?;
+        let demonstration = Demonstration::start(self.port_base, faults, err).await?;
+        let reports = investigation::run(&demonstration.relays, &demonstration.simulator, out).await?;
         if self.serve {
-            // Caught from the first line on: whoever reads it may stop the program at once.
+            // Before the first line is printed: its reader may stop the program at once.
             let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
             let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-            let headline = "The relays serve until Ctrl-C";
-            invitation::print(headline, &stage.relays, &dossiers, &stage.sim.url().parse()?, out)?;
+            let headline = "The relays run until Ctrl-C";
+            instructions::print(
+                headline,
+                &demonstration.relays,
+                &reports,
+                &demonstration.sim.url().parse()?,
+                out,
+            )?;
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
@@ -63,11 +69,11 @@ impl Demo {
         } else {
             writeln!(
                 out,
-                "\nTo call the relays yourself, add {}: they go on serving, and you get their\n\
-                 URLs, tokens and curl lines.",
+                "\nTo call the relays yourself, add {}. They keep running, and you get\n\
+                 their URLs, tokens and curl commands.",
                 styled(LITERAL, "--serve")
             )?;
         }
-        Ok(ExitCode::from(u8::from(investigation::has_failed(&dossiers))))
+        Ok(ExitCode::from(u8::from(investigation::has_failed(&reports))))
     }
 }

@@ -1,4 +1,4 @@
-//! `relayctl investigate`: the demonstration's investigation, with relays that run already.
+//! `relayctl investigate`: the demonstration's investigation, with relays that are already running.
 
 #[cfg(test)]
 mod tests;
@@ -13,21 +13,21 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::client;
-use crate::investigation::{self, Respondent, invitation};
+use crate::investigation::{self, RelayClient, instructions};
 use crate::relays::{Known, PORT_BASE, RELAYS};
 use crate::simulator::Simulator;
 use crate::ui::{BAD, harmless, styled};
 
-/// Investigates with relays that run already, such as those of docker-compose.yml
+/// Runs an investigation with relays that are already running, such as those of docker-compose.yml
 ///
-/// Lets the simulator sign a token for every relay, asks the relays about the observables of
-/// fixtures/observables.json, shows what they found, the worst first, and prints for each its URL, a token and a
-/// curl line. The defaults are the addresses of docker-compose.yml.
+/// Lets the simulator sign a token for every relay, queries the relays for the observables of
+/// fixtures/observables.json, prints the results, worst first, and then the URL, a token and a curl command for each
+/// relay. The defaults are the addresses of docker-compose.yml.
 ///
-/// Exit code 1 when a relay does not answer, or answers with an error; 2 when none does.
+/// Exit code 1 if a relay does not respond or reports an error; 2 if none responds.
 #[derive(Debug, Args)]
 pub(crate) struct Investigate {
-    /// Port of the first relay on this machine; each next one has the next port
+    /// Port of the first relay on this machine; the others use the following ports
     #[arg(long, value_name = "PORT", default_value_t = PORT_BASE)]
     port_base: u16,
 
@@ -35,17 +35,17 @@ pub(crate) struct Investigate {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9100", value_parser = client::relay_url)]
     simulator: Url,
 
-    /// The simulator as the relays reach it, which is where a token says that its key is
+    /// The simulator as the relays reach it: the key host in the tokens
     #[arg(long, value_name = "HOST", default_value = "provider-sim:9100")]
     jwks_host: String,
 
-    /// Call simulator and relays by the names of their services, as the composition's own relayctl has to
+    /// Call simulator and relays by their service names, as inside the composition
     #[arg(long, env = "RELAYCTL_BY_SERVICE")]
     by_service: bool,
 }
 
-/// Where a relay is.
-struct Place {
+/// A relay and its addresses.
+struct Target {
     known: &'static Known,
     /// Its address for users, and the audience of its tokens.
     url: Url,
@@ -54,84 +54,83 @@ struct Place {
 }
 
 impl Investigate {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
-    /// No simulator or no relay answers.
+    /// The simulator or every relay does not respond.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let places = self.places()?;
+        let targets = self.targets()?;
         let called_at = if self.by_service {
-            format!("http://{}", self.jwks_host).parse().context("--jwks-host is no host")?
+            format!("http://{}", self.jwks_host).parse().context("--jwks-host is not a host")?
         } else {
             self.simulator.clone()
         };
         let simulator = Simulator::new(called_at, self.jwks_host)?;
-        investigate(places, &simulator, &self.simulator, out, err).await
+        investigate(targets, &simulator, &self.simulator, out, err).await
     }
 
-    fn places(&self) -> anyhow::Result<Vec<Place>> {
-        let place = |known: &'static Known| {
+    fn targets(&self) -> anyhow::Result<Vec<Target>> {
+        let target = |known: &'static Known| {
             let url: Url = format!("http://127.0.0.1:{}", known.port(self.port_base)?).parse()?;
             let called_at = if self.by_service {
                 format!("http://{}:9090", known.module().package).parse()?
             } else {
                 url.clone()
             };
-            Ok(Place { known, url, called_at })
+            Ok(Target { known, url, called_at })
         };
-        RELAYS.iter().map(place).collect()
+        RELAYS.iter().map(target).collect()
     }
 }
 
 async fn investigate(
-    places: Vec<Place>,
+    targets: Vec<Target>,
     simulator: &Simulator,
     shown: &Url,
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
-    let all = places.len();
+    let all = targets.len();
     let mut relays = Vec::new();
-    for place in places {
-        let token = simulator.token(place.known, &place.url).await.context(
-            "no simulator to sign tokens and play the providers. Start it with the relays: \
-             docker compose up --build --detach. Or, without containers: relayctl demo",
+    for target in targets {
+        let token = simulator.token(target.known, &target.url).await.context(
+            "no simulator is running to sign tokens. Start it with the relays: docker compose up --build --detach. \
+             Without containers: relayctl demo",
         )?;
-        let Place { known, url, called_at } = place;
-        relays.push(Respondent { module: known.module(), url, called_at, token });
+        let Target { known, url, called_at } = target;
+        relays.push(RelayClient { module: known.module(), url, called_at, token });
     }
-    let states = futures::future::join_all(relays.iter().map(state)).await;
-    let mut well = Vec::new();
-    for (relay, state) in relays.into_iter().zip(states) {
-        match state {
-            Ok(()) => well.push(relay),
+    let outcomes = futures::future::join_all(relays.iter().map(check_health)).await;
+    let mut healthy = Vec::new();
+    for (relay, check_health) in relays.into_iter().zip(outcomes) {
+        match check_health {
+            Ok(()) => healthy.push(relay),
             Err(problem) => writeln!(
                 err,
-                "{} {} is left out: {}",
+                "{} {} is skipped: {}",
                 styled(BAD, "note:"),
                 relay.module.package,
                 harmless(&format!("{problem:#}"))
             )?,
         }
     }
-    if well.is_empty() {
-        bail!("none of the relays can be asked; `docker compose ps` shows whether they run");
+    if healthy.is_empty() {
+        bail!("no relay can be queried; `docker compose ps` shows whether they are running");
     }
-    let dossiers = investigation::conduct(&well, simulator, out).await?;
-    invitation::print("To call the relays yourself", &well, &dossiers, shown, out)?;
-    let failed = well.len() < all || investigation::has_failed(&dossiers);
+    let reports = investigation::run(&healthy, simulator, out).await?;
+    instructions::print("To call the relays yourself", &healthy, &reports, shown, out)?;
+    let failed = healthy.len() < all || investigation::has_failed(&reports);
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-/// Whether a relay is well, by its own word. One that asks the real provider says so here: it refuses a token of
-/// the simulator.
-async fn state(relay: &Respondent) -> anyhow::Result<()> {
+/// The health of a relay. One that uses the real provider reports an error here: it rejects tokens of the simulator.
+async fn check_health(relay: &RelayClient) -> anyhow::Result<()> {
     let answer = relay.ask(Endpoint::Health, String::new()).await?;
     if let Some(problem) = answer.errors.first() {
         bail!("{}: {}", problem.code, problem.message);
     }
     match answer.data.as_ref().and_then(|data| data.get("status")).and_then(Value::as_str) {
         Some("ok") => Ok(()),
-        _ => bail!("{} answers {}", relay.called_at, json!(answer.data)),
+        _ => bail!("{} responds {}", relay.called_at, json!(answer.data)),
     }
 }

@@ -1,7 +1,6 @@
-//! An investigation: several relays before the simulator are asked about a list of observables, and what they know
-//! is printed.
+//! An investigation: queries relays for a list of observables and prints the results.
 
-pub(crate) mod invitation;
+pub(crate) mod instructions;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -21,11 +20,11 @@ use crate::client;
 use crate::simulator::Simulator;
 use crate::ui::{DIM, count, styled};
 
-/// How long a relay may take to answer. Longer than any deadline of its own.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than the deadline of any relay.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A relay that is asked.
-pub(crate) struct Respondent {
+/// A running relay, with a token for it.
+pub(crate) struct RelayClient {
     /// What it is.
     pub(crate) module: &'static Module,
     /// Its address for users, and the audience of its tokens.
@@ -36,7 +35,7 @@ pub(crate) struct Respondent {
     pub(crate) token: String,
 }
 
-/// What one relay said of one observable.
+/// What one relay found about one observable.
 pub(crate) struct Finding {
     /// The relay's name.
     pub(crate) relay: &'static str,
@@ -44,29 +43,29 @@ pub(crate) struct Finding {
     pub(crate) entities: Entities,
     /// What went wrong.
     pub(crate) errors: Vec<Problem>,
-    /// How many calls the provider got.
+    /// The number of calls to the provider.
     pub(crate) calls: usize,
     /// From request to answer.
     pub(crate) took: Duration,
 }
 
-/// All that is known of one observable.
-pub(crate) struct Dossier {
+/// The findings about one observable.
+pub(crate) struct Report {
     /// The observable.
     pub(crate) about: Observable,
-    /// Why it is in the list.
+    /// Why it is on the list.
     pub(crate) note: Option<String>,
-    /// One for each relay that looks such observables up.
+    /// One for each relay that supports its type.
     pub(crate) findings: Vec<Finding>,
 }
 
-impl Respondent {
-    /// What it answers to a call with its token.
+impl RelayClient {
+    /// Its response to a request with its token.
     ///
     /// # Errors
-    /// There is no answer, or none that can be read.
+    /// There is no readable response.
     pub(crate) async fn ask(&self, endpoint: Endpoint, body: String) -> anyhow::Result<Answer> {
-        let http = client::http(&self.called_at, PATIENCE)?;
+        let http = client::http(&self.called_at, TIMEOUT)?;
         self.ask_with(&http, endpoint, body).await
     }
 
@@ -78,20 +77,21 @@ impl Respondent {
     ) -> anyhow::Result<Answer> {
         let url = client::endpoint_url(&self.called_at, endpoint);
         let (status, body) = client::post(http, url, Some(&self.token), body).await?;
-        serde_json::from_slice(&body)
-            .with_context(|| format!("{} answers with status {status} and no JSON", self.module.package))
+        serde_json::from_slice(&body).with_context(|| {
+            format!("{} answered with status {status} and a body that is not JSON", self.module.package)
+        })
     }
 }
 
-/// Asks these relays about the observables of fixtures/observables.json and prints what they know.
+/// Queries these relays for the observables of fixtures/observables.json and prints the results.
 ///
 /// # Errors
-/// A relay or the simulator does not answer, or the output is closed.
-pub(crate) async fn conduct(
-    relays: &[Respondent],
+/// A relay or the simulator does not respond, or the output is closed.
+pub(crate) async fn run(
+    relays: &[RelayClient],
     simulator: &Simulator,
     out: &mut impl Write,
-) -> anyhow::Result<Vec<Dossier>> {
+) -> anyhow::Result<Vec<Report>> {
     let observables = fixtures::observables()?;
     writeln!(
         out,
@@ -106,54 +106,53 @@ pub(crate) async fn conduct(
         )
     )?;
     let started = Instant::now();
-    let dossiers = ask_all(relays, simulator, observables).await?;
+    let reports = ask_all(relays, simulator, observables).await?;
     let took = started.elapsed();
-    write!(out, "{}", table::render(&dossiers))?;
-    write!(out, "\n{}", summary::render(&dossiers, took))?;
-    Ok(dossiers)
+    write!(out, "{}", table::render(&reports))?;
+    write!(out, "\n{}", summary::render(&reports, took))?;
+    Ok(reports)
 }
 
 /// Whether a relay answered with an error.
-pub(crate) fn has_failed(dossiers: &[Dossier]) -> bool {
-    let mut findings = dossiers.iter().flat_map(|dossier| &dossier.findings);
+pub(crate) fn has_failed(reports: &[Report]) -> bool {
+    let mut findings = reports.iter().flat_map(|report| &report.findings);
     findings.any(|finding| finding.errors.iter().any(Problem::is_failure))
 }
 
-/// Asks all relays at once. Each is asked about one observable after the other, so that calls and time can be
-/// told apart by observable.
+/// Queries all relays at once, but each of them for one observable at a time, to measure calls and time per observable.
 async fn ask_all(
-    relays: &[Respondent],
+    relays: &[RelayClient],
     simulator: &Simulator,
     observables: Vec<fixtures::Observable>,
-) -> anyhow::Result<Vec<Dossier>> {
-    let mut dossiers: Vec<Dossier> = observables
+) -> anyhow::Result<Vec<Report>> {
+    let mut reports: Vec<Report> = observables
         .into_iter()
-        .map(|one| Dossier {
+        .map(|one| Report {
             about: Observable { kind: one.kind, value: one.value },
             note: one.note,
             findings: Vec::new(),
         })
         .collect();
-    let asked: Vec<Observable> = dossiers.iter().map(|dossier| dossier.about.clone()).collect();
-    let interviews = relays.iter().map(|relay| interview(simulator, relay, &asked));
-    for findings in futures::future::try_join_all(interviews).await? {
+    let asked: Vec<Observable> = reports.iter().map(|report| report.about.clone()).collect();
+    let lookups = relays.iter().map(|relay| ask_relay(simulator, relay, &asked));
+    for findings in futures::future::try_join_all(lookups).await? {
         for (position, finding) in findings {
-            if let Some(dossier) = dossiers.get_mut(position) {
-                dossier.findings.push(finding);
+            if let Some(report) = reports.get_mut(position) {
+                report.findings.push(finding);
             }
         }
     }
-    Ok(dossiers)
+    Ok(reports)
 }
 
-/// What one relay says of the observables that it looks up, each with its position in the list.
-async fn interview(
+/// The findings of one relay, each with the position of its observable.
+async fn ask_relay(
     simulator: &Simulator,
-    relay: &Respondent,
+    relay: &RelayClient,
     observables: &[Observable],
 ) -> anyhow::Result<Vec<(usize, Finding)>> {
     let module = relay.module;
-    let http = client::http(&relay.called_at, PATIENCE)?;
+    let http = client::http(&relay.called_at, TIMEOUT)?;
     let mut seen = simulator.calls_to(module.name).await?;
     let mut findings = Vec::new();
     for (position, about) in observables.iter().enumerate() {
@@ -167,7 +166,7 @@ async fn interview(
             .data
             .map(serde_json::from_value)
             .transpose()
-            .with_context(|| format!("{} answers no entities", module.package))?;
+            .with_context(|| format!("{} returned data that are not entities", module.package))?;
         let before = seen;
         seen = simulator.calls_to(module.name).await?;
         findings.push((

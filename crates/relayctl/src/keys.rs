@@ -1,4 +1,4 @@
-//! `relayctl keys`: an RSA pair for RS256 tokens, and the key set under which its public half is published.
+//! `relayctl keys`: creates an RSA key pair for RS256 tokens, and the key set that publishes it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -18,14 +18,14 @@ use provider_sim::Keys as Pair;
 
 use crate::ui::{BOLD, DIM, LITERAL, styled};
 
-/// Makes an RSA key pair for RS256 tokens, and its JWKS
+/// Creates an RSA key pair for RS256 tokens, and its JWKS
 ///
-/// Writes `private.pem` (PKCS #8, readable by you alone) and `jwks.json` into the directory; existing files are
-/// left alone. Serve `jwks.json` at `https://HOST/.well-known/jwks`, let the relay's `RELAY_AUTH__JWKS_HOSTS` name
-/// HOST, and sign tokens with `relayctl token --rs256 private.pem --jwks-host HOST`.
+/// Writes `private.pem` (PKCS #8, readable only by you) and `jwks.json` into the directory, and overwrites nothing.
+/// Serve `jwks.json` at `https://HOST/.well-known/jwks`, add HOST to the relay's `RELAY_AUTH__JWKS_HOSTS`, and sign
+/// tokens with `relayctl token --rs256 private.pem --jwks-host HOST`.
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
-    /// Length of the key
+    /// Length of the key in bits
     #[arg(
         long,
         default_value = "2048",
@@ -33,7 +33,7 @@ pub(crate) struct Keys {
     )]
     bits: KeySize,
 
-    /// Where the two files go; made when it does not exist
+    /// Directory of the two files; created if missing
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
 }
@@ -47,7 +47,7 @@ fn size(bits: &str) -> KeySize {
 }
 
 impl Keys {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
     /// A file exists already or cannot be written.
@@ -55,9 +55,9 @@ impl Keys {
         let pem = private_pem(self.bits)?;
         let pair = Pair::from_pem(&pem)?;
         let (private, public) = (self.out.join("private.pem"), self.out.join("jwks.json"));
-        fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
+        fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
         for file in [&private, &public] {
-            anyhow::ensure!(!file.exists(), "{} exists already and is left alone", file.display());
+            anyhow::ensure!(!file.exists(), "{} already exists and was not overwritten", file.display());
         }
         write_secret(&private, &pem)?;
         let jwks = format!("{:#}\n", pair.jwks());
@@ -68,7 +68,7 @@ impl Keys {
             styled(BOLD, private.display()),
             styled(DIM, "signs tokens; keep it secret"),
             styled(BOLD, public.display()),
-            styled(DIM, "to be served at https://HOST/.well-known/jwks"),
+            styled(DIM, "serve it at https://HOST/.well-known/jwks"),
             styled(DIM, "key id"),
             pair.kid(),
         )?;
@@ -88,7 +88,7 @@ impl Keys {
 }
 
 fn private_pem(bits: KeySize) -> anyhow::Result<String> {
-    let pair = KeyPair::generate(bits).ok().context("the system gives no random numbers")?;
+    let pair = KeyPair::generate(bits).ok().context("no random numbers from the system")?;
     let der: Pkcs8V1Der<'_> = pair.as_der().ok().context("the key cannot be written")?;
     let encoded = BASE64_STANDARD.encode(der.as_ref());
     let lines: Vec<&str> =
@@ -104,7 +104,7 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            anyhow::anyhow!("{} exists already and is left alone", path.display())
+            anyhow::anyhow!("{} already exists and was not overwritten", path.display())
         }
         _ => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
     })

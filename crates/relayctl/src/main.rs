@@ -1,18 +1,18 @@
-//! The relays' command line: a demonstration, tokens, keys, single calls, module types.
+//! The command line for the relays: demonstration, tokens, keys, single requests, module types.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`relays`] | the relays of `relays/relays.toml` |
-//! | [`investigation`] | relays are asked about a list of observables, and what they know is printed |
+//! | [`investigation`] | queries relays for a list of observables and prints the results |
 //! | [`demo`] | simulator and relays in one process, and an investigation with them |
-//! | [`investigate`] | an investigation with relays that run already |
+//! | [`investigate`] | an investigation with relays that are already running |
 //! | [`simulator`] | the simulator's control API |
-//! | [`client`], [`answer`] | calling a relay, and what it answers |
+//! | [`client`], [`answer`] | requests to relays, and their responses |
 //! | [`token`], [`keys`] | tokens, and keys to sign them |
 //! | [`explain`] | why a relay refuses a token |
-//! | [`ask`] | one call |
-//! | [`module_type`] | how a relay is registered |
-//! | [`ui`] | how the commands print |
+//! | [`ask`] | one request |
+//! | [`module_type`] | registration of a relay |
+//! | [`ui`] | output: styles and tables |
 
 mod answer;
 mod ask;
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let mut err = anstream::stderr();
     match run(command, &mut err) {
         Ok(code) => code,
-        // Whoever read the output has seen enough, as `head` does.
+        // The reader of the output has closed it, as `head` does.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(err, "{} {error:#}", ui::styled(ui::BAD, "error:"));
@@ -87,12 +87,12 @@ fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The variables that lead HTTP clients to a proxy.
+/// The variables that make HTTP clients use a proxy.
 const PROXIES: [&str; 6] =
     ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Starts this program anew where a proxy is set, without it. The simulator and the relays before it are on this
-/// machine or in its network of containers, which a proxy does not reach.
+/// If a proxy is set, starts this program again without it: a proxy cannot reach the simulator and the relays on this
+/// machine or in its network of containers.
 ///
 /// # Errors
 /// It cannot be started.
@@ -105,10 +105,10 @@ fn without_proxies() -> anyhow::Result<()> {
     for name in PROXIES {
         again.env_remove(name);
     }
-    Err(again.exec()).context("cannot leave out the proxy of the environment")
+    Err(again.exec()).context("cannot start again without the proxy of the environment")
 }
 
-/// Whether writing failed so. A connection that breaks in the same way is wrapped in an error of its client.
+/// Whether writing the output failed this way. A broken connection is wrapped in an error of its client.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -14,10 +14,10 @@ use crate::client;
 use crate::relays::{self, RELAYS};
 use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled};
 
-/// The URL in the files, which stands for the one that a relay is reached at.
+/// The URL in the files, a placeholder for the relay's own.
 const PLACEHOLDER: &str = "https://relay.example";
 
-/// Prints a relay's module type, ready for the platform's API
+/// Prints a relay's module type for the platform's API
 ///
 /// POST it to `/iroh/iroh-int/module-type` of your region, with a token of the scope
 /// `integration/module-type:write`.
@@ -27,17 +27,17 @@ pub(crate) struct ModuleType {
     #[arg(required_unless_present = "check", conflicts_with = "check")]
     name: Option<String>,
 
-    /// The URL at which the platform reaches the relay; tokens are made for it
+    /// The URL at which the platform reaches the relay, which is the audience of tokens
     #[arg(long, value_parser = client::relay_url, conflicts_with = "check")]
     url: Option<Url>,
 
-    /// Check the module types of all relays instead: their form, and that they say what the relays serve
+    /// Check the module types of all relays instead: their format, and that they match the relays
     #[arg(long)]
     check: bool,
 }
 
 impl ModuleType {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
     /// There is no such relay.
@@ -50,16 +50,16 @@ impl ModuleType {
             out.write_all(template.as_bytes())?;
             out.flush()?;
             let note = styled(DOUBTFUL, "note:");
-            writeln!(err, "{note} properties.url is a placeholder; set the relay's own by --url")?;
+            writeln!(err, "{note} properties.url is a placeholder; set the relay's own with --url")?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The file with another URL in the place of the placeholder; all else stays as it was written.
+/// The file with the URL in place of the placeholder, otherwise unchanged.
 fn rendered(template: &str, url: &Url) -> anyhow::Result<String> {
     if url.path() != "/" {
-        bail!("--url must be scheme and host alone: the audience of a token has no path");
+        bail!("--url must have no path, because the audience of a token has none");
     }
     let [placeholder, url] =
         [PLACEHOLDER, url.as_str().trim_end_matches('/')].map(|url| json!(url).to_string());
@@ -68,7 +68,7 @@ fn rendered(template: &str, url: &Url) -> anyhow::Result<String> {
     Ok(format!("{before}{url}{after}"))
 }
 
-/// Checks all; the exit code says whether all are right.
+/// Checks all module types.
 fn check(out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let mut failed = false;
     for known in RELAYS {

@@ -1,4 +1,4 @@
-//! The simulator's control API, as far as an investigation needs it.
+//! A client of the simulator's control API.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use url::Url;
 use crate::client;
 use crate::relays::Known;
 
-/// A simulator that runs, in this process or elsewhere.
+/// A running simulator, in this process or elsewhere.
 pub(crate) struct Simulator {
     http: reqwest::Client,
     called_at: Url,
-    /// The simulator as the relays reach it, which is where the platform's keys are.
+    /// The simulator as the relays reach it: the host of the platform's keys.
     jwks_host: String,
 }
 
-/// The numbers of the calls that a provider got; the simulator forgets the oldest when there are very many.
+/// The numbers of the calls to a provider; the simulator drops the oldest beyond a limit.
 pub(crate) struct Calls(Vec<u64>);
 
 impl Calls {
-    /// How many have come since `before`.
+    /// The number of calls since `before`.
     pub(crate) fn since(&self, before: &Self) -> usize {
         let last = before.0.iter().max();
         self.0.iter().filter(|number| Some(*number) > last).count()
@@ -39,11 +39,11 @@ impl Simulator {
         Ok(Self { http: client::http(&called_at, Duration::from_secs(10))?, called_at, jwks_host })
     }
 
-    /// A token for this relay at this address, with credentials that the simulated provider accepts, signed as
-    /// the platform would.
+    /// A token for this relay at this address, signed as by the platform, with credentials that the simulated provider
+    /// accepts.
     ///
     /// # Errors
-    /// The simulator does not answer.
+    /// The simulator does not respond.
     pub(crate) async fn token(&self, relay: &Known, audience: &Url) -> anyhow::Result<String> {
         #[derive(Deserialize)]
         struct Signed {
@@ -60,10 +60,10 @@ impl Simulator {
         Ok(read::<Signed>(&place, answer)?.token)
     }
 
-    /// The calls that this provider got so far.
+    /// The calls to this provider so far.
     ///
     /// # Errors
-    /// The simulator does not answer.
+    /// The simulator does not respond.
     pub(crate) async fn calls_to(&self, provider: &str) -> anyhow::Result<Calls> {
         #[derive(Deserialize)]
         struct Seen {
@@ -88,8 +88,9 @@ impl Simulator {
 }
 
 fn read<T: DeserializeOwned>(place: &str, (status, body): (u16, Vec<u8>)) -> anyhow::Result<T> {
-    ensure!(status == 200, "{place} answers with status {status}, which is not the simulator");
-    serde_json::from_slice(&body).with_context(|| format!("{place} does not answer as the simulator does"))
+    ensure!(status == 200, "{place} answered with status {status}, so it is not the simulator");
+    serde_json::from_slice(&body)
+        .with_context(|| format!("the response of {place} is not one of the simulator"))
 }
 
 #[cfg(test)]
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_counted_although_the_oldest_are_forgotten() {
+    fn calls_are_counted_after_the_oldest_were_dropped() {
         let (before, after) = (Calls(vec![1, 2, 5]), Calls(vec![5, 8, 9]));
         assert_eq!(after.since(&before), 2);
         assert_eq!(after.since(&Calls(Vec::new())), 3);

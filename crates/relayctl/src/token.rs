@@ -1,4 +1,4 @@
-//! `relayctl token`: a token that carries a user's credentials, as the platform makes them.
+//! `relayctl token`: creates a token with a user's credentials, as the platform does.
 
 mod claims;
 
@@ -22,22 +22,21 @@ use serde_json::{Map, Value, json};
 use crate::keys::write_secret;
 use crate::relays;
 use crate::ui::{DIM, DOUBTFUL, LITERAL, styled};
-use claims::{Asked, Terminal};
+use claims::{Prompt, Terminal};
 
-/// Bytes of a secret that is made: as long as the hash of HS256, beyond which it gains nothing.
+/// Length of a new secret in bytes: that of the HS256 hash; longer secrets add no strength.
 const SECRET_BYTES: usize = 32;
 
-/// Makes a token for a relay, with the provider's credentials in it
+/// Creates a token for a relay, with the provider's credentials
 ///
-/// Asks for the claims that the relay reads; secret ones are not shown while you type. For scripts, give them as
-/// a JSON object by --file. The token alone goes to standard output and everything else to standard error, so
-/// that `TOKEN=$(relayctl token ...)` works.
+/// Prompts for the claims that the relay reads, without echo for secrets. Scripts pass them as a JSON object with
+/// --file. Only the token goes to standard output, so that `TOKEN=$(relayctl token ...)` works.
 ///
-/// The token is signed with a shared secret (HS256, for a relay that has it as `RELAY_AUTH__SECRET_KEY`) or, by
-/// --rs256, with a private key such as `relayctl keys` makes.
+/// The token is signed with a shared secret (HS256; the relay's `RELAY_AUTH__SECRET_KEY`) or, with --rs256, with a
+/// private key such as `relayctl keys` creates.
 #[derive(Args)]
 pub(crate) struct Token {
-    /// The relay that shall read it
+    /// The relay that the token is for
     #[arg(long, value_name = "NAME")]
     relay: String,
 
@@ -45,11 +44,11 @@ pub(crate) struct Token {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// A claim (repeatable). No place for secrets: others on this machine see it, and the shell keeps it
+    /// A claim (repeatable). Not for secrets: other users can see arguments, and the shell stores them
     #[arg(long, value_name = "KEY=VALUE", value_parser = claims::assignment)]
     set: Vec<(String, String)>,
 
-    /// File with the shared secret, made when it does not exist. Without it a secret is made and printed
+    /// File with the shared secret, created if missing. Without it, a new secret is created and printed
     #[arg(long, value_name = "FILE", conflicts_with = "rs256")]
     secret_file: Option<PathBuf>,
 
@@ -65,28 +64,28 @@ pub(crate) struct Token {
     #[arg(long, value_name = "FILE", requires_all = ["audience", "jwks_host"])]
     rs256: Option<PathBuf>,
 
-    /// The key's id in the JWKS; without it, the one that `relayctl keys` gives the key
+    /// The key's id in the JWKS; by default the one that `relayctl keys` writes
     #[arg(long, requires = "rs256")]
     kid: Option<String>,
 
-    /// The token ends after this time, such as 90m or 24h; without it, never
+    /// Lifetime of the token, such as 90m or 24h; unlimited by default
     #[arg(long, value_name = "TIME")]
     expires: Option<SignedDuration>,
 }
 
 impl Token {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
-    /// A claim or a file is missing or not usable.
+    /// A claim or a file is missing or invalid.
     pub(crate) fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let known = relays::named(&self.relay)?;
         let module = known.module();
         let given = self.given(module, err)?;
         let from_stdin = self.file.as_deref() == Some(Path::new("-"));
         let mut terminal = (!from_stdin && io::stdin().is_terminal()).then_some(Terminal { err: &mut *err });
-        let asked = terminal.as_mut().map(|terminal| terminal as &mut dyn Asked);
-        let mut claims = claims::complete(module, given, asked)?;
+        let prompt = terminal.as_mut().map(|terminal| terminal as &mut dyn Prompt);
+        let mut claims = claims::complete(module, given, prompt)?;
         (known.relay)().check_claims(&Claims::from(claims.clone()))?;
         self.add_registered(&mut claims)?;
         let token = match &self.rs256 {
@@ -98,14 +97,14 @@ impl Token {
             "{}",
             styled(
                 DIM,
-                format_args!("The token for {} holds the credentials: keep it secret.", module.package)
+                format_args!("The token for {} contains the credentials. Keep it secret.", module.package)
             )
         )?;
         writeln!(out, "{token}")?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The claims of --file and --set, with a note on what is odd about them.
+    /// The claims of --file and --set, with notes on suspicious ones.
     fn given(&self, module: &Module, err: &mut impl Write) -> anyhow::Result<Map<String, Value>> {
         let mut given = match &self.file {
             None => Map::new(),
@@ -125,7 +124,7 @@ impl Token {
             note(
                 err,
                 &format!(
-                    "{} was on the command line, where others can see it; prefer --file",
+                    "{} is on the command line, where other users can see it; prefer --file",
                     secrets.join(", ")
                 ),
             )?;
@@ -152,19 +151,19 @@ impl Token {
         Ok(given)
     }
 
-    /// The claims that have a meaning for every relay.
+    /// The claims that every relay reads.
     fn add_registered(&self, claims: &mut Map<String, Value>) -> anyhow::Result<()> {
         if let Some(audience) = &self.audience {
             claims.insert("aud".to_owned(), json!(audience.trim_end_matches('/')));
         }
         if let Some(host) = &self.jwks_host {
-            // The claim is compared with a host; the scheme is a matter of the relay's setting.
+            // The claim is a host; the scheme is part of the relay's setting.
             let host =
                 host.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
             claims.insert("jwks_host".to_owned(), json!(host));
         }
         if let Some(time) = self.expires {
-            ensure!(time.is_positive(), "--expires must lie in the future");
+            ensure!(time.is_positive(), "--expires must be in the future");
             let end = Timestamp::now().checked_add(time).context("--expires is too far in the future")?;
             claims.insert("exp".to_owned(), json!(end.as_second()));
         }
@@ -180,7 +179,7 @@ impl Token {
         let pem = read(file)?;
         let pair = Keys::from_pem(&pem).with_context(|| format!("{}", file.display()))?;
         let kid = self.kid.clone().unwrap_or_else(|| pair.kid().to_owned());
-        writeln!(err, "Signed RS256, key id {kid}")?;
+        writeln!(err, "Signed with RS256, key id {kid}")?;
         let key = EncodingKey::from_rsa_pem(pem.as_bytes())?;
         let header = Header { kid: Some(kid), ..Header::new(Algorithm::RS256) };
         Ok(jsonwebtoken::encode(&header, claims, &key)?)
@@ -194,7 +193,7 @@ impl Token {
         let secret = match &self.secret_file {
             None => {
                 let secret = new_secret()?;
-                writeln!(err, "Signed HS256. The relay must run with this new secret:")?;
+                writeln!(err, "Signed with HS256. The relay needs this new secret:")?;
                 writeln!(err, "{}", styled(LITERAL, format_args!("RELAY_AUTH__SECRET_KEY={secret}")))?;
                 secret
             }
@@ -204,22 +203,22 @@ impl Token {
                     write_secret(file, &format!("{}\n", new_secret()?))?;
                 }
                 let secret = secret_of(file)?;
-                let from = if made { "with the new secret in" } else { "with the secret of" };
-                writeln!(err, "Signed HS256 {from} {}. The relay must run with:", file.display())?;
+                let from = if made { "the new secret in" } else { "the secret in" };
+                writeln!(err, "Signed with HS256 and {from} {}. The relay needs:", file.display())?;
                 let setting = format!("RELAY_AUTH__SECRET_KEY_FILE={}", file.display());
                 writeln!(err, "{}", styled(LITERAL, setting))?;
                 secret
             }
         };
         if secret.len() < SECRET_BYTES {
-            note(err, &format!("the secret is shorter than {SECRET_BYTES} bytes and could be guessed"))?;
+            note(err, &format!("the secret is shorter than {SECRET_BYTES} bytes, which is not safe"))?;
         }
         let key = EncodingKey::from_secret(secret.as_bytes());
         Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)?)
     }
 }
 
-/// The secret in a file, as relays read it: without the line end.
+/// The secret in a file, without the line end, as relays read it.
 ///
 /// # Errors
 /// The file cannot be read or is empty.
@@ -242,7 +241,7 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
 
 fn new_secret() -> anyhow::Result<String> {
     let mut bytes = [0; SECRET_BYTES];
-    SystemRandom::new().fill(&mut bytes).ok().context("the system gives no random numbers")?;
+    SystemRandom::new().fill(&mut bytes).ok().context("no random numbers from the system")?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 

@@ -1,7 +1,7 @@
-//! How the commands print: styles, tables, and texts of strangers made harmless.
+//! Output: styles, tables, and sanitizing of text from other systems.
 //!
-//! Everything is written to a handle. The handles of [`crate::main`] take the styles out where the output is
-//! no terminal or `NO_COLOR` is set, so a command always writes them.
+//! Commands always write styles: the output handles of [`crate::main`] remove them unless the output is a terminal, and
+//! if `NO_COLOR` is set.
 
 use std::fmt::{self, Write as _};
 
@@ -11,22 +11,22 @@ use relay_core::text::is_control_or_bidi;
 
 use crate::answer::Disposition;
 
-/// Columns that the output is laid out for: those of a terminal that nobody has made wider.
+/// Columns of the output: the default width of terminals.
 pub(crate) const WIDTH: usize = 80;
 
 /// As it is.
 pub(crate) const PLAIN: Style = Style::new();
 /// Headings and names.
 pub(crate) const BOLD: Style = Style::new().bold();
-/// What is read last.
+/// Less important text.
 pub(crate) const DIM: Style = Style::new().dimmed();
-/// Good news.
+/// Success.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// What needs a look.
+/// Warnings.
 pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
-/// Bad news.
+/// Errors.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What can be copied: commands, addresses.
+/// Text to copy: commands, addresses.
 pub(crate) const LITERAL: Style = AnsiColor::Cyan.on_default();
 
 /// The style of a disposition.
@@ -45,7 +45,7 @@ pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A text that came from elsewhere, without what a terminal would obey. It stays one line.
+/// Text from elsewhere as one line, without control characters that a terminal would execute.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -56,7 +56,7 @@ pub(crate) fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// JSON that came from elsewhere, its meaning unchanged: within its texts, what a terminal would obey is escaped.
+/// JSON from elsewhere with the same meaning: control characters in its strings are escaped.
 pub(crate) fn harmless_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -133,18 +133,18 @@ impl Cell {
     }
 }
 
-/// On which side the cells of a column stand.
+/// The alignment of a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum Align {
     /// Texts.
     Left,
     /// Numbers.
     Right,
 }
 
-/// Rows whose columns stand below each other, with lines of text between them. Empty columns take no room.
+/// Rows with aligned columns, and lines of text between them. Empty columns are left out.
 pub(crate) struct Table<const N: usize> {
-    columns: [(&'static str, Side); N],
+    columns: [(&'static str, Align); N],
     rows: Vec<Row<N>>,
     indent: usize,
     gap: usize,
@@ -157,7 +157,7 @@ enum Row<const N: usize> {
 
 impl<const N: usize> Table<N> {
     /// A table with these headings, `indent` columns from the left and `gap` between its columns.
-    pub(crate) fn new(columns: [(&'static str, Side); N], indent: usize, gap: usize) -> Self {
+    pub(crate) fn new(columns: [(&'static str, Align); N], indent: usize, gap: usize) -> Self {
         Self { columns, rows: Vec::new(), indent, gap }
     }
 
@@ -166,7 +166,7 @@ impl<const N: usize> Table<N> {
         self.rows.push(Row::Cells(cells));
     }
 
-    /// Adds a line that keeps to no column.
+    /// Adds a line outside the columns.
     pub(crate) fn line(&mut self, text: impl Into<String>) {
         self.rows.push(Row::Line(text.into()));
     }
@@ -186,19 +186,19 @@ impl<const N: usize> Table<N> {
     fn write(&self, out: &mut String, widths: &[usize; N], cells: &[Cell; N]) {
         let _ = write!(out, "{:indent$}", "", indent = self.indent);
         let mut space = 0;
-        for ((cell, width), (_, side)) in cells.iter().zip(widths).zip(&self.columns) {
+        for ((cell, width), (_, align)) in cells.iter().zip(widths).zip(&self.columns) {
             if *width == 0 {
                 continue;
             }
             let fill = width - cell.text.chars().count();
-            let before = space + if *side == Side::Right { fill } else { 0 };
+            let before = space + if *align == Align::Right { fill } else { 0 };
             if cell.text.is_empty() {
                 // Not written yet: a line does not end with spaces.
                 space += self.gap + width;
                 continue;
             }
             let _ = write!(out, "{:before$}{}", "", styled(cell.style, &cell.text));
-            space = self.gap + if *side == Side::Left { fill } else { 0 };
+            space = self.gap + if *align == Align::Left { fill } else { 0 };
         }
         out.push('\n');
     }
@@ -230,14 +230,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_below_each_other_and_lines_end_without_spaces() {
-        let mut table = Table::new([("NAME", Side::Left), ("N", Side::Right), ("", Side::Left)], 1, 2);
+    fn columns_are_aligned_and_lines_end_without_spaces() {
+        let mut table = Table::new([("NAME", Align::Left), ("N", Align::Right), ("", Align::Left)], 1, 2);
         table.row([Cell::new(PLAIN, "längst"), Cell::number(10), Cell::new(PLAIN, "x")]);
         table.line("between");
         table.row([Cell::new(PLAIN, "a"), Cell::number(0), Cell::new(PLAIN, "")]);
         table.row([Cell::new(PLAIN, ""), Cell::number(1), Cell::new(PLAIN, "y")]);
         let plain = anstream::adapter::strip_str(&table.to_string()).to_string();
-        let mut empty = Table::new([("", Side::Left); 3], 0, 2);
+        let mut empty = Table::new([("", Align::Left); 3], 0, 2);
         empty.row(["a", "", "c"].map(|text| Cell::new(PLAIN, text)));
         assert_eq!(empty.to_string(), "a  c\n");
         assert_eq!(plain, " NAME     N\n längst  10  x\nbetween\n a        ·\n          1  y\n");
@@ -256,13 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_terminal_obeys_gets_through() {
+    fn control_characters_are_replaced() {
         assert_eq!(harmless("a\x1b[31m\u{202e}b\r\nc\u{7}"), "a\u{fffd}[31m\u{fffd}b  c\u{fffd}");
         assert_eq!(harmless("Bedrohung – ünïcödé 🦀"), "Bedrohung – ünïcödé 🦀");
     }
 
     #[test]
-    fn json_keeps_its_meaning_without_what_a_terminal_obeys() {
+    fn json_keeps_its_meaning_without_control_characters() {
         let json = "{\"a\": \"\u{9b}2J\u{7f}\u{202e}ü🦀\",\n\t\"b\": \"\\u001b[2J\"}\r\n";
         let shown = harmless_json(json);
         assert_eq!(shown, "{\"a\": \"\\u009b2J\\u007f\\u202eü🦀\",\n\t\"b\": \"\\u001b[2J\"}\r\n");

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::answer::{Disposition, Entities, Observable, Offer, Opinion};
 use crate::ui::{
-    BOLD, Cell, DIM, GOOD, LITERAL, PLAIN, Side, Table, count, cut, disposition_style, harmless, styled,
+    Align, BOLD, Cell, DIM, GOOD, LITERAL, PLAIN, Table, count, cut, disposition_style, harmless, styled,
 };
 
 /// Characters of an observable's value: those of the longest hash.
@@ -73,7 +73,7 @@ fn entities(found: &Entities) -> String {
     section(verdicts.len(), "verdict", opinions(verdicts));
     section(judgements.len(), "judgement", opinions(judgements));
 
-    let mut sightings = Table::new([("", Side::Left); 3], 2, 2);
+    let mut sightings = Table::new([("", Align::Left); 3], 2, 2);
     for one in &found.sightings.docs {
         sightings.row([
             Cell::new(DIM, day(&one.observed.start)),
@@ -83,7 +83,7 @@ fn entities(found: &Entities) -> String {
     }
     section(found.sightings.docs.len(), "sighting", sightings.to_string());
 
-    let mut indicators = Table::new([("", Side::Left); 2], 2, 2);
+    let mut indicators = Table::new([("", Align::Left); 2], 2, 2);
     for one in &found.indicators.docs {
         indicators.row([
             Cell::new(PLAIN, harmless(one.title.as_deref().unwrap_or("–"))),
@@ -92,7 +92,7 @@ fn entities(found: &Entities) -> String {
     }
     section(found.indicators.docs.len(), "indicator", indicators.to_string());
 
-    let mut relations = Table::new([("", Side::Left); 3], 2, 2);
+    let mut relations = Table::new([("", Align::Left); 3], 2, 2);
     for one in found.relations() {
         relations.row([
             Cell::new(PLAIN, value(&one.source)),
@@ -105,7 +105,7 @@ fn entities(found: &Entities) -> String {
 }
 
 fn opinions(opinions: &[Opinion]) -> String {
-    let mut table = Table::new([("", Side::Left); 4], 2, 2);
+    let mut table = Table::new([("", Align::Left); 4], 2, 2);
     for one in opinions {
         let until = one.valid_time.end_time.as_deref().map(|end| format!("until {}", day(end)));
         table.row([

@@ -1,31 +1,31 @@
 //! An investigation with relays that somebody else started.
 
 use super::*;
-use crate::demo::Stage;
+use crate::demo::Demonstration;
 
 /// What it printed, and its exit code.
-struct Told {
+struct Output {
     code: ExitCode,
     out: String,
     err: String,
 }
 
-async fn run(stage: &Stage, places: Vec<Place>) -> anyhow::Result<Told> {
+async fn run(demonstration: &Demonstration, targets: Vec<Target>) -> anyhow::Result<Output> {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    // An address that only a user sees: everything else has to go by the other one.
+    // An address that is only printed; calls must use the other one.
     let shown = "http://simulator.invalid".parse().unwrap();
-    let code = investigate(places, &stage.simulator, &shown, &mut out, &mut err).await?;
+    let code = investigate(targets, &demonstration.simulator, &shown, &mut out, &mut err).await?;
     let plain = |bytes: &[u8]| anstream::adapter::strip_str(std::str::from_utf8(bytes).unwrap()).to_string();
-    Ok(Told { code, out: plain(&out), err: plain(&err) })
+    Ok(Output { code, out: plain(&out), err: plain(&err) })
 }
 
-async fn stage() -> (Stage, Vec<Place>) {
-    let stage = Stage::start(0, Vec::new(), &mut Vec::new()).await.unwrap();
-    let places = RELAYS.iter().zip(&stage.relays);
-    let places = places
-        .map(|(known, relay)| Place { known, url: relay.url.clone(), called_at: relay.called_at.clone() })
+async fn demonstration() -> (Demonstration, Vec<Target>) {
+    let demonstration = Demonstration::start(0, Vec::new(), &mut Vec::new()).await.unwrap();
+    let targets = RELAYS.iter().zip(&demonstration.relays);
+    let targets = targets
+        .map(|(known, relay)| Target { known, url: relay.url.clone(), called_at: relay.called_at.clone() })
         .collect();
-    (stage, places)
+    (demonstration, targets)
 }
 
 fn code(code: u8) -> String {
@@ -34,51 +34,51 @@ fn code(code: u8) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_relays_answer_and_each_can_be_called_by_what_is_printed() {
-    let (stage, places) = stage().await;
-    let told = run(&stage, places).await.unwrap();
-    assert_eq!((format!("{:?}", told.code), told.err.as_str()), (code(0), ""), "{}", told.out);
-    assert!(told.out.starts_with("5 relays asked about "), "{}", told.out);
-    assert!(told.out.contains("What stands out\nMalicious  login-verify.example\n"), "{}", told.out);
-    for relay in &stage.relays {
+    let (demonstration, targets) = demonstration().await;
+    let output = run(&demonstration, targets).await.unwrap();
+    assert_eq!((format!("{:?}", output.code), output.err.as_str()), (code(0), ""), "{}", output.out);
+    assert!(output.out.starts_with("5 relays asked about "), "{}", output.out);
+    assert!(output.out.contains("What stands out\nMalicious  login-verify.example\n"), "{}", output.out);
+    for relay in &demonstration.relays {
         let head = format!("\n{}  {}  ", relay.module.name, relay.url.as_str().trim_end_matches('/'));
-        let printed = told.out.split_once(&head).map(|(_, rest)| rest).unwrap_or_default();
+        let printed = output.out.split_once(&head).map(|(_, rest)| rest).unwrap_or_default();
         let token = printed.lines().find_map(|line| line.strip_prefix("TOKEN=")).unwrap();
-        let relay = Respondent {
+        let relay = RelayClient {
             module: relay.module,
             url: relay.url.clone(),
             called_at: relay.called_at.clone(),
             token: token.to_owned(),
         };
-        state(&relay).await.unwrap();
+        check_health(&relay).await.unwrap();
     }
-    assert!(told.out.contains("curl -s http://simulator.invalid/_control/calls"), "{}", told.out);
+    assert!(output.out.contains("curl -s http://simulator.invalid/_control/calls"), "{}", output.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_cannot_be_asked_is_named_and_the_others_answer() {
-    let (stage, mut places) = stage().await;
+    let (demonstration, mut targets) = demonstration().await;
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    places[0].called_at = format!("http://{gone}").parse().unwrap();
+    targets[0].called_at = format!("http://{gone}").parse().unwrap();
     // As of a relay that expects the platform's tokens for its public address.
-    places[1].url = "https://defender.example".parse().unwrap();
-    let told = run(&stage, places).await.unwrap();
-    assert_eq!(format!("{:?}", told.code), code(1), "{}", told.err);
-    assert!(told.err.contains("note: relay-graph is left out: http://"), "{}", told.err);
-    assert!(told.err.contains("does not answer"), "{}", told.err);
-    assert!(told.err.contains("note: relay-defender is left out: authorization error: "), "{}", told.err);
-    assert!(told.err.contains("https://defender.example"), "{}", told.err);
-    assert!(told.out.starts_with("3 relays asked about "), "{}", told.out);
-    assert!(told.out.contains("Malicious  login-verify.example"), "{}", told.out);
+    targets[1].url = "https://defender.example".parse().unwrap();
+    let output = run(&demonstration, targets).await.unwrap();
+    assert_eq!(format!("{:?}", output.code), code(1), "{}", output.err);
+    assert!(output.err.contains("note: relay-graph is skipped: http://"), "{}", output.err);
+    assert!(output.err.contains("does not respond"), "{}", output.err);
+    assert!(output.err.contains("note: relay-defender is skipped: authorization error: "), "{}", output.err);
+    assert!(output.err.contains("https://defender.example"), "{}", output.err);
+    assert!(output.out.starts_with("3 relays asked about "), "{}", output.out);
+    assert!(output.out.contains("Malicious  login-verify.example"), "{}", output.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_relay_there_is_no_empty_table() {
-    let (stage, mut places) = stage().await;
+    let (demonstration, mut targets) = demonstration().await;
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for place in &mut places {
-        place.called_at = format!("http://{gone}").parse().unwrap();
+    for target in &mut targets {
+        target.called_at = format!("http://{gone}").parse().unwrap();
     }
-    let problem = run(&stage, places).await.map(|told| told.out).unwrap_err();
+    let problem = run(&demonstration, targets).await.map(|output| output.out).unwrap_err();
     assert!(problem.to_string().contains("docker compose ps"), "{problem:#}");
 }
 
@@ -91,12 +91,12 @@ fn inside_the_composition_relays_have_two_addresses() {
         by_service,
     };
     let addresses = |by_service: bool| -> Vec<String> {
-        let places = arguments(by_service).places().unwrap();
-        places.iter().map(|place| format!("{} {}", place.url, place.called_at)).collect()
+        let targets = arguments(by_service).targets().unwrap();
+        targets.iter().map(|target| format!("{} {}", target.url, target.called_at)).collect()
     };
     assert_eq!(addresses(false)[4], "http://127.0.0.1:9105/ http://127.0.0.1:9105/");
     assert_eq!(addresses(true)[0], "http://127.0.0.1:9101/ http://relay-graph:9090/");
     assert_eq!(addresses(true)[4], "http://127.0.0.1:9105/ http://relay-xforce:9090/");
     let all_taken = Investigate { port_base: u16::MAX, ..arguments(false) };
-    assert!(all_taken.places().is_err());
+    assert!(all_taken.targets().is_err());
 }

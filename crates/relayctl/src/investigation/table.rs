@@ -1,13 +1,13 @@
-//! The table of an investigation: observables, the worst first, and below each what every relay found.
+//! The table of an investigation: observables, worst first, and below each the findings of every relay.
 
-use super::{Dossier, Finding};
+use super::{Finding, Report};
 use crate::answer::{Disposition, Problem};
 use crate::ui::{
-    BAD, BOLD, Cell, DIM, DOUBTFUL, PLAIN, Side, Table, WIDTH, disposition_style, harmless, styled, wrapped,
+    Align, BAD, BOLD, Cell, DIM, DOUBTFUL, PLAIN, Table, WIDTH, disposition_style, harmless, styled, wrapped,
 };
 
-impl Dossier {
-    /// The worst that a relay says.
+impl Report {
+    /// The worst disposition of all relays.
     pub(super) fn disposition(&self) -> Option<Disposition> {
         self.findings.iter().filter_map(|finding| finding.entities.disposition()).min()
     }
@@ -18,40 +18,40 @@ impl Dossier {
     }
 }
 
-/// The worst first, then what was seen without a verdict, then the harmless, last what nobody knows; of equals
-/// in the order of the list.
-pub(super) fn by_urgency(dossiers: &[Dossier]) -> Vec<&Dossier> {
-    let mut sorted: Vec<&Dossier> = dossiers.iter().collect();
-    sorted.sort_by_key(|dossier| {
-        let disposition = dossier.disposition();
+/// Bad verdicts first, then sightings without a verdict, harmless ones, and those without findings. Otherwise in the
+/// order of the list.
+pub(super) fn worst_first(reports: &[Report]) -> Vec<&Report> {
+    let mut sorted: Vec<&Report> = reports.iter().collect();
+    sorted.sort_by_key(|report| {
+        let disposition = report.disposition();
         let alarming = disposition.is_some_and(Disposition::is_alarming);
-        (dossier.is_blank(), !alarming, disposition.is_some(), disposition)
+        (report.is_blank(), !alarming, disposition.is_some(), disposition)
     });
     sorted
 }
 
-pub(super) fn render(dossiers: &[Dossier]) -> String {
+pub(super) fn render(reports: &[Report]) -> String {
     let mut table = Table::new(
         [
-            ("RELAY", Side::Left),
-            ("VERDICT", Side::Left),
-            ("SIGHTINGS", Side::Right),
-            ("INDICATORS", Side::Right),
-            ("JUDGEMENTS", Side::Right),
-            ("RELATIONS", Side::Right),
-            ("CALLS", Side::Right),
-            ("MS", Side::Right),
+            ("RELAY", Align::Left),
+            ("VERDICT", Align::Left),
+            ("SIGHTINGS", Align::Right),
+            ("INDICATORS", Align::Right),
+            ("JUDGEMENTS", Align::Right),
+            ("RELATIONS", Align::Right),
+            ("CALLS", Align::Right),
+            ("MS", Align::Right),
         ],
         2,
         1,
     );
-    for dossier in by_urgency(dossiers) {
-        if dossier.findings.is_empty() {
+    for report in worst_first(reports) {
+        if report.findings.is_empty() {
             continue;
         }
         table.line("");
-        table.line(title(dossier));
-        for finding in &dossier.findings {
+        table.line(title(report));
+        for finding in &report.findings {
             table.row(row(finding));
             for error in &finding.errors {
                 let style = if error.is_failure() { BAD } else { DOUBTFUL };
@@ -64,13 +64,13 @@ pub(super) fn render(dossiers: &[Dossier]) -> String {
     table.to_string()
 }
 
-/// Value, type and note; the note on a line of its own where the first is full.
-fn title(dossier: &Dossier) -> String {
-    let value = harmless(&dossier.about.value);
-    let kind = &dossier.about.kind;
-    let mark = styled(disposition_style(dossier.disposition()), if dossier.is_blank() { "○" } else { "●" });
+/// Value, type and note, with the note on a second line if the first is full.
+fn title(report: &Report) -> String {
+    let value = harmless(&report.about.value);
+    let kind = &report.about.kind;
+    let mark = styled(disposition_style(report.disposition()), if report.is_blank() { "○" } else { "●" });
     let head = format!("{mark} {}  {}", styled(BOLD, &value), styled(DIM, kind));
-    let Some(note) = &dossier.note else { return head };
+    let Some(note) = &report.note else { return head };
     let length = [&value, kind, note].map(|text| 2 + text.chars().count()).iter().sum::<usize>();
     let line_end = if length <= WIDTH { "" } else { "\n" };
     format!("{head}{line_end}  {}", styled(DIM, note))

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn dossier(kind: &str, value: &str, findings: Vec<Finding>) -> Dossier {
+fn report(kind: &str, value: &str, findings: Vec<Finding>) -> Report {
     let about = Observable { kind: kind.to_owned(), value: value.to_owned() };
-    Dossier { about, note: Some("a note".to_owned()), findings }
+    Report { about, note: Some("a note".to_owned()), findings }
 }
 
 fn finding(relay: &'static str, entities: Value) -> Finding {
@@ -19,7 +19,7 @@ fn opinion(name: &str) -> Value {
 }
 
 /// Five relays and four observables, the good ones first.
-fn investigation() -> Vec<Dossier> {
+fn investigation() -> Vec<Report> {
     let related = |value: &str| {
         let end = |kind: &str, value: &str| json!({"type": kind, "value": value});
         json!({"source": end("domain", "bad.example"), "relation": "Resolved_To", "related": end("ip", value)})
@@ -31,11 +31,11 @@ fn investigation() -> Vec<Dossier> {
         message: "The provider is down for a while and answers with status 503; try again later.".to_owned(),
     });
     vec![
-        dossier("domain", "clean.example", vec![finding("xforce", json!({"verdicts": opinion("Clean")}))]),
-        dossier("hostname", "ws-042", vec![finding("securitytrails", json!({}))]),
-        dossier("user_agent", "curl", Vec::new()),
-        dossier("ip", "192.0.2.1", vec![finding("defender", json!({"judgements": opinion("Suspicious")}))]),
-        dossier(
+        report("domain", "clean.example", vec![finding("xforce", json!({"verdicts": opinion("Clean")}))]),
+        report("hostname", "ws-042", vec![finding("securitytrails", json!({}))]),
+        report("user_agent", "curl", Vec::new()),
+        report("ip", "192.0.2.1", vec![finding("defender", json!({"judgements": opinion("Suspicious")}))]),
+        report(
             "domain",
             "bad.example",
             vec![
@@ -88,7 +88,7 @@ fn the_worst_comes_first_and_every_relay_has_its_row() {
 }
 
 #[test]
-fn the_summary_says_why_and_what_belongs_together() {
+fn the_summary_has_reasons_and_relations() {
     let expected = "\
 What stands out
 Malicious  bad.example
@@ -97,10 +97,10 @@ Malicious  bad.example
   xforce          Phishing
 Suspicious  192.0.2.1
 
-How they hang together
+Relations between them
 bad.example  Resolved To  192.0.2.1  (securitytrails)
 
-7 lookups; 21 provider calls; 1.50 s in all; not looked up by any relay:
+7 lookups; 21 provider calls; 1.50 s in total; not looked up by any relay:
 user_agent
 ";
     assert_eq!(plain(&summary::render(&investigation(), Duration::from_millis(1500))), expected);
@@ -110,8 +110,8 @@ user_agent
 fn what_a_stranger_wrote_does_not_reach_the_terminal() {
     let hostile = "\x1b]0;owned\x07";
     let entities = json!({"verdicts": opinion("Malicious"), "indicators": {"docs": [{"title": hostile}]}});
-    let dossiers = [dossier("domain", hostile, vec![finding("xforce", entities)])];
-    for text in [table::render(&dossiers), summary::render(&dossiers, Duration::ZERO)] {
+    let reports = [report("domain", hostile, vec![finding("xforce", entities)])];
+    for text in [table::render(&reports), summary::render(&reports, Duration::ZERO)] {
         assert!(!text.contains("\x1b]") && !text.contains('\x07'), "{text:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a module type has the form that the platform's API takes, and says of the relay what is true.
+//! Checks a module type against the platform's API, and against what the relay serves.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use super::PLACEHOLDER;
 use crate::relays::Known;
 
-/// The keys and types that the platform's API takes.
+/// The keys and types that the platform's API accepts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -130,10 +130,10 @@ enum Algorithm {
     Hs256,
 }
 
-/// What is wrong with a relay's module type, one line each.
+/// The problems of a relay's module type, one line each.
 pub(super) fn problems(known: &Known) -> Vec<String> {
     match serde_json::from_str::<File>(known.module_type) {
-        Err(error) => vec![format!("not in the form that the platform takes: {error}")],
+        Err(error) => vec![format!("not accepted by the platform: {error}")],
         Ok(file) => {
             let mut problems = Vec::new();
             texts(&file, &mut problems);
@@ -176,13 +176,14 @@ fn properties(text: &str, properties: &Properties, problems: &mut Vec<String>) {
         problems.push(format!("properties.url, and nothing else, must be the placeholder {PLACEHOLDER}"));
     }
     if properties.auth_type != AuthType::ConfigurationToken {
-        problems.push("properties.auth-type: relays read tokens of the type configuration-token".to_owned());
+        problems
+            .push("properties.auth-type: must be configuration-token, which is what relays read".to_owned());
     }
     match properties.configuration_token_alg {
         None => problems.push("properties.configuration-token-alg is missing".to_owned()),
         Some(Algorithm::Rs256) if properties.jwks_host.is_none() => {
             problems.push(
-                "properties.custom_jwks_host is missing: RS256 tokens name their key's host".to_owned(),
+                "properties.custom_jwks_host is missing: RS256 tokens name the host of their key".to_owned(),
             );
         }
         Some(_) => {}
@@ -199,19 +200,18 @@ fn form(known: &Known, fields: &[Field], problems: &mut Vec<String>) {
         let key = format!("custom_{}", claim.name);
         let fields: Vec<&Field> = fields.iter().filter(|field| field.key == key).collect();
         match fields.as_slice() {
-            // Every relay reads the limit, but not every provider gives it a use.
+            // Every relay reads the limit, but not every provider needs it.
             [] if claim.name == ENTITIES_LIMIT.name => {}
             [] => problems.push(format!("configuration_spec lacks {key}, a claim that the relay reads")),
             [field] => {
                 if field.required != claim.required {
                     problems.push(format!(
-                        "{key}: required is {}, for the relay {}",
+                        "{key}: required is {}, but {} in the relay",
                         field.required, claim.required
                     ));
                 }
                 if matches!(field.kind, Kind::Password | Kind::ApiKey) != claim.secret {
-                    problems
-                        .push(format!("{key}: its type hides it or not, the relay takes it for the other"));
+                    problems.push(format!("{key}: its type and the relay disagree on whether it is secret"));
                 }
                 if (field.kind == Kind::Options) != field.options.is_some() {
                     problems.push(format!("{key}: options belong to the type `options`"));
@@ -228,7 +228,7 @@ fn form(known: &Known, fields: &[Field], problems: &mut Vec<String>) {
     }
 }
 
-/// What is advertised is what the relay serves.
+/// The file advertises what the relay serves.
 fn served(known: &Known, file: &File, problems: &mut Vec<String>) {
     let relay = (known.relay)();
     let advertised =
@@ -248,7 +248,7 @@ fn served(known: &Known, file: &File, problems: &mut Vec<String>) {
 fn same(what: &str, said: &[&str], served: &[&str], problems: &mut Vec<String>) {
     let (set, expected): (BTreeSet<_>, BTreeSet<_>) = (said.iter().collect(), served.iter().collect());
     if set != expected || said.len() != set.len() {
-        problems.push(format!("{what} is {}, the relay serves {}", said.join(", "), served.join(", ")));
+        problems.push(format!("{what} is {}, but the relay serves {}", said.join(", "), served.join(", ")));
     }
 }
 
@@ -267,14 +267,14 @@ mod tests {
     #[test]
     fn every_kind_of_mistake_is_found() {
         let known = RELAYS.iter().find(|known| known.module().name == "xforce").unwrap();
-        for (right, wrong, told) in [
+        for (right, wrong, expected) in [
             ("\"title\"", "\"tittle\"", "unknown field `tittle`"),
             ("\"type\": \"integer\"", "\"type\": \"number\"", "unknown variant `number`"),
             ("\"required\": true", "\"required\": \"yes\"", "invalid type"),
             (
                 "\"required\": true",
                 "\"required\": false",
-                "custom_key: required is false, for the relay true",
+                "custom_key: required is false, but true in the relay",
             ),
             ("\"type\": \"password\"", "\"type\": \"string\"", "custom_password: its type"),
             ("\"custom_password\"", "\"custom_pass\"", "lacks custom_password"),
@@ -298,7 +298,7 @@ mod tests {
             assert_ne!(text, known.module_type, "{right} occurs");
             let changed = Known { module_type: Box::leak(text.into_boxed_str()), ..*known };
             let problems = problems(&changed);
-            assert!(problems.iter().any(|problem| problem.contains(told)), "{told}: {problems:?}");
+            assert!(problems.iter().any(|problem| problem.contains(expected)), "{expected}: {problems:?}");
         }
     }
 }

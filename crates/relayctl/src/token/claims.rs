@@ -1,4 +1,4 @@
-//! Where the claims of a token come from: a file, arguments, questions.
+//! The sources of claims: a file, arguments, prompts.
 
 use std::io::{self, BufRead as _, Write};
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::ui::{BOLD, DIM, styled};
 
-/// Reads `KEY=VALUE`; a value may hold further `=`.
+/// Parses `KEY=VALUE`; the value may contain `=`.
 ///
 /// # Errors
-/// There is no `=`, or nothing before it.
+/// There is no `=`, or no key before it.
 pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
@@ -19,12 +19,12 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Somebody who can be asked for a claim.
-pub(super) trait Asked {
-    /// The answer, blank for none.
+/// Asks the user for claims.
+pub(super) trait Prompt {
+    /// The user's input, blank for none.
     ///
     /// # Errors
-    /// There is nobody any more.
+    /// The input has ended.
     fn ask(&mut self, claim: &Claim) -> anyhow::Result<String>;
 }
 
@@ -34,9 +34,9 @@ pub(super) struct Terminal<'a, W> {
     pub(super) err: &'a mut W,
 }
 
-impl<W: Write> Asked for Terminal<'_, W> {
+impl<W: Write> Prompt for Terminal<'_, W> {
     fn ask(&mut self, claim: &Claim) -> anyhow::Result<String> {
-        let kind = if claim.required { "needed" } else { "Enter to leave it out" };
+        let kind = if claim.required { "required" } else { "optional, Enter to skip" };
         writeln!(
             self.err,
             "{} {}\n{}",
@@ -60,15 +60,15 @@ impl<W: Write> Asked for Terminal<'_, W> {
     }
 }
 
-/// Completes the claims that were given with what the relay needs besides. Where none were given, everything that
-/// the relay reads is asked for, else only what it cannot do without.
+/// Completes the given claims. If none are given, prompts for everything that the relay reads, otherwise only for
+/// missing required ones.
 ///
 /// # Errors
-/// A claim is missing and nobody can be asked.
+/// A required claim is missing and there is no prompt.
 pub(super) fn complete(
     module: &Module,
     mut given: Map<String, Value>,
-    mut asked: Option<&mut dyn Asked>,
+    mut prompt: Option<&mut dyn Prompt>,
 ) -> anyhow::Result<Map<String, Value>> {
     let everything = given.is_empty();
     let mut missing = Vec::new();
@@ -77,11 +77,11 @@ pub(super) fn complete(
         if there || !(claim.required || everything) {
             continue;
         }
-        match &mut asked {
+        match &mut prompt {
             None if claim.required => missing.push(format!("`{}` ({})", claim.name, claim.help)),
             None => {}
-            Some(asked) => loop {
-                let answer = asked.ask(claim)?;
+            Some(prompt) => loop {
+                let answer = prompt.ask(claim)?;
                 if !answer.trim().is_empty() {
                     given.insert(claim.name.to_owned(), Value::String(answer));
                     break;
@@ -93,7 +93,7 @@ pub(super) fn complete(
         }
     }
     if !missing.is_empty() {
-        bail!("{} needs these claims, by --file or at a terminal: {}", module.package, missing.join(", "));
+        bail!("{} needs these claims, from --file or a terminal: {}", module.package, missing.join(", "));
     }
     Ok(given)
 }
@@ -113,13 +113,13 @@ mod tests {
     use super::*;
     use crate::relays;
 
-    /// Answers in order, and remembers what it was asked.
+    /// Answers in order, and records the questions.
     struct Script {
         answers: Vec<&'static str>,
         questions: Vec<&'static str>,
     }
 
-    impl Asked for Script {
+    impl Prompt for Script {
         fn ask(&mut self, claim: &Claim) -> anyhow::Result<String> {
             self.questions.push(claim.name);
             anyhow::ensure!(!self.answers.is_empty(), "asked once more for {}", claim.name);

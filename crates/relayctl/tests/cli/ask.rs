@@ -12,7 +12,7 @@ use crate::{Ran, Scratch, program, ran, relayctl};
 const CLAIMS: &str = r#"{"key": "demo-key", "password": "demo-password"}"#;
 
 /// The X-Force relay before the simulator, accepting tokens by a secret that `relayctl token` made.
-struct Stage {
+struct TestBed {
     sim: Sim,
     _running: Running,
     url: String,
@@ -20,7 +20,7 @@ struct Stage {
     scratch: Scratch,
 }
 
-impl Stage {
+impl TestBed {
     async fn start(test: &str) -> Self {
         let scratch = Scratch::new(test);
         let secret_file = scratch.path("secret");
@@ -56,54 +56,54 @@ fn token(arguments: &[&str], input: &str) -> Ran {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_made_here_is_accepted() {
-    let stage = Stage::start("round-trip").await;
-    let observed = stage.ask(&["observe", "domain=login-verify.example"]);
+    let bed = TestBed::start("round-trip").await;
+    let observed = bed.ask(&["observe", "domain=login-verify.example"]);
     assert_eq!((observed.code, observed.err.as_str()), (Some(0), ""), "{}", observed.out);
     for shown in ["1 verdict\n  Malicious  login-verify.example  until ", "Phishing URLs", "Resolved To"] {
         assert!(observed.out.contains(shown), "{shown}: {}", observed.out);
     }
-    let health = stage.ask(&["health"]);
+    let health = bed.ask(&["health"]);
     assert_eq!((health.code, health.out.as_str()), (Some(0), "ok\n"), "{}", health.err);
-    let verdict = stage.ask(&["deliberate", "domain=login-verify.example", "ip=203.0.113.9"]);
+    let verdict = bed.ask(&["deliberate", "domain=login-verify.example", "ip=203.0.113.9"]);
     assert!(verdict.out.starts_with("2 verdicts\n  Malicious "), "{}", verdict.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn json_is_printed_as_it_came() {
-    let stage = Stage::start("json").await;
-    let answered = stage.ask(&["--json", "observe", "domain=login-verify.example"]);
+    let bed = TestBed::start("json").await;
+    let answered = bed.ask(&["--json", "observe", "domain=login-verify.example"]);
     let answer: Value = serde_json::from_str(&answered.out).unwrap();
     assert_eq!(answer["data"]["verdicts"]["docs"][0]["disposition_name"], "Malicious");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_need_no_token() {
-    let stage = Stage::start("links").await;
-    let asked = relayctl(&["ask", &stage.url, "refer", "domain=login-verify.example"]);
+    let bed = TestBed::start("links").await;
+    let asked = relayctl(&["ask", &bed.url, "refer", "domain=login-verify.example"]);
     assert_eq!(asked.code, Some(0), "{}", asked.err);
     assert!(asked.out.contains("https://exchange.xforce.ibmcloud.com/"), "{}", asked.out);
-    let asked = relayctl(&["ask", &stage.url, "observe", "domain=login-verify.example"]);
+    let asked = relayctl(&["ask", &bed.url, "observe", "domain=login-verify.example"]);
     assert_eq!(asked.code, Some(2));
     assert!(asked.err.contains("observe needs a token"), "{}", asked.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_in_the_answer_is_told_and_is_in_the_exit_code() {
-    let stage = Stage::start("errors").await;
-    stage.sim.faults().add(Fault::status(500).on("xforce").path("/api/linkage/"));
-    let asked = stage.ask(&["observe", "domain=login-verify.example"]);
+async fn an_error_in_the_answer_is_printed_and_sets_the_exit_code() {
+    let bed = TestBed::start("errors").await;
+    bed.sim.faults().add(Fault::status(500).on("xforce").path("/api/linkage/"));
+    let asked = bed.ask(&["observe", "domain=login-verify.example"]);
     assert_eq!(asked.code, Some(1));
     assert!(asked.err.starts_with("fatal unknown: "), "{}", asked.err);
     assert!(asked.out.contains("Malicious"), "what was found is shown: {}", asked.out);
 
-    let file = stage.scratch.path("token");
-    std::fs::write(&file, format!("{}x\n", stage.token)).unwrap();
-    let asked = stage.ask(&["observe", "domain=login-verify.example", "--token-file", &file]);
+    let file = bed.scratch.path("token");
+    std::fs::write(&file, format!("{}x\n", bed.token)).unwrap();
+    let asked = bed.ask(&["observe", "domain=login-verify.example", "--token-file", &file]);
     assert_eq!((asked.code, asked.out.as_str()), (Some(1), ""));
     assert!(asked.err.contains("authorization error: Authorization failed: "), "{}", asked.err);
-    assert!(!asked.err.contains(&stage.token), "{}", asked.err);
+    assert!(!asked.err.contains(&bed.token), "{}", asked.err);
 
-    let asked = stage.ask(&["respond", "domain=login-verify.example"]);
+    let asked = bed.ask(&["respond", "domain=login-verify.example"]);
     assert_eq!(asked.code, Some(1));
     assert!(asked.err.contains("not found"), "{}", asked.err);
 }
@@ -114,32 +114,32 @@ fn where_no_relay_answers_the_place_is_named() {
     let asked = relayctl(&["ask", &format!("http://{closed}"), "refer", "ip=192.0.2.1"]);
     assert_eq!(asked.code, Some(2));
     assert!(
-        asked.err.contains(&format!("http://{closed}/refer/observables does not answer")),
+        asked.err.contains(&format!("http://{closed}/refer/observables does not respond")),
         "{}",
         asked.err
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_relay_is_told_from_one() {
+async fn another_server_is_not_taken_for_a_relay() {
     let sim = Sim::start(Options::default()).await.unwrap();
     sim.answer("jwks", provider_sim::Answer::post("/jwks/refer/observables").text("<html>"));
     let asked = relayctl(&["ask", &format!("{}/.well-known/jwks", sim.url()), "refer", "ip=192.0.2.1"]);
     assert_eq!(asked.code, Some(2));
-    assert!(asked.err.contains("no relay's JSON"), "{}", asked.err);
+    assert!(asked.err.contains("not the JSON of a relay"), "{}", asked.err);
 }
 
 #[test]
 fn a_question_that_is_not_right_is_not_sent() {
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["ask", "relay.example", "health"][..], "https://relay.example"),
         (&["ask", "https://relay.example", "observe", "ip"], "ip=192.0.2.1"),
-        (&["ask", "https://relay.example", "refer"], "name what to ask about"),
+        (&["ask", "https://relay.example", "refer"], "no observables given"),
         (&["ask", "https://relay.example", "trigger", "ip=192.0.2.1"], "possible values"),
         (&["ask", "https://relay.example", "health", "ip=192.0.2.1", "--token", "x"], "no observable"),
     ] {
         let asked = relayctl(arguments);
         assert_eq!(asked.code, Some(2));
-        assert!(asked.err.contains(told), "{told}: {}", asked.err);
+        assert!(asked.err.contains(expected), "{expected}: {}", asked.err);
     }
 }

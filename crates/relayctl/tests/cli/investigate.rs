@@ -12,13 +12,13 @@ fn where_nothing_runs_it_says_what_to_start() {
     let ran = relayctl(&["investigate", "--simulator", &format!("http://{closed}")]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
     assert!(ran.err.contains("docker compose up --build --detach"), "{}", ran.err);
-    assert!(ran.err.contains(&format!("{closed}/_control/token does not answer")), "{}", ran.err);
+    assert!(ran.err.contains(&format!("{closed}/_control/token does not respond")), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_simulator_is_told_from_one() {
+async fn another_server_is_not_taken_for_the_simulator() {
     let sim = Sim::start(Options::default()).await.unwrap();
     let ran = relayctl(&["investigate", "--simulator", &format!("{}/elsewhere", sim.url())]);
     assert_eq!(ran.code, Some(2), "{}", ran.out);
-    assert!(ran.err.contains("status 404, which is not the simulator"), "{}", ran.err);
+    assert!(ran.err.contains("status 404, so it is not the simulator"), "{}", ran.err);
 }

@@ -68,7 +68,7 @@ impl Drop for Scratch {
 }
 
 #[test]
-fn the_version_is_told() {
+fn the_version_is_printed() {
     let ran = relayctl(&["--version"]);
     assert_eq!((ran.code, ran.out), (Some(0), format!("relayctl {}\n", env!("CARGO_PKG_VERSION"))));
 }

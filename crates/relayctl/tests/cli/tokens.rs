@@ -44,7 +44,7 @@ fn without_a_terminal_missing_claims_are_named() {
     let made = relayctl(&["token", "--relay", "xforce", "--set", "key=k"]);
     assert_eq!((made.code, made.out.as_str()), (Some(2), ""));
     assert!(made.err.contains("needs these claims") && made.err.contains("`password`"), "{}", made.err);
-    assert!(made.err.contains("key was on the command line"), "{}", made.err);
+    assert!(made.err.contains("key is on the command line"), "{}", made.err);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn keys_sign_tokens_that_their_key_set_verifies() {
 
     let again = relayctl(&["keys", "--out", &scratch.path("")]);
     assert_eq!(again.code, Some(2));
-    assert!(again.err.contains("exists already and is left alone"), "{}", again.err);
+    assert!(again.err.contains("already exists and was not overwritten"), "{}", again.err);
     assert_eq!(fs::read_to_string(&pem).unwrap(), private);
 }
 
@@ -144,13 +144,13 @@ fn every_failing_check_is_explained() {
     let arguments = ["explain", "-", "--relay", "xforce", "--url", "https://xdr.example"];
     let explained = ran(&mut program(&arguments), &made.out);
     assert_eq!(explained.code, Some(1));
-    for told in [
+    for expected in [
         "ok    algorithm  HS256",
         "?     signature  not checked",
         "FAIL  audience   expected `https://xdr.example`, got `https://other.example`",
         "ok    claims     key (secret), password (secret)",
         "The token is refused by xforce at https://xdr.example: 1 check failed",
     ] {
-        assert!(explained.out.contains(told), "{told}: {}", explained.out);
+        assert!(explained.out.contains(expected), "{expected}: {}", explained.out);
     }
 }

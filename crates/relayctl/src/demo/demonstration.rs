@@ -1,4 +1,4 @@
-//! The simulator and the relays before it.
+//! The simulator, and the relays that use it.
 
 use std::io::Write;
 
@@ -8,24 +8,24 @@ use relay_core::server::{self, Running, StartError};
 use relay_core::settings::{Environment, Settings};
 use url::Url;
 
-use crate::investigation::Respondent;
+use crate::investigation::RelayClient;
 use crate::relays::{Known, RELAYS};
 use crate::simulator::Simulator;
 
 /// Everything that runs; it stops when this is dropped.
-pub(crate) struct Stage {
+pub(crate) struct Demonstration {
     /// The providers.
     pub(crate) sim: Sim,
-    /// The way to them.
+    /// Its control API.
     pub(crate) simulator: Simulator,
     /// The relays.
-    pub(crate) relays: Vec<Respondent>,
+    pub(crate) relays: Vec<RelayClient>,
     _running: Vec<Running>,
 }
 
-impl Stage {
-    /// Starts the simulator on a free port and the relays on theirs. Where a port is taken, a free one serves,
-    /// and a note on `err` says so.
+impl Demonstration {
+    /// Starts the simulator on a free port and the relays on theirs. If a port is in use, the relay gets a free one,
+    /// and `err` a note.
     ///
     /// # Errors
     /// Something does not start.
@@ -35,33 +35,33 @@ impl Stage {
         err: &mut impl Write,
     ) -> anyhow::Result<Self> {
         let options = Options {
-            keys: Some(Keys::generate().context("no signing key can be made")?),
+            keys: Some(Keys::generate().context("cannot create a signing key")?),
             faults,
             ..Options::default()
         };
-        let sim = Sim::start(options).await.context("the simulator does not start")?;
+        let sim = Sim::start(options).await.context("cannot start the simulator")?;
         let simulator = Simulator::new(sim.url().parse()?, sim.host())?;
         let (mut relays, mut all) = (Vec::new(), Vec::new());
         for known in RELAYS {
             let port = if port_base == 0 { 0 } else { known.port(port_base)? };
-            let running = stand(known, &sim, port, err)?;
+            let running = start_relay(known, &sim, port, err)?;
             let url: Url = format!("http://{}", running.address).parse()?;
             let token = simulator.token(known, &url).await?;
-            relays.push(Respondent { module: known.module(), called_at: url.clone(), url, token });
+            relays.push(RelayClient { module: known.module(), called_at: url.clone(), url, token });
             all.push(running);
         }
         Ok(Self { sim, simulator, relays, _running: all })
     }
 }
 
-fn stand(known: &Known, sim: &Sim, port: u16, err: &mut impl Write) -> anyhow::Result<Running> {
+fn start_relay(known: &Known, sim: &Sim, port: u16, err: &mut impl Write) -> anyhow::Result<Running> {
     let module = known.module();
     match start(known, sim, port) {
         Err(StartError::Listen { address, problem, .. }) if port != 0 => {
             let running = start(known, sim, 0)?;
             writeln!(
                 err,
-                "note: {} cannot listen on {address} ({problem}), so it has port {}; --port-base chooses others",
+                "note: {} cannot listen on {address} ({problem}); it uses port {} instead. Set --port-base to use other ports",
                 module.package,
                 running.address.port()
             )?;

@@ -1,38 +1,35 @@
-//! What is printed for those who want to call the relays themselves.
+//! How to call the relays by hand.
 
 use std::io::Write;
 
 use relay_core::endpoint::Endpoint;
 use url::Url;
 
-use super::table::by_urgency;
-use super::{Dossier, Finding, Respondent};
+use super::table::worst_first;
+use super::{Finding, RelayClient, Report};
 use crate::answer::Observable;
 use crate::client;
 use crate::ui::{BOLD, DIM, LITERAL, styled};
 
-/// Prints URL, token and a `curl` line of each relay, with an example that it knows something of.
+/// Prints URL, token and a `curl` command for each relay, with an observable that it knows.
 ///
 /// # Errors
 /// The output is closed.
 pub(crate) fn print(
     headline: &str,
-    relays: &[Respondent],
-    dossiers: &[Dossier],
+    relays: &[RelayClient],
+    reports: &[Report],
     simulator: &Url,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     writeln!(out, "\n{}", styled(BOLD, headline))?;
-    writeln!(
-        out,
-        "Open a URL in a browser to see what it serves, or paste the lines below it into a shell."
-    )?;
+    writeln!(out, "Open a URL in a browser to see its endpoints, or paste the lines below it into a shell.")?;
     for relay in relays {
         let found = |one: &Finding| one.relay == relay.module.name && !one.entities.is_empty();
-        let example: Vec<&Observable> = by_urgency(dossiers)
+        let example: Vec<&Observable> = worst_first(reports)
             .into_iter()
-            .find(|dossier| dossier.findings.iter().any(found))
-            .map(|dossier| &dossier.about)
+            .find(|report| report.findings.iter().any(found))
+            .map(|report| &report.about)
             .into_iter()
             .collect();
         let example = serde_json::to_string(&example)?;
@@ -55,7 +52,7 @@ pub(crate) fn print(
     }
     writeln!(
         out,
-        "\nOr, as a table:  {}\nCalls that the providers got so far:  {}",
+        "\nThe same as a table:  {}\nThe calls to the providers so far:  {}",
         styled(LITERAL, "relayctl ask URL observe TYPE=VALUE --token \"$TOKEN\""),
         styled(LITERAL, format_args!("curl -s {}/_control/calls", shown(simulator)))
     )?;
@@ -63,7 +60,7 @@ pub(crate) fn print(
     Ok(())
 }
 
-/// A URL as users write it.
+/// A URL without the final slash.
 fn shown(url: &Url) -> &str {
     url.as_str().trim_end_matches('/')
 }
