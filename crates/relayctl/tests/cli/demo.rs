@@ -77,8 +77,10 @@ fn served_relays_answer_the_lines_that_are_printed_until_they_are_stopped() {
     let mut child =
         Serving(program(&["demo", "--port-base", "0", "--serve"]).stdout(Stdio::piped()).spawn().unwrap());
     let lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let printed: Vec<String> =
-        lines.skip_while(|line| !line.starts_with("xforce  http://127.0.0.1:")).take(3).collect();
+    let printed: Vec<String> = lines
+        .skip_while(|line| !line.starts_with("xforce  http://127.0.0.1:"))
+        .take_while(|line| !line.starts_with("The calls to the providers"))
+        .collect();
     let token = printed[1].strip_prefix("TOKEN=").unwrap();
     let curl = printed[2].as_str();
     let words: Vec<&str> = curl.split_whitespace().collect();
