@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::setup;
 
+/// Settings by name.
+type Settings<'a> = &'a [(&'static str, &'static str)];
+
 fn lines(stage: &Stage) -> Vec<String> {
     stage.sim.calls_to("xforce").iter().map(|call| call.line().replace("/xforce", "")).collect()
 }
@@ -39,7 +42,7 @@ async fn twenty_observables_cost_what_the_readme_says() {
     let off = |name: &'static str| (name, "false");
     let (resolve, linkage) = (off("RELAY_PROVIDER__RESOLVE_ENABLED"), off("RELAY_PROVIDER__LINKAGE_ENABLED"));
     let first = ("RELAY_PROVIDER__REPORT_FIRST", "true");
-    let table: [(&[(&str, &str)], bool, usize); 6] = [
+    let table: [(Settings<'_>, bool, usize); 6] = [
         (&[], true, 54),
         (&[], false, 54),
         (&[first], false, 20),
