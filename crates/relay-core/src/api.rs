@@ -21,6 +21,7 @@
 use crate::call::{ALL_CALLS, RequestContext};
 use crate::error::{Code, Error};
 use crate::provider::{Auth, Client, Failure, Method, Rejection, Request};
+use crate::text::sanitized;
 use url::Url;
 
 /// How a provider says why it refuses, and what follows from it.
@@ -33,6 +34,8 @@ pub struct Api {
     pub words: &'static [&'static str],
     /// JSON pointer to a short code of the provider that is put before its words.
     pub word_code: Option<&'static str>,
+    /// How many characters of the provider's words an error repeats.
+    pub words_length: usize,
     /// Statuses that mean that nothing is known.
     pub absent: &'static [u16],
     /// Whether an answer that is `{}` means that nothing is known.
@@ -57,7 +60,8 @@ pub enum Meaning {
     Failed {
         /// Which further calls cannot succeed either.
         stops: Stop,
-        /// Code and words in place of the usual ones of the status; the provider's own words are added.
+        /// Code and words in place of the usual ones of the status; the provider's own words are added, or stand
+        /// alone where these are empty.
         says: Option<(Code, &'static str)>,
     },
 }
@@ -80,6 +84,7 @@ impl Api {
             title,
             words: &["/error/message", "/error", "/message"],
             word_code: None,
+            words_length: 500,
             absent: &[404],
             empty_is_absent: false,
             stops: &[401, 429],
@@ -110,10 +115,11 @@ impl Api {
     pub fn words(&self, rejection: &Rejection) -> Option<String> {
         let words = rejection.text_at(self.words).or_else(|| rejection.plain_text());
         let code = self.word_code.and_then(|pointer| rejection.text_at(&[pointer]));
-        match (code, words) {
+        let words = match (code, words) {
             (Some(code), Some(words)) if code != words => Some(format!("{code}: {words}")),
             (code, words) => words.or(code),
-        }
+        };
+        words.map(|words| sanitized(&words, self.words_length))
     }
 
     /// The error of a failed call.
@@ -122,7 +128,10 @@ impl Api {
         let words = self.words(rejection);
         match self.meaning(rejection) {
             Meaning::Failed { says: Some((code, says)), .. } => {
-                let reason = words.unwrap_or_else(|| rejection.reason());
+                let reason = words.unwrap_or_else(|| match rejection.page() {
+                    Some(page) => format!("{page}, {}", rejection.reason()),
+                    None => rejection.reason(),
+                });
                 let message = if says.is_empty() { reason } else { format!("{says}: {reason}") };
                 if code == Code::AUTHORIZATION {
                     Error::authorization(message)

@@ -2,10 +2,12 @@
 //! lookup yields is entities and errors side by side, since one never takes the other away.
 
 use std::future::Future;
+use std::hash::Hash;
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use indexmap::IndexMap;
 
 use crate::call::RequestContext;
 use crate::ctim::Bundle;
@@ -33,8 +35,8 @@ impl Lookup {
         self.errors.extend(other.errors);
     }
 
-    /// Adds the outcome of one observable's lookup.
-    pub(crate) fn merge_lookup(&mut self, other: Self, observable: &Observable) {
+    /// Adds the outcome of one observable's lookup. Its errors concern that observable, unless they say otherwise.
+    pub fn merge_about(&mut self, other: Self, observable: &Observable) {
         self.bundle.merge(other.bundle);
         self.errors.add_lookup(other.errors, observable);
     }
@@ -80,11 +82,34 @@ where
     let mut found = Lookup::nothing();
     for (observable, outcome) in observables.iter().zip(outcomes) {
         match outcome {
-            Some(outcome) => found.merge_lookup(outcome, observable),
+            Some(outcome) => found.merge_about(outcome, observable),
             None => found.errors.add(context.out_of_time().about(observable)),
         }
     }
     found
+}
+
+/// Observables that are one value to the provider, and so share their lookup.
+pub struct Group<'a, K> {
+    /// The value.
+    pub key: K,
+    /// The observables, each with its position in the request.
+    pub members: Vec<(usize, &'a Observable)>,
+}
+
+/// Groups observables by the value that they are to the provider, in the order in which the values come first.
+/// Those without one are left out.
+pub fn group_by<'a, K: Eq + Hash>(
+    about: &'a [Observable],
+    key: impl Fn(&Observable) -> Option<K>,
+) -> Vec<Group<'a, K>> {
+    let mut groups: IndexMap<K, Vec<(usize, &'a Observable)>> = IndexMap::new();
+    for (position, observable) in about.iter().enumerate() {
+        if let Some(key) = key(observable) {
+            groups.entry(key).or_default().push((position, observable));
+        }
+    }
+    groups.into_iter().map(|(key, members)| Group { key, members }).collect()
 }
 
 /// Runs one future per item as [`each`] does per observable, and returns what each yielded, in order: `None` where

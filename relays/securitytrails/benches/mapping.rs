@@ -6,10 +6,11 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use relay_core::observable::{Observable, ObservableType};
-use relay_securitytrails::Family;
 use relay_securitytrails::links::Links;
-use relay_securitytrails::mapping::{Mapping, Options};
-use relay_securitytrails::model::{Hosted, Page, Period, Records};
+use relay_securitytrails::mapping::Mapping;
+use relay_securitytrails::model::{Hosted, Page, Period};
+use relay_securitytrails::query::RecordType;
+use relay_securitytrails::settings::Options;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -49,20 +50,28 @@ where
     Page<R>: DeserializeOwned,
 {
     match serde_json::from_str::<Page<R>>(page) {
-        Ok(Page { records: Some(Records::List(records)), .. }) => records,
+        Ok(Page { records, .. }) => records,
         _ => panic!("the page is as documented"),
     }
 }
 
 fn mapping(criterion: &mut Criterion) {
     let url = |text: &str| text.parse().expect("a URL");
-    let links = Links::new(url("https://api.example/v1"), url("https://ui.example"));
+    let links = Links(url("https://ui.example"));
     let domain = Observable::new(ObservableType::Domain, "shop.example.com").expect("a domain");
     let address = Observable::new(ObservableType::Ip, "192.0.2.1").expect("an address");
-    let options = Options { max_relations: 10_000, history_table: true };
+    let options = Options {
+        max_pages: 100,
+        max_relations: 10_000,
+        history_table: true,
+        domains_table: true,
+        history_types: vec![RecordType::A, RecordType::Aaaa],
+        extra_record_types: Vec::new(),
+        subdomains: false,
+    };
     let now = jiff::Timestamp::UNIX_EPOCH;
-    let of_domain = Mapping::new(&domain, &links, now, 100, options);
-    let of_address = Mapping::new(&address, &links, now, 100, options);
+    let of_domain = Mapping::new(&domain, &links, now, 100, &options);
+    let of_address = Mapping::new(&address, &links, now, 100, &options);
 
     let mut group = criterion.benchmark_group("mapping");
     group.sample_size(10);
@@ -70,7 +79,7 @@ fn mapping(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(size as u64));
         let (history, domains) = (history(size), domains(size));
         group.bench_function(format!("history, {size} periods"), |bencher| {
-            bencher.iter(|| of_domain.addresses(Family::V4, &read::<Period>(black_box(&history))));
+            bencher.iter(|| of_domain.history(RecordType::A, &read::<Period>(black_box(&history))));
         });
         group.bench_function(format!("domains, {size} records"), |bencher| {
             bencher.iter(|| of_address.domains(&read::<Hosted>(black_box(&domains)), None));

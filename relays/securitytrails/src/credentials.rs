@@ -4,10 +4,14 @@ use relay_core::auth::{ClaimError, Claims};
 use relay_core::relay::Credentials;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::query::RecordType;
+
 /// An API key with the options of the request that it came with.
 pub struct ApiKey {
     key: SecretString,
     pages: u64,
+    extra_record_types: Option<Vec<RecordType>>,
+    subdomains: Option<bool>,
 }
 
 impl ApiKey {
@@ -20,6 +24,16 @@ impl ApiKey {
     pub fn pages(&self) -> u64 {
         self.pages
     }
+
+    /// Which further DNS records are wanted, where the token says so.
+    pub fn extra_record_types(&self) -> Option<&[RecordType]> {
+        self.extra_record_types.as_deref()
+    }
+
+    /// Whether subdomains are wanted, where the token says so.
+    pub fn subdomains(&self) -> Option<bool> {
+        self.subdomains
+    }
 }
 
 impl Credentials for ApiKey {
@@ -30,7 +44,16 @@ impl Credentials for ApiKey {
                 "the claim `key` of the token has characters that no SecurityTrails API key has",
             ));
         }
-        Ok(Self { key: SecretString::from(key), pages: pages(claims) })
+        let extra = claims.text("EXTRA_RECORD_TYPES").map(|text| {
+            let words: Vec<&str> = text.split(',').map(str::trim).collect();
+            RecordType::listed(&words, RecordType::EXTRA)
+        });
+        Ok(Self {
+            key: SecretString::from(key),
+            pages: pages(claims),
+            extra_record_types: extra,
+            subdomains: claims.raw("GET_SUBDOMAINS").map(|_| switch(claims, "GET_SUBDOMAINS")),
+        })
     }
 
     fn identity(&self) -> Vec<&str> {
@@ -40,9 +63,7 @@ impl Credentials for ApiKey {
 
 /// Pages cost money: what is not clearly a number or a yes means one page.
 fn pages(claims: &Claims) -> u64 {
-    // The form delivers a switch as boolean or text. A number is neither, and no yes.
-    let switch = claims.raw("GET_ALL_PAGES").is_some_and(|value| !value.is_number());
-    if switch && claims.flag("GET_ALL_PAGES") == Some(true) {
+    if switch(claims, "GET_ALL_PAGES") {
         return u64::MAX;
     }
     match claims.integer("NUMBER_OF_PAGES").and_then(|number| u64::try_from(number).ok()) {
@@ -50,6 +71,12 @@ fn pages(claims: &Claims) -> u64 {
         Some(number) => number,
         None => 1,
     }
+}
+
+/// The form delivers a switch as boolean or text. A number is neither, and no yes.
+fn switch(claims: &Claims, name: &str) -> bool {
+    let is_number = claims.raw(name).is_some_and(serde_json::Value::is_number);
+    !is_number && claims.flag(name) == Some(true)
 }
 
 #[cfg(test)]
@@ -133,5 +160,24 @@ mod tests {
         ] {
             assert_eq!(pages(no.clone()), 2, "{no}");
         }
+    }
+
+    #[test]
+    fn what_costs_further_queries_is_asked_for_by_name() {
+        let extra = |value: Value| {
+            read(json!({"key": "k", "EXTRA_RECORD_TYPES": value})).expect("a key").extra_record_types
+        };
+        use RecordType::{Mx, Ns};
+        assert_eq!(extra(json!("MX, ns,txt")), Some(vec![Mx, Ns]));
+        assert_eq!(extra(json!(" ns ")), Some(vec![Ns]));
+        assert_eq!(extra(json!("txt")), Some(vec![]));
+        assert_eq!(extra(json!(null)), None);
+        assert_eq!(extra(json!(7)), None);
+        let subdomains =
+            |value: Value| read(json!({"key": "k", "GET_SUBDOMAINS": value})).expect("a key").subdomains();
+        assert_eq!(subdomains(json!("Yes")), Some(true));
+        assert_eq!(subdomains(json!(false)), Some(false));
+        assert_eq!(subdomains(json!(1)), Some(false));
+        assert_eq!(read(json!({"key": "k"})).expect("a key").subdomains(), None);
     }
 }

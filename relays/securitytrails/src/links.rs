@@ -1,5 +1,5 @@
-//! Addresses of calls in the API and of pages on the site. What comes from an observable is one encoded path
-//! segment; `.` and `..`, which URL libraries would fold away, have no address.
+//! Pages of the site. What comes from an observable is one encoded path segment; `.` and `..`, which URL libraries
+//! would fold away, have no address.
 
 use std::borrow::Cow;
 
@@ -10,43 +10,20 @@ use relay_core::relay::Link;
 use url::Url;
 
 use crate::module::TITLE;
-use crate::query::Query;
 
-/// The bases of API and site.
-pub struct Links {
-    api: Url,
-    ui: Url,
-}
+/// The addresses of pages, from the site's base.
+pub struct Links(pub Url);
 
 impl Links {
-    /// With the bases of the settings.
-    pub fn new(api: Url, ui: Url) -> Self {
-        Self { api, ui }
-    }
-
-    /// The call that only proves the key (<https://docs.securitytrails.com/reference/ping>).
-    pub(crate) fn ping(&self) -> Option<Url> {
-        UrlBuilder::new(&self.api).path("ping").build()
-    }
-
-    /// One page of a lookup.
-    pub(crate) fn page(&self, query: &Query<'_>, number: u64) -> Option<Url> {
-        let api = UrlBuilder::new(&self.api);
-        let call = match query {
-            Query::History { name, family } => {
-                api.path("history").segment(name).path("dns").path(family.record_type())
-            }
-            Query::Domains { .. } => api.path("domains/list"),
-        };
-        call.param("page", number).build()
-    }
-
     /// The site's page on an observable.
     pub fn site(&self, about: &Observable) -> Option<HttpUrl> {
-        let site = UrlBuilder::new(&self.ui);
-        let value = shown(about);
+        let site = UrlBuilder::new(&self.0);
+        let value = about.value().trim();
         let page = match about.kind() {
-            ObservableType::Domain => site.path("domain").segment(value).path("dns"),
+            ObservableType::Domain => {
+                let name = observable::domain(value);
+                site.path("domain").segment(name.as_deref().unwrap_or(value)).path("dns")
+            }
             _ => site.path("list/ip").segment(value),
         };
         page.link()
@@ -61,7 +38,7 @@ impl Links {
             _ => ("IP", "Domains on this IP address at SecurityTrails"),
         };
         Some(Link {
-            id: format!("ref-securitytrails-search-{kind}-{}", segment(&shown(about))?),
+            id: format!("ref-securitytrails-search-{kind}-{}", segment(&ascii(about))?),
             title: format!("Search for this {label}"),
             description: description.to_owned(),
             url: self.site(about)?.to_string(),
@@ -70,8 +47,8 @@ impl Links {
     }
 }
 
-/// The value as it stands in links: international domains in their ASCII form where they have one.
-fn shown(about: &Observable) -> Cow<'_, str> {
+/// The value as it stands in ids: international domains in their ASCII form where they have one.
+fn ascii(about: &Observable) -> Cow<'_, str> {
     let value = about.value().trim();
     match about.kind() {
         ObservableType::Domain if !value.is_ascii() => {
@@ -86,25 +63,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn links(api: &str, ui: &str) -> Links {
-        Links::new(Url::parse(api).expect("a URL"), Url::parse(ui).expect("a URL"))
-    }
-
     fn url(kind: ObservableType, value: &str) -> Option<String> {
         let about = Observable::new(kind, value)?;
-        Some(links("https://api.example/v1", "https://ui.example").search(&about)?.url)
+        Some(Links(Url::parse("https://ui.example").expect("a URL")).search(&about)?.url)
     }
 
     #[test]
     fn bases_are_joined_with_one_slash_however_they_end() {
-        for (api, ui) in [
-            ("https://api.example/v1", "https://ui.example"),
-            ("https://api.example/v1/", "https://ui.example/"),
-        ] {
-            let links = links(api, ui);
-            assert_eq!(links.ping().map(String::from).as_deref(), Some("https://api.example/v1/ping"));
+        for ui in ["https://ui.example", "https://ui.example/"] {
             let about = Observable::new(ObservableType::Domain, "a.example").expect("a value");
-            let site = links.site(&about).map(|url| url.to_string());
+            let site = Links(Url::parse(ui).expect("a URL")).site(&about).map(|url| url.to_string());
             assert_eq!(site.as_deref(), Some("https://ui.example/domain/a.example/dns"));
         }
     }
@@ -121,7 +89,14 @@ mod tests {
             Some("https://ui.example/domain/b%C3%BCcher..example/dns"),
             "there is no such name, so it is linked as it came"
         );
-        assert_eq!(domain("Example.COM").as_deref(), Some("https://ui.example/domain/Example.COM/dns"));
+        assert_eq!(
+            domain("WWW.Example.ORG.").as_deref(),
+            Some("https://ui.example/domain/www.example.org/dns"),
+            "in the form in which it is looked up"
+        );
+        let about = Observable::new(ObservableType::Domain, "WWW.Example.ORG.").expect("a value");
+        let link = Links(Url::parse("https://ui.example").expect("a URL")).search(&about).expect("a link");
+        assert_eq!(link.id, "ref-securitytrails-search-domain-WWW.Example.ORG.", "the id as given");
     }
 
     #[test]

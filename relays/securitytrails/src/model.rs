@@ -1,25 +1,49 @@
 //! Answers of the API, as far as they are read. Every field may be missing or of another type than documented.
 
 use jiff::civil::Date;
-use relay_core::lenient::{self, LenientValue};
+use relay_core::lenient::{self, LenientValue, List};
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess};
 
-/// `GET /ping`.
+/// `GET /ping`: an object, or a list that begins with one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Ping {
+    /// A list. First, since an object would be read from one too.
+    List(Vec<Pong>),
+    /// An object.
+    One(Pong),
+    /// Anything else.
+    Other(IgnoredAny),
+}
+
+/// What a ping says.
 #[derive(Debug, Default, Deserialize)]
-pub struct Ping {
+pub struct Pong {
     /// Whether the key is good.
     #[serde(default, deserialize_with = "lenient::field")]
     pub success: Option<bool>,
+}
+
+impl Ping {
+    /// Whether the key is good.
+    pub fn success(&self) -> bool {
+        let pong = match self {
+            Self::One(pong) => Some(pong),
+            Self::List(pongs) => pongs.first(),
+            Self::Other(_) => None,
+        };
+        pong.and_then(|pong| pong.success) == Some(true)
+    }
 }
 
 /// A page of `GET /history/{hostname}/dns/{type}` or `POST /domains/list`.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "R: LenientValue<'de>")]
 pub struct Page<R> {
-    /// What was found.
-    #[serde(default, deserialize_with = "lenient::field")]
-    pub records: Option<Records<R>>,
+    /// What was found. None says that there is nothing; something that is no list makes the page unreadable.
+    #[serde(default = "Vec::new", deserialize_with = "records")]
+    pub records: Vec<R>,
     /// How many pages there are (history only).
     #[serde(default, deserialize_with = "lenient::field")]
     pub pages: Option<Whole>,
@@ -31,6 +55,10 @@ pub struct Page<R> {
     pub meta: Option<Meta>,
 }
 
+fn records<'de, D: Deserializer<'de>, R: LenientValue<'de>>(deserializer: D) -> Result<Vec<R>, D::Error> {
+    lenient::required(deserializer).map(|list: List<R>| list.items)
+}
+
 /// How far one can page.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct Meta {
@@ -40,43 +68,6 @@ pub struct Meta {
     /// How many pages all records would fill.
     #[serde(default, deserialize_with = "lenient::field")]
     pub total_pages: Option<Whole>,
-}
-
-/// The records of a page. That they are no list is told apart from their absence: one is a broken answer, the
-/// other says that there is nothing.
-#[derive(Debug)]
-pub enum Records<R> {
-    /// As documented.
-    List(Vec<R>),
-    /// Something else.
-    Unreadable,
-}
-
-impl<'de, R: LenientValue<'de>> LenientValue<'de> for Records<R> {
-    fn from_bool(_: bool) -> Option<Self> {
-        Some(Self::Unreadable)
-    }
-
-    fn from_integer(_: i64) -> Option<Self> {
-        Some(Self::Unreadable)
-    }
-
-    fn from_number(_: f64) -> Option<Self> {
-        Some(Self::Unreadable)
-    }
-
-    fn from_text(_: &str) -> Option<Self> {
-        Some(Self::Unreadable)
-    }
-
-    fn from_list<A: SeqAccess<'de>>(list: A) -> Result<Option<Self>, A::Error> {
-        Ok(Vec::from_list(list)?.map(Self::List))
-    }
-
-    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
-        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Some(Self::Unreadable))
-    }
 }
 
 /// A time during which a name had the same addresses.
@@ -110,7 +101,7 @@ impl<'de> LenientValue<'de> for Values {
     }
 }
 
-/// An address that a name had. The API has named the field in several ways.
+/// What a name resolved to. The API has named the field of an address in several ways.
 #[derive(Debug, Default, Deserialize)]
 pub struct Resolved {
     /// The address in A records.
@@ -122,6 +113,14 @@ pub struct Resolved {
     /// The address by a name that older documentation knows.
     #[serde(default, deserialize_with = "lenient::field")]
     ipv4: Option<String>,
+    /// The mail server in the history.
+    #[serde(default, deserialize_with = "lenient::field")]
+    host: Option<String>,
+    /// The mail server in current records.
+    #[serde(default, deserialize_with = "lenient::field")]
+    hostname: Option<String>,
+    #[serde(default, deserialize_with = "lenient::field")]
+    nameserver: Option<String>,
     #[serde(default, deserialize_with = "lenient::field")]
     ip_count: Option<Whole>,
     #[serde(default, deserialize_with = "lenient::field")]
@@ -131,14 +130,22 @@ pub struct Resolved {
 impl Resolved {
     /// The address.
     pub fn address(&self) -> Option<&str> {
-        let names = [&self.ip, &self.ipv6, &self.ipv4];
-        names.into_iter().flatten().map(|text| text.trim()).find(|text| !text.is_empty())
+        first([&self.ip, &self.ipv6, &self.ipv4])
+    }
+
+    /// The mail or name server.
+    pub fn server(&self) -> Option<&str> {
+        first([&self.host, &self.hostname, &self.nameserver])
     }
 
     /// How many names share the address today.
     pub fn shared_by(&self) -> Option<u64> {
         self.ip_count.or(self.ipv6_count).map(|count| count.0)
     }
+}
+
+fn first(fields: [&Option<String>; 3]) -> Option<&str> {
+    fields.into_iter().flatten().map(|text| text.trim()).find(|text| !text.is_empty())
 }
 
 impl Period {
@@ -155,9 +162,77 @@ pub struct Hosted {
     /// Its name.
     #[serde(default, deserialize_with = "lenient::field")]
     pub hostname: Option<String>,
+    /// Who hosts it.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub host_provider: Vec<String>,
+    /// Who takes its mail.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub mail_provider: Vec<String>,
+    /// What the provider derives.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub computed: Option<Computed>,
+    /// Its registration.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub whois: Option<Whois>,
 }
 
-lenient::object!(Ping, Page<Period>, Page<Hosted>, Meta, Period, Resolved, Hosted);
+/// What the provider derives of a domain.
+#[derive(Debug, Default, Deserialize)]
+pub struct Computed {
+    /// Whose it is.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub company_name: Option<String>,
+}
+
+/// The registration of a domain; its times are milliseconds since 1970.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Whois {
+    /// Where it is registered.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub registrar: Option<String>,
+    /// Since when.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub created_date: Option<i64>,
+    /// Until when.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub expires_date: Option<i64>,
+}
+
+/// `GET /domain/{hostname}/subdomains`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Subdomains {
+    /// The labels before the domain.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub subdomains: Vec<String>,
+    /// How many there are.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub subdomain_count: Option<Whole>,
+    /// Whether these are all.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub meta: Option<SubdomainsMeta>,
+}
+
+/// Whether a list of subdomains is whole.
+#[derive(Debug, Default, Deserialize)]
+pub struct SubdomainsMeta {
+    /// Whether the plan cuts it.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub limit_reached: Option<bool>,
+}
+
+lenient::object!(
+    Page<Period>,
+    Page<Hosted>,
+    Meta,
+    Period,
+    Resolved,
+    Hosted,
+    Computed,
+    Whois,
+    Subdomains,
+    SubdomainsMeta,
+);
 
 /// A whole number that is not negative, also as a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

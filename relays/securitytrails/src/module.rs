@@ -39,6 +39,20 @@ pub(crate) const MODULE: Module = Module {
             secret: false,
             help: "true reads all pages whatever their number; default false",
         },
+        Claim {
+            name: "EXTRA_RECORD_TYPES",
+            label: "Further record types",
+            required: false,
+            secret: false,
+            help: "mx, ns or both: one more query per domain and type; default none",
+        },
+        Claim {
+            name: "GET_SUBDOMAINS",
+            label: "Get subdomains",
+            required: false,
+            secret: false,
+            help: "true: one more query per domain; default false",
+        },
         ENTITIES_LIMIT,
     ],
     settings: &[
@@ -51,5 +65,21 @@ pub(crate) const MODULE: Module = Module {
             "false",
             "add a table of the DNS history to sightings of domains",
         ),
+        Setting::new(
+            "provider.domains_table",
+            "false",
+            "add a table of the domains to sightings of addresses",
+        ),
+        Setting::new(
+            "provider.history_types",
+            "a,aaaa",
+            "address records of a domain to ask for: a, aaaa or both",
+        ),
+        Setting::new(
+            "provider.extra_record_types",
+            "",
+            "further records of a domain to ask for: mx, ns or both",
+        ),
+        Setting::new("provider.get_subdomains", "false", "ask for the subdomains of a domain"),
     ],
 };

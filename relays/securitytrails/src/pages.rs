@@ -7,7 +7,6 @@ use relay_core::error::{Code, Error, Errors};
 use relay_core::lenient::LenientValue;
 
 use crate::SecurityTrails;
-use crate::client::{self, Read};
 use crate::credentials::ApiKey;
 use crate::model::{Page, Whole};
 use crate::module::TITLE;
@@ -40,16 +39,21 @@ where
     Page<R>: for<'de> LenientValue<'de>,
     R: Send,
 {
-    let Read { page, records } = match client::page(relay, call, query, 1).await {
+    let page = async |number| {
+        let page: Option<Page<R>> = relay.page(call, query, number).await?;
+        Ok(page.filter(|page| !page.records.is_empty()))
+    };
+    let mut page_one = match page(1).await {
         Ok(Some(first)) => first,
         Ok(None) => return Pages::nothing(None),
         Err(error) => return Pages::nothing(Some(error)),
     };
-    let record_count = page.record_count.map(|count| count.0);
+    let record_count = page_one.record_count.map(|count| count.0);
+    let records = std::mem::take(&mut page_one.records);
     let mut pages = Pages { records, record_count, ..Pages::nothing(None) };
-    let extent = Extent::of(&page, call.credentials.pages(), relay.max_pages);
+    let extent = Extent::of(&page_one, call.credentials.pages(), relay.options.max_pages);
 
-    let rest: Vec<_> = (2..=extent.last).map(|number| client::page(relay, call, query, number)).collect();
+    let rest: Vec<_> = (2..=extent.last).map(page).collect();
     let mut rest = stream::iter(rest).buffered(call.concurrency());
     let mut read = 1;
     // In order: a page that is empty or fails ends the list, and pages not yet asked for are not paid for.
@@ -87,7 +91,7 @@ impl Extent {
         let readable = some(first.pages).or(some(meta.max_page)).unwrap_or(1);
         let total = some(first.pages).or(some(meta.total_pages)).unwrap_or(readable);
         let within_reach = readable.min(most);
-        // A cut by the user's own number is no news to him.
+        // The user knows of a cut by the number in the token.
         let all_wanted = wanted > 1 && wanted >= within_reach;
         let left = if all_wanted { total.saturating_sub(within_reach) } else { 0 };
         Self { last: wanted.min(within_reach), left }
@@ -126,14 +130,18 @@ mod tests {
         wanted: u64,
     ) -> (u64, u64) {
         let meta = Meta { max_page: max_page.map(Whole), total_pages: total_pages.map(Whole) };
-        let first =
-            Page::<Hosted> { records: None, pages: pages.map(Whole), record_count: None, meta: Some(meta) };
+        let first = Page::<Hosted> {
+            records: Vec::new(),
+            pages: pages.map(Whole),
+            record_count: None,
+            meta: Some(meta),
+        };
         let extent = Extent::of(&first, wanted, 100);
         (extent.last, extent.left)
     }
 
     #[test]
-    fn pages_beyond_reach_are_told_only_to_those_who_want_them() {
+    fn pages_beyond_reach_are_reported_only_to_those_who_want_them() {
         for (wanted, expected) in
             [(1, (1, 0)), (4, (4, 0)), (5, (5, 3)), (10, (5, 3)), (1_000_000_000, (5, 3)), (ALL, (5, 3))]
         {

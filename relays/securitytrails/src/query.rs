@@ -3,50 +3,111 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use relay_core::observable::{Observable, ObservableType, domain, ip_address};
+
+/// What an observable is to SecurityTrails: the same for all spellings of one value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    /// A domain in its one form.
+    Domain(String),
+    /// An address as it is sent.
+    Address(String, Family),
+}
+
+impl Subject {
+    /// None where the value does not have the form of its type: the call would only cost a query.
+    pub(crate) fn of(about: &Observable) -> Option<Self> {
+        if about.kind() == ObservableType::Domain {
+            return domain(about.value()).map(Self::Domain);
+        }
+        let text = about.value().trim();
+        Some(match ip_address(text)? {
+            IpAddr::V4(_) => Self::Address(text.to_owned(), Family::V4),
+            IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+                Some(v4) => Self::Address(v4.to_string(), Family::V4),
+                None => Self::Address(text.to_owned(), Family::V6),
+            },
+        })
+    }
+}
+
 /// One question, answered page by page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Query<'a> {
-    /// Which addresses has a domain had?
-    /// (<https://docs.securitytrails.com/reference/history-dns>)
-    History {
-        /// The domain, brought to its one form.
-        name: &'a str,
-        /// Which addresses.
-        family: Family,
-    },
-    /// Which domains point to an address?
-    /// (<https://docs.securitytrails.com/reference/domain-search>)
-    Domains {
-        /// The address as it came.
-        address: &'a str,
-        /// Which kind of address it is.
-        family: Family,
-    },
+    /// Which records has a domain had? (<https://docs.securitytrails.com/reference/history-dns>)
+    History(&'a str, RecordType),
+    /// Which domains point to an address? (<https://docs.securitytrails.com/reference/domain-search>)
+    Domains(&'a str, Family),
+    /// Which subdomains does a domain have? (<https://docs.securitytrails.com/reference/domain-subdomains>)
+    Subdomains(&'a str),
+}
+
+/// A type of DNS records whose history is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordType {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Mail servers.
+    Mx,
+    /// Name servers.
+    Ns,
+}
+
+impl RecordType {
+    /// The words of settings and claims.
+    pub(crate) const ADDRESSES: [(&'static str, Self); 2] = [("a", Self::A), ("aaaa", Self::Aaaa)];
+    /// The same, of the types that are asked for only on request.
+    pub(crate) const EXTRA: [(&'static str, Self); 2] = [("mx", Self::Mx), ("ns", Self::Ns)];
+
+    /// The known types among words, in the order of the table; words of any case, others ignored.
+    pub(crate) fn listed(words: &[&str], known: [(&'static str, Self); 2]) -> Vec<Self> {
+        let is_named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
+        known.into_iter().filter(|(name, _)| is_named(name)).map(|(_, record)| record).collect()
+    }
+
+    /// What it is called in paths and natural keys.
+    pub(crate) fn path_word(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::Aaaa => "aaaa",
+            Self::Mx => "mx",
+            Self::Ns => "ns",
+        }
+    }
+
+    /// What its records hold.
+    pub(crate) fn holds(self) -> &'static str {
+        match self {
+            Self::A => "IPv4 addresses",
+            Self::Aaaa => "IPv6 addresses",
+            Self::Mx => "Mail servers",
+            Self::Ns => "Name servers",
+        }
+    }
+
+    /// What its history is called in messages.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::A => "IPv4",
+            Self::Aaaa => "IPv6",
+            Self::Mx => "mail server",
+            Self::Ns => "name server",
+        }
+    }
 }
 
 /// The two kinds of IP addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4, in A records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Family {
+    /// IPv4.
     V4,
-    /// IPv6, in AAAA records.
+    /// IPv6.
     V6,
 }
 
 impl Family {
-    /// The kind of an address.
-    pub(crate) fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
-    }
-
-    /// The DNS record that holds such addresses.
-    pub(crate) fn record_type(self) -> &'static str {
-        match self {
-            Self::V4 => "a",
-            Self::V6 => "aaaa",
-        }
-    }
-
     /// The field of the search's filter that takes such addresses.
     pub(crate) fn filter(self) -> &'static str {
         match self {
@@ -56,30 +117,16 @@ impl Family {
     }
 }
 
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        })
-    }
-}
-
 impl Query<'_> {
     /// Its name in metrics and logs.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::History { family: Family::V4, .. } => "history_a",
-            Self::History { family: Family::V6, .. } => "history_aaaa",
-            Self::Domains { .. } => "domains_list",
-        }
-    }
-
-    /// What a plan of the provider's has or has not; one kind of call.
-    pub(crate) fn feature(&self) -> &'static str {
-        match self {
-            Self::History { .. } => "the DNS history (history/{hostname}/dns)",
-            Self::Domains { .. } => "the search for domains by address (domains/list)",
+            Self::History(_, RecordType::A) => "history_a",
+            Self::History(_, RecordType::Aaaa) => "history_aaaa",
+            Self::History(_, RecordType::Mx) => "history_mx",
+            Self::History(_, RecordType::Ns) => "history_ns",
+            Self::Domains(..) => "domains_list",
+            Self::Subdomains(_) => "subdomains",
         }
     }
 }
@@ -88,8 +135,32 @@ impl Query<'_> {
 impl fmt::Display for Query<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::History { name, family } => write!(f, "the {family} history of {name}"),
-            Self::Domains { address, .. } => write!(f, "the domains that point to {address}"),
+            Self::History(name, record) => write!(f, "the {} history of {name}", record.label()),
+            Self::Domains(address, _) => write!(f, "the domains that point to {address}"),
+            Self::Subdomains(name) => write!(f, "the subdomains of {name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ObservableType::{Domain, Ip, Ipv6};
+
+    use super::*;
+
+    #[test]
+    fn a_value_has_one_form_on_the_wire() {
+        let subject = |kind, value: &str| Subject::of(&Observable::new(kind, value).unwrap());
+        let name = |text: &str| Some(Subject::Domain(text.to_owned()));
+        let address = |text: &str, family| Some(Subject::Address(text.to_owned(), family));
+        assert_eq!(subject(Domain, " Example.COM. "), name("example.com"));
+        assert_eq!(subject(Domain, "bücher.example"), name("xn--bcher-kva.example"));
+        assert_eq!(subject(Domain, "localhost"), name("localhost"));
+        assert_eq!(subject(Ip, " 192.0.2.1 "), address("192.0.2.1", Family::V4));
+        assert_eq!(subject(Ip, "2001:DB8:0::1"), address("2001:DB8:0::1", Family::V6));
+        assert_eq!(subject(Ipv6, "::ffff:203.0.113.9"), address("203.0.113.9", Family::V4));
+        for (kind, value) in [(Domain, "../ping?x="), (Domain, ".."), (Domain, "a b"), (Ip, "192.0.2.1:80")] {
+            assert_eq!(subject(kind, value), None, "{value}");
         }
     }
 }

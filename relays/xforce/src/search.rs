@@ -1,11 +1,9 @@
 //! Which calls are made about the observables of a request, and what is kept of their answers.
 
-use std::collections::HashMap;
-
 use futures::join;
 use relay_core::call::Call;
 use relay_core::ctim::Bundle;
-use relay_core::lookup::{Lookup, gather};
+use relay_core::lookup::{Group, Lookup, gather, group_by};
 use relay_core::observable::Observable;
 use relay_core::provider::Failure;
 
@@ -14,13 +12,6 @@ use crate::credentials::ApiKey;
 use crate::failures::{Failures, Part};
 use crate::mapping::{Answers, Mapping};
 use crate::subject::Subject;
-
-/// Observables that are one value to X-Force, and so share their calls.
-struct Group<'a> {
-    subject: Subject,
-    /// Positions in the request.
-    members: Vec<(usize, &'a Observable)>,
-}
 
 /// What the calls about a group came to.
 struct Found {
@@ -42,7 +33,8 @@ pub(crate) enum Depth {
 impl XForce {
     /// Looks observables up, each value once.
     pub(crate) async fn look_up(&self, call: &Call<ApiKey>, about: &[Observable], depth: Depth) -> Lookup {
-        let groups = self.groups(about);
+        let is_asked = |subject: &Subject| !(self.options.skip_private && subject.is_local());
+        let groups = group_by(about, |observable| Subject::of(observable).filter(is_asked));
         let outcomes = gather(call.context(), &groups, |group| self.group(call, group, depth)).await;
 
         let mut failures = Failures::default();
@@ -67,26 +59,8 @@ impl XForce {
         found
     }
 
-    fn groups<'a>(&self, about: &'a [Observable]) -> Vec<Group<'a>> {
-        let mut groups: Vec<Group<'a>> = Vec::new();
-        let mut known: HashMap<Subject, usize> = HashMap::new();
-        for (position, observable) in about.iter().enumerate() {
-            let subject = Subject::of(observable);
-            let Some(subject) = subject.filter(|subject| !(self.options.skip_private && subject.is_local()))
-            else {
-                continue;
-            };
-            let at = *known.entry(subject.clone()).or_insert_with(|| {
-                groups.push(Group { subject, members: Vec::new() });
-                groups.len() - 1
-            });
-            groups[at].members.push((position, observable));
-        }
-        groups
-    }
-
-    async fn group(&self, call: &Call<ApiKey>, group: &Group<'_>, depth: Depth) -> Found {
-        let subject = &group.subject;
+    async fn group(&self, call: &Call<ApiKey>, group: &Group<'_, Subject>, depth: Depth) -> Found {
+        let subject = &group.key;
         let (report, resolve, linkage) = if depth == Depth::Verdict {
             (self.report(call, subject).await, Ok(None), Ok(None))
         } else if self.options.report_first {

@@ -17,6 +17,7 @@ pub(super) enum Call<'a> {
     Ping,
     History { name: &'a str, record: Record, page: u64 },
     Domains { address: IpAddr, page: u64 },
+    Subdomains { name: &'a str },
 }
 
 /// A type of DNS records that has a history.
@@ -24,6 +25,8 @@ pub(super) enum Call<'a> {
 pub(super) enum Record {
     A,
     Aaaa,
+    Mx,
+    Ns,
     /// The others, which are always empty.
     Other(&'static str),
 }
@@ -33,7 +36,9 @@ impl Record {
         match word {
             "a" => Some(Self::A),
             "aaaa" => Some(Self::Aaaa),
-            other => ["mx", "ns", "soa", "txt"].into_iter().find(|known| *known == other).map(Self::Other),
+            "mx" => Some(Self::Mx),
+            "ns" => Some(Self::Ns),
+            other => ["soa", "txt"].into_iter().find(|known| *known == other).map(Self::Other),
         }
     }
 }
@@ -45,8 +50,8 @@ impl<'a> Call<'a> {
         let parts = request.parts();
         let method = if parts == ["domains", "list"] { "POST" } else { "GET" };
         let known = match parts.as_slice() {
-            ["ping"] | ["domains", "list"] => true,
             ["history", _, "dns", record] => Record::of(record).is_some(),
+            ["ping"] | ["domains", "list"] | ["domain", _, "subdomains"] => true,
             _ => false,
         };
         if !known {
@@ -61,6 +66,7 @@ impl<'a> Call<'a> {
             ([_], _) => Ok(Self::Ping),
             ([_, _], _) if page > LAST_PAGE => Err(error(400, "The page is out of range")),
             ([_, _], _) => Ok(Self::Domains { address: filter(request)?, page }),
+            ([_, _, _], Some(name)) if is_hostname(name) => Ok(Self::Subdomains { name }),
             ([_, _, _, record], Some(name)) if is_hostname(name) => {
                 Ok(Self::History { name, record: Record::of(record).ok_or_else(unknown)?, page })
             }

@@ -20,6 +20,8 @@ pub(super) fn page(name: &str, record: Record, page: u64) -> Reply {
     let (word, kind) = match record {
         Record::A => ("a", "a/ipv4"),
         Record::Aaaa => ("aaaa", "a/ipv6"),
+        Record::Mx => ("mx", "mx"),
+        Record::Ns => ("ns", "ns"),
         Record::Other(word) => (word, word),
     };
     let mut rng = Rng::new(&["securitytrails", "history", word, name]);
@@ -48,7 +50,7 @@ fn periods(rng: &mut Rng, name: &str, record: Record) -> u64 {
         .and_then(|number| number.parse::<u16>().ok());
     match (record, asked_for) {
         (Record::A, Some(pages)) => filling(pages.into()),
-        (Record::Other(_), _) | (Record::Aaaa, Some(_)) => 0,
+        (Record::Other(_), _) | (Record::Aaaa | Record::Mx | Record::Ns, Some(_)) => 0,
         (Record::A, None) if rng.percent(20) => 0,
         (Record::Aaaa, None) if rng.percent(60) => 0,
         _ => 1 + rng.below(7),
@@ -60,6 +62,8 @@ fn period(name: &str, record: Record, number: u64) -> Value {
     let mut rng = Rng::new(&["securitytrails", "period", name, &number.to_string()]);
     let values: Vec<Value> = (0..=rng.below(3))
         .map(|_| match record {
+            Record::Mx => json!({"host": format!("MX{}.{}.", rng.below(3), rng.domain()), "priority": 10}),
+            Record::Ns => json!({"nameserver": format!("ns{}.{}", rng.below(3), rng.domain())}),
             Record::Aaaa => json!({"ipv6": rng.ipv6().to_string(), "ipv6_count": 1 + rng.below(30)}),
             _ => json!({"ip": rng.ipv4().to_string(), "ip_count": 1 + rng.below(400)}),
         })
@@ -73,7 +77,12 @@ fn period(name: &str, record: Record, number: u64) -> Value {
     };
     json!({
         "values": values,
-        "type": if record == Record::Aaaa { "aaaa" } else { "a" },
+        "type": match record {
+            Record::Aaaa => "aaaa",
+            Record::Mx => "mx",
+            Record::Ns => "ns",
+            _ => "a",
+        },
         "organizations": organizations,
         "first_seen": ago(number + 1).saturating_add(1.day()).to_string(),
         "last_seen": ago(number).to_string(),

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `GET /ping` | whether the key is good; costs nothing |
 //! | `GET /history/{hostname}/dns/{type}?page=1` | DNS history, 100 records a page |
+//! | `GET /domain/{hostname}/subdomains` | labels of subdomains; one query, whatever their number |
 //! | `POST /domains/list?page=1` | domains by `{"filter": {"ipv4": …}}` or `ipv6`, 100 records a page, 100 pages at most |
 //!
 //! Every page costs a query of the month. The limit per second counts the calls in the second before each, so
@@ -23,6 +24,7 @@ mod domains;
 mod history;
 mod paging;
 mod refusal;
+mod subdomains;
 
 use serde_json::json;
 
@@ -64,6 +66,7 @@ impl Service for SecurityTrails {
             Ok(Call::Ping) => Reply::json(200, &json!({"success": true})),
             Ok(Call::History { name, record, page }) => history::page(name, record, page),
             Ok(Call::Domains { address, page }) => domains::page(address, page),
+            Ok(Call::Subdomains { name }) => subdomains::of(name),
             Err(refusal) => refusal,
         }
     }

@@ -106,7 +106,7 @@ fn what_parts_of_a_lookup_met_is_folded_before_the_observable_is_added() {
     lookup.merge(Error::fatal(Code::UNAVAILABLE, "Acme is down.").into());
     assert_eq!(lookup.errors.len(), 1);
     let mut all = Lookup::nothing();
-    all.merge_lookup(lookup, &domain(0));
+    all.merge_about(lookup, &domain(0));
     assert_eq!(all.errors.into_iter().map(|error| error.observables().len()).collect::<Vec<_>>(), [1]);
 }
 

@@ -69,6 +69,29 @@ impl Rejection {
         words(text).filter(|text| !text.starts_with(['<', '{', '[']))
     }
 
+    /// Whether the body is a page of markup, such as a gateway before the API answers with.
+    pub fn is_page(&self) -> bool {
+        self.body.trim_ascii_start().starts_with(b"<")
+    }
+
+    /// What to say of a body that is a page of markup, which is never passed on: that it is one, and its title.
+    pub fn page(&self) -> Option<String> {
+        if !self.is_page() {
+            return None;
+        }
+        let text = String::from_utf8_lossy(&self.body);
+        let lower = text.to_ascii_lowercase();
+        let title = lower.find("<title").and_then(|tag| {
+            let start = tag + lower[tag..].find('>')? + 1;
+            let end = start + lower[start..].find('<')?;
+            words(&text[start..end])
+        });
+        Some(match title {
+            Some(title) => format!("an HTML page (title `{title}`)"),
+            None => "an HTML page".to_owned(),
+        })
+    }
+
     /// What the status is called, for messages without words of the provider.
     pub fn reason(&self) -> String {
         let reason =
@@ -254,6 +277,22 @@ mod tests {
             Failure::Rejected(rejection) => rejection.text_at(&["/error"]).or_else(|| rejection.plain_text()),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_page_is_named_by_its_title_and_never_passed_on() {
+        let page = |body: &str| {
+            Rejection { status: 403, body: Bytes::from(body.to_owned()), retry_after: None }.page()
+        };
+        assert_eq!(
+            page("\n<!DOCTYPE html><html><HEAD><Title lang=\"en\"> Attention\nRequired! | Gate </Title>")
+                .as_deref(),
+            Some("an HTML page (title `Attention Required! | Gate`)")
+        );
+        for without in ["<html><h1>Bad</h1>", "<title>", "<title></title>", "<TITLE", "<title>\u{1f480}"] {
+            assert_eq!(page(without).as_deref(), Some("an HTML page"), "{without}");
+        }
+        assert_eq!(page("error code: 1020"), None);
     }
 
     #[test]

@@ -170,7 +170,8 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
-    pub(crate) fn value(key: &str, problem: impl Into<String>) -> Self {
+    /// A value that cannot be used. `key` is the setting's name, such as `provider.api_url`.
+    pub fn value(key: &str, problem: impl Into<String>) -> Self {
         Self::Value { name: variable(key), problem: problem.into() }
     }
 }

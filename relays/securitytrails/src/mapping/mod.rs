@@ -1,7 +1,8 @@
 //! Answers to CTIM entities. Nothing here awaits, fails or reads the clock.
 
-mod addresses;
 mod domains;
+mod history;
+mod subdomains;
 mod table;
 
 use relay_core::ctim::{
@@ -11,26 +12,18 @@ use relay_core::observable::Observable;
 
 use crate::links::Links;
 use crate::module::TITLE;
+use crate::settings::Options;
 
 const ORIGIN: Origin = Origin::new("securitytrails", TITLE);
-/// Who states the relations between observables.
+/// The origin of the relations between observables.
 const RELATIONS_BY: ShortText = Text::constant("SecurityTrails Enrichment Module");
-
-/// Switches and bounds of the settings.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Most relations of a sighting.
-    pub max_relations: usize,
-    /// Whether sightings of domains have the history as a table.
-    pub history_table: bool,
-}
 
 /// What one lookup came to.
 #[derive(Debug)]
 pub struct Mapped {
     /// The sighting; it has at least one relation.
     pub sighting: Sighting,
-    /// How many relations were left out, because there may not be so many.
+    /// How many relations were left out, because a sighting may not have more.
     pub left_out: usize,
 }
 
@@ -39,7 +32,7 @@ pub struct Mapping<'a> {
     about: &'a Observable,
     now: Timestamp,
     limit: usize,
-    options: Options,
+    options: &'a Options,
     /// The site's page on the observable.
     page: Option<HttpUrl>,
 }
@@ -51,9 +44,14 @@ impl<'a> Mapping<'a> {
         links: &Links,
         now: jiff::Timestamp,
         limit: usize,
-        options: Options,
+        options: &'a Options,
     ) -> Self {
         Self { about, now: Timestamp::from_clock(now), limit, options, page: links.site(about) }
+    }
+
+    /// The observable.
+    pub fn about(&self) -> &'a Observable {
+        self.about
     }
 
     /// The sighting of a lookup, unless it has no relation. `key` names the lookup.
@@ -72,4 +70,17 @@ impl<'a> Mapping<'a> {
                 .relations(relations),
         )
     }
+}
+
+/// A name in the one spelling in which it counts: lower case, without a dot at the end. None for what is no name.
+fn name(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.strip_suffix('.').unwrap_or(text);
+    (!text.is_empty() && relay_core::observable::ip_address(text).is_none()).then(|| text.to_lowercase())
+}
+
+/// Texts that are not blank, joined.
+fn joined(texts: &[String]) -> Option<String> {
+    let texts: Vec<&str> = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }

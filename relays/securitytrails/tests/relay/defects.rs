@@ -193,9 +193,11 @@ async fn domains_of_an_address_are_read_where_they_are_not_where_the_documentati
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_is_not_json_is_no_crash() {
-    for (status, body, code, told) in [
+    for (status, body, code, words) in [
         (401, "<html>Unauthorized</html>", "authorization error", "401"),
-        (403, "<html>Forbidden</html>", "authorization error", "403"),
+        (403, "<html>Forbidden</html>", "permission denied", "403"),
+        (403, "<title>Attention Required!</title>", "permission denied", "`Attention Required!`"),
+        (403, "error code: 1020", "permission denied", "A gateway before"),
         (403, "Not for your plan", "permission denied", "Not for your plan"),
         (429, "busy", "too many requests", "busy"),
         (500, "\u{0}\u{1}", "unknown", "500"),
@@ -204,7 +206,7 @@ async fn a_refusal_that_is_not_json_is_no_crash() {
         stage.sim.answer(SIDE, Answer::post("/domains/list").status(status).text(body));
         let answer = stage.observe(&[("ip", "192.0.2.1")]).await;
         assert_eq!(errors(&answer), [("fatal", code)], "{status} {body}");
-        assert!(message(&answer).contains(told), "{status} {body}: {answer}");
+        assert!(message(&answer).contains(words), "{status} {body}: {answer}");
     }
 }
 

@@ -12,6 +12,8 @@ async fn a_ping_proves_address_and_key() {
     assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}));
     assert_eq!(calls(&stage), ["GET /ping"], "the key is not in the URL");
     let calls = stage.sim.calls_to(SIDE);
+    stage.sim.answer(SIDE, Answer::get("/ping").json(json!([{"success": true}])));
+    assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}), "in a list");
     assert_eq!(calls[0].header("apikey"), Some("demo-key"));
     assert_eq!(calls[0].header("accept"), Some("application/json"));
     assert!(calls[0].header("user-agent").is_some_and(|agent| agent.starts_with("relay-securitytrails/")));
@@ -46,7 +48,8 @@ async fn a_wrong_address_or_a_ping_without_success_is_not_healthy() {
         (ping().json(json!({"success": false})), "key error"),
         (ping().json(json!({"success": "true"})), "key error"),
         (ping().json(json!({})), "key error"),
-        (ping().json(json!([{"success": true}])), "key error"),
+        (ping().json(json!([])), "key error"),
+        (ping().json(json!([{"success": false}, {"success": true}])), "key error"),
         (ping().text("<html>It works!</html>").header("Content-Type", "text/html"), "key error"),
         (ping(), "key error"),
     ] {

@@ -10,6 +10,7 @@ mod limits;
 mod logs;
 mod lookups;
 mod paging;
+mod queries;
 mod refer;
 mod requests;
 mod stops;
