@@ -167,9 +167,8 @@ mod tests {
         let extra = |value: Value| {
             read(json!({"key": "k", "EXTRA_RECORD_TYPES": value})).expect("a key").extra_record_types
         };
-        use RecordType::{Mx, Ns};
-        assert_eq!(extra(json!("MX, ns,txt")), Some(vec![Mx, Ns]));
-        assert_eq!(extra(json!(" ns ")), Some(vec![Ns]));
+        assert_eq!(extra(json!("MX, ns,txt")), Some(vec![RecordType::Mx, RecordType::Ns]));
+        assert_eq!(extra(json!(" ns ")), Some(vec![RecordType::Ns]));
         assert_eq!(extra(json!("txt")), Some(vec![]));
         assert_eq!(extra(json!(null)), None);
         assert_eq!(extra(json!(7)), None);
