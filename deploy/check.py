@@ -1,6 +1,6 @@
-"""Checks of what runs the relays, as far as they need no container engine.
+"""Checks of the files that run the relays, without a container engine.
 
-Each function below is one check; it reports what it finds by `fail`. Run it by check.sh, which brings the tools.
+Each function below is one check and reports problems with `fail`. Run it with check.sh, which installs the tools.
 """
 
 import functools
@@ -36,7 +36,7 @@ def expect(condition, where, what):
 
 
 def skip(what, why):
-    """Says what was not checked; in CI, where everything has to be, that is a failure."""
+    """Reports a check that was skipped; in CI, that is a failure."""
     print(f"NOT CHECKED: {what}: {why}", flush=True)
     expect(not os.environ.get("CI"), what, f"not checked, {why}")
 
@@ -75,17 +75,17 @@ def list_of_relays():
 
 @functools.cache
 def composer():
-    """The command of a composer, of the new one rather than the old; none where there is neither."""
+    """The command of Compose, preferably the new one; none if there is neither."""
     if tool("docker") and not run("docker", "compose", "version").returncode:
         return ("docker", "compose")
     return (tool("docker-compose"),) if tool("docker-compose") else None
 
 
 def composed(*files, variables=None):
-    """The composition as a composer reads it."""
+    """The composition as Compose reads it."""
     arguments = [*(part for file in files for part in ("-f", file)), "--profile", "monitoring", "--profile", "tools"]
     with tempfile.NamedTemporaryFile("w", suffix=".env") as empty:
-        # Neither the user's .env nor his environment shall matter.
+        # The user's .env and environment must not matter.
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         result = run(*composer(), "--env-file", empty.name, *arguments, "config", env=environment | (variables or {}))
     if result.returncode:
@@ -111,12 +111,12 @@ def published(service):
 
 def compose():
     if not composer():
-        skip("docker-compose.yml", "neither docker compose nor docker-compose is here")
+        skip("docker-compose.yml", "neither docker compose nor docker-compose is installed")
         return
     services = composed("docker-compose.yml")
     for name, service in services.items():
         where = f"docker-compose.yml: {name}"
-        expect(service.get("read_only") is True, where, "its root file system can be written")
+        expect(service.get("read_only") is True, where, "its root file system is writable")
         expect(service.get("cap_drop") == ["ALL"], where, "keeps capabilities")
         expect("no-new-privileges:true" in service.get("security_opt", []), where, "may gain privileges")
         expect(not service.get("privileged"), where, "is privileged")
@@ -144,7 +144,7 @@ def compose():
     example.pop("COMPOSE_FILE", None)
     for name in RELAYS:
         values = settings(composed("docker-compose.yml", variables=example).get(f"relay-{name}", {}))
-        # NO_PROXY may name the simulator all the same.
+        # NO_PROXY may still name the simulator.
         left = [key for key, value in values.items() if key.startswith("RELAY_") and "provider-sim" in (value or "")]
         expect(not left, ".env.example", f"with all of it, relay-{name} still has the simulator in {left}")
 
@@ -163,11 +163,11 @@ def compose():
 
 @functools.cache
 def kustomizer():
-    """The command that builds an overlay; none where it is missing or knows no components yet."""
+    """The command that builds an overlay; none if it is missing or too old for components."""
     if tool("kustomize"):
         return ("kustomize", "build")
     version = run("kubectl", "version", "--client", "--output=json").stdout if tool("kubectl") else ""
-    # Told since Kubernetes 1.24. Debian 12 has an older one.
+    # Printed since Kubernetes 1.24. Debian 12 has an older one.
     return ("kubectl", "kustomize") if "kustomizeVersion" in version else None
 
 
@@ -181,7 +181,7 @@ def kustomize(folder):
 
 
 def everything():
-    """The overlay with all relays and with every component that is optional."""
+    """The overlay with all relays and every optional component."""
     with tempfile.TemporaryDirectory(dir=KUBERNETES) as folder:
         documents = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -202,7 +202,7 @@ def matches(selector, labels):
 
 
 def secured(where, pod):
-    """The restricted Pod Security Standard, and a little more."""
+    """The restricted Pod Security Standard and more."""
     expect(pod["securityContext"].get("runAsNonRoot") is True, where, "may run as root")
     expect(pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, where, "has no seccomp profile")
     expect(pod.get("automountServiceAccountToken") is False, where, "gets a token of the cluster")
@@ -253,12 +253,12 @@ def one_relay(name, resources):
     mounted = any(volume.get("secret", {}).get("secretName") == f"relay-{name}-secret-key"
                   for volume in pod["spec"].get("volumes", []))
     wanted = "RELAY_AUTH__SECRET_KEY_FILE" in by_kind["ConfigMap"]["data"]
-    expect(mounted == wanted, where, "secret and setting do not fit together")
+    expect(mounted == wanted, where, "secret and setting do not match")
 
 
 def kubernetes():
     if not kustomizer():
-        skip("deploy/kubernetes", "neither kustomize nor a kubectl from 1.24 on is here")
+        skip("deploy/kubernetes", "neither kustomize nor kubectl 1.24 or newer is installed")
         return
     for name in RELAYS:
         resources = kustomize(KUBERNETES / "overlays" / name)
@@ -294,7 +294,7 @@ PROCESS = {f"process_{name}" for name in (
 
 
 def monitoring():
-    """Rules and dashboard speak of metrics that exist, and of labels that these have."""
+    """Rules and dashboard use existing metrics and labels."""
     source = (ROOT / "crates/relay-core/src/telemetry/metrics.rs").read_text()
     # A name, a description, and labels as a list or as a single text.
     declared = re.findall(r'"(relay_[a-z_]+)",\s*"[^"]*"(?:,\s*(?:&\[([^\]]*)\]|"([a-z_]+)"))?', source)
@@ -305,7 +305,7 @@ def monitoring():
     shown = json.dumps(dashboard)
     rules = (ROOT / "deploy/prometheus/rules.yml").read_text()
     for where, text in [("dashboard", shown), ("rules.yml", rules)]:
-        # Names before a selector, a range or a comma; words of prose and recorded names have none of these.
+        # Names before a selector, a range or a comma, unlike words of prose and recorded names.
         used = set(re.findall(r"\b(relay_[a-z_]+)(?=[{\[,])", text))
         unknown = {re.sub("_(bucket|sum|count)$", "", metric) for metric in used} - exported
         expect(used and not unknown, where, f"uses {sorted(unknown)}, which no relay exports")
@@ -314,7 +314,7 @@ def monitoring():
         for metric, selector in re.findall(r"\b(relay_[a-z_]+)\{([^}]*)\}", text):
             metric = re.sub("_(bucket|sum|count)$", "", metric)
             unknown = set(re.findall(r"(\w+) ?[=!]~?", selector)) - labels.get(metric, set())
-            expect(not unknown, where, f"selects {metric} by {sorted(unknown)}, which it has not")
+            expect(not unknown, where, f"selects {metric} by {sorted(unknown)}, which it does not have")
     unseen = {metric for metric in exported if metric not in shown}
     expect(not unseen, "dashboard", f"does not show {sorted(unseen)}")
     numbers = [panel["id"] for panel in dashboard["panels"]]
@@ -322,13 +322,13 @@ def monitoring():
     for group in yaml.safe_load(rules)["groups"]:
         for rule in group["rules"]:
             if "alert" in rule:
-                expect({"summary", "description"} <= set(rule["annotations"]), rule["alert"], "says not what to do")
+                expect({"summary", "description"} <= set(rule["annotations"]), rule["alert"], "has no summary or description")
                 expect(rule["labels"]["severity"] in ("warning", "critical"), rule["alert"], "has no severity")
     scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     targets = sorted(target for job in scraped for part in job["static_configs"] for target in part["targets"])
-    expect(targets == sorted(f"relay-{name}:9091" for name in RELAYS), "prometheus.yml", f"asks {targets}")
+    expect(targets == sorted(f"relay-{name}:9091" for name in RELAYS), "prometheus.yml", f"scrapes {targets}")
     if not tool("promtool"):
-        skip("deploy/prometheus", "promtool is not here")
+        skip("deploy/prometheus", "promtool is not installed")
         return
     for command in (["check", "config"], ["check", "rules"], ["test", "rules"]):
         file = {"config": "prometheus.yml", "rules": "rules.yml"}[command[1]]

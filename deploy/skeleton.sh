@@ -1,6 +1,6 @@
 #!/bin/sh
-# Copies what decides which dependencies are compiled: the manifests and the lock file, with empty sources beside
-# them. Built first, this gives image layers that hold until a dependency changes, whatever else does.
+# Copies the manifests and the lock file, with empty sources. Built first, they give image layers that remain valid until
+# a dependency changes.
 #
 # Usage: skeleton.sh FROM TO
 set -eu

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Pulls the base images of the Dockerfiles or, on a machine that cannot, makes stand-ins under their names: for tests
-# only. They are put together from this machine's own files: Debian's packages as dpkg knows them, the Rust toolchain,
-# and the crates of Cargo.lock, so that the build needs no network.
+# Pulls the base images of the Dockerfiles or, if that is impossible, creates stand-ins with their names, for tests only.
+# Stand-ins consist of files of this machine: the files of Debian packages, the Rust toolchain, and the crates of
+# Cargo.lock, so that the build needs no network.
 #
-# An image that was pulled is never replaced, and `--remove` takes away nothing but stand-ins.
+# Pulled images are never replaced, and `--remove` removes only stand-ins.
 #
 # Usage: deploy/stand-in-bases.sh [--remove]
 set -euo pipefail
@@ -14,7 +14,7 @@ RUST=$(base RUST_IMAGE)
 RUNTIME=$(base RUNTIME_IMAGE)
 LABEL=relays.stand-in
 
-# What is there under a name: nothing, `pulled`, or the mark of a stand-in.
+# The state of an image: nothing, `pulled`, or the mark of a stand-in.
 present() {
     docker image inspect "$1" >/dev/null 2>&1 || return 0
     local mark
@@ -40,13 +40,13 @@ done
 [ ${#needed[@]} -gt 0 ] || exit 0
 
 for program in dpkg-query apt-cache rustc cargo; do
-    command -v "$program" >/dev/null || { echo "${needed[*]}: not to be pulled, nor made without $program" >&2; exit 1; }
+    command -v "$program" >/dev/null || { echo "${needed[*]}: cannot be pulled, and stand-ins need $program" >&2; exit 1; }
 done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Adds to archive $1 the files of the packages that follow, and of those they depend on.
+# Adds the files of packages and their dependencies to archive $1.
 add_packages() {
     local archive=$1
     shift
@@ -58,12 +58,12 @@ add_packages() {
         while read -r file; do
             if [ -L "$file" ] || [ -f "$file" ]; then echo "${file#/}"; fi
         done |
-        # Packages still name /lib and /bin, which are links into /usr.
+        # Packages list files below /lib and /bin, which are links into /usr.
         sed -E 's,^(bin|sbin|lib|lib32|lib64|libx32)/,usr/\1/,' | sort -u >"$work/files"
     tar --create --file "$archive" --directory / --no-recursion --files-from "$work/files"
 }
 
-# A root directory with what packages do not list: links into /usr, the user of the images, certificates.
+# Creates a root directory with what packages do not list: links into /usr, the user of the images, certificates.
 lay_out_root() {
     local root=$1 link
     mkdir -p "$root/tmp" "$root/etc/ssl/certs" "$root/usr/bin" "$root/home/nonroot"
@@ -77,15 +77,15 @@ lay_out_root() {
     cp --dereference /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 }
 
-# Imports archive $1 as image $2, with further changes.
+# Imports archive $1 as image $2, with changes.
 import() {
     local archive=$1 image=$2
     shift 2
     docker import "$@" --change "LABEL $LABEL=$mark" "$archive" "$image" >/dev/null
-    echo "made a stand-in for $image"
+    echo "created a stand-in for $image"
 }
 
-# Whether image $1 has to be made. A stand-in from other parts than today's is made anew.
+# Whether image $1 must be created. Stand-ins from outdated files are created again.
 wanted() {
     [[ " ${needed[*]} " == *" $1 "* ]] && [ "$(present "$1")" != "$mark" ]
 }

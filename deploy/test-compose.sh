@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Builds all images as a user would, brings docker-compose.yml up, asks every relay (test_compose.py says what), and
-# takes everything down and away: containers, networks, and every image that was not there before. Where no container
-# engine answers, it says so and succeeds.
+# Builds all images like a user, starts docker-compose.yml, tests every relay (see test_compose.py), and removes everything
+# again: containers, networks, and every image that was not there before. Without a container engine, it reports that and
+# succeeds.
 #
-# Usage: deploy/test-compose.sh        (KEEP=1 leaves images and stand-ins of base images for the next run)
+# Usage: deploy/test-compose.sh        (KEEP=1 keeps images and stand-ins of base images for the next run)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 skip() { echo "composition not tested: $1"; exit 0; }
 step() { printf -- '- %s (after %s s)\n' "$1" "$SECONDS"; }
 
-timeout 30 docker version >/dev/null 2>&1 || skip 'no container engine answers'
+timeout 30 docker version >/dev/null 2>&1 || skip 'no container engine responds'
 if docker compose version >/dev/null 2>&1; then
     composer=(docker compose)
 elif command -v docker-compose >/dev/null; then
     composer=(docker-compose)
 else
-    skip 'neither docker compose nor docker-compose is here'
+    skip 'neither docker compose nor docker-compose is installed'
 fi
 
 project=relays-test-$$
@@ -31,25 +31,25 @@ chmod 755 "$work"
 export RELAY_SECRETS=$work
 
 services=(provider-sim "${relays[@]/#/relay-}")
-# Under names of their own, so that images which are in use here keep theirs.
+# With separate names, to keep images that are in use here.
 {
     echo 'services:'
     for service in "${services[@]}" relayctl; do printf '  %s: {image: relays-test/%s}\n' "$service" "$service"; done
 } >"$work/images.yml"
 
-# With an empty file of settings, since a user's own .env does not matter here.
+# With an empty settings file, because the user's .env must not matter.
 : >"$work/empty.env"
 command=("${composer[@]}" --env-file "$work/empty.env" --project-name "$project" --project-directory .
     --file docker-compose.yml --file deploy/compose/secrets.yml --file "$work/images.yml")
 compose() { timeout --foreground "${patience:-300}" "${command[@]}" "$@"; }
 
-# What the builds below make is gone afterwards, layers of their stages included; what was there before stays. Images
-# hang on their parents, so they go in rounds, until no more do.
+# Removes everything that the builds below create, including layers of stages, and nothing else. Images depend on their
+# parents, so removal takes several rounds.
 docker image ls --all --quiet >"$work/before"
 : >"$work/build.log"
 remove_images() {
     local tags=("${services[@]/#/relays-test/}" relays-test/relayctl) left=() count=-1
-    # The container of a step that did not end.
+    # The container of an unfinished step.
     sed -n 's/^ *---> Running in \([0-9a-f]\{12\}\)$/\1/p' "$work/build.log" |
         xargs --no-run-if-empty docker container rm --force >/dev/null 2>&1 || true
     docker image rm "${tags[@]}" >/dev/null 2>&1 || true
@@ -86,11 +86,11 @@ for service in "${services[@]}" relayctl; do
 done
 
 step 'up'
-# The finest logs, so that a credential in them would show; and every question reaches the provider.
+# The most detailed logs, to find credentials in them, and no cache, so that every request reaches the provider.
 export RELAY_LOG=trace RELAY_CACHE_TTL=0s
 compose up --detach --no-build "${services[@]}" >"$work/up.log" 2>&1 || { cat "$work/up.log"; exit 1; }
 
-step 'questions'
+step 'tests'
 timeout 600 python3 deploy/test_compose.py "$project" "$work" "${command[@]}"
 
-step 'all answered'
+step 'passed'

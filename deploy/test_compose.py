@@ -1,8 +1,8 @@
-"""Asks a running composition what a newcomer, the platform and a careful operator would ask of it.
+"""Tests a running composition from the view of a new user, the platform and an operator.
 
-Run by test-compose.sh, which brings the composition up and takes it down. It passes the project's name, a
-folder with the shared secret of each, and the composer's command. Each function of CHECKS is one check; the first
-failed assertion ends.
+Run by test-compose.sh, which starts and stops the composition. It passes the project's name, a folder with the shared
+secret of each relay, and the command of Compose. Each function of CHECKS is one check; the first failed assertion ends
+the run.
 """
 
 import base64
@@ -31,7 +31,7 @@ OBSERVABLES = [
     {"type": one["type"], "value": one["value"]} for one in json.loads((ROOT / "fixtures/observables.json").read_text())
 ]
 
-# Everything that must not be seen again.
+# Must never appear in logs or images.
 confidential = {value for claims in CLAIMS.values() for name, value in claims.items() if name not in
                 ("tenant_id", "application_id", "client_id")}
 
@@ -144,7 +144,7 @@ def all_services():
 
 
 def investigation():
-    """Every relay knows something of the observables, and says so without an error."""
+    """Every relay finds something about the observables, without an error."""
     found = []
     for relay in RELAYS:
         healthy(relay, platform_token(relay))
@@ -168,24 +168,24 @@ def investigation():
 
 
 def relayctl():
-    """The command line investigates with every relay, inside the composition and from outside, and hands out tokens."""
+    """`relayctl investigate` works inside the composition and from outside, and prints valid tokens."""
     inside = [*COMPOSE, "run", "--rm", "-T", "relayctl", "investigate"]
     outside = ["docker", "run", "--rm", "--network=host", "--read-only", "relays-test/relayctl", "investigate"]
     for command in (inside, outside):
         result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
-        told = result.stdout
-        assert result.returncode == 0, f"code {result.returncode}: {result.stderr}\n{told}"
-        assert told.startswith(f"{len(RELAYS)} relays asked about ") and "Malicious" in told, told
+        output = result.stdout
+        assert result.returncode == 0, f"code {result.returncode}: {result.stderr}\n{output}"
+        assert output.startswith(f"{len(RELAYS)} relays asked about ") and "Malicious" in output, output
         printed = {name: (address, token) for name, address, token in
-                   re.findall(r"^(\w+)  (http://\S+)  .*\nTOKEN=(\S+)$", told, re.MULTILINE)}
+                   re.findall(r"^(\w+)  (http://\S+)  .*\nTOKEN=(\S+)$", output, re.MULTILINE)}
         confidential.update(token for _, token in printed.values())
-        assert {name: address for name, (address, _) in printed.items()} == {name: url(name) for name in RELAYS}, told
+        assert {name: address for name, (address, _) in printed.items()} == {name: url(name) for name in RELAYS}, output
         for relay in RELAYS:
             healthy(relay, printed[relay][1])
 
 
 def tokens():
-    """A relay takes its own tokens of both kinds, and nobody else's."""
+    """A relay accepts both kinds of tokens for it, and no others."""
     for relay in RELAYS:
         refused(relay, None, "Authorization failed: ")
         refused(relay, platform_token(relay, aud="https://elsewhere.example"), "audience")
@@ -213,13 +213,13 @@ def hardening():
         users = {process.split()[1] for process in processes}
         assert users == {"65532"}, f"{service} runs as {users}"
         assert docker("exec", name, "sh", "-c", "true", check=False).returncode != 0, f"{service} has a shell"
-        # The engine itself makes the place where a secret is mounted.
+        # The engine itself creates the mount point of a secret.
         written = [line for line in docker("diff", name).stdout.splitlines() if not line[2:].startswith("/run")]
         assert not written, f"{service} wrote {written}"
 
 
 def images():
-    """Small programs, and nothing in the images that belongs on no other machine."""
+    """Images are small and contain no secrets and no sources."""
     sizes = []
     for service in all_services():
         image = inspect(container(service))["Image"]
@@ -242,7 +242,7 @@ def images():
 
 
 def orderly_stop():
-    """A stopping relay finishes the request that it is answering, and exits with code 0."""
+    """A relay that is stopped finishes the running request and exits with code 0."""
     relay = "xforce"
     name, token = container(f"relay-{relay}"), platform_token(relay)
     call(f"{SIMULATOR}/_control/reset", {})
@@ -253,7 +253,7 @@ def orderly_stop():
     asking.start()
     until = time.monotonic() + 30
     while not call(f"{SIMULATOR}/_control/calls?provider=xforce")[1]["calls"]:
-        assert time.monotonic() < until, "the relay never asked its provider"
+        assert time.monotonic() < until, "the relay never called its provider"
         time.sleep(0.05)
     docker("stop", "--time=35", name)
     asking.join(60)
@@ -266,7 +266,7 @@ def orderly_stop():
 
 
 def killed_relay():
-    """A relay that is killed harms no other, and is itself again after a start."""
+    """Killing a relay does not affect the others, and it works again after a start."""
     relay = "xforce"
     name = container(f"relay-{relay}")
     docker("kill", name)
@@ -281,12 +281,12 @@ def killed_relay():
 
 
 def provider_gone():
-    """A relay whose provider is gone says so, stays alive, and recovers with it."""
+    """A relay reports that its provider is gone, stays alive, and recovers with it."""
     for relay in RELAYS:
         healthy(relay, platform_token(relay))
     docker("stop", "--time=5", container("provider-sim"))
     for relay in RELAYS:
-        # A token that needs no key of the platform, which is gone too.
+        # A token that needs no key of the platform, because that is gone too.
         answer = ask(relay, "/health", token=own_token(relay))
         assert codes(answer) == ["connection error"], f"relay-{relay}: {answer}"
     docker("start", container("provider-sim"))
@@ -296,7 +296,7 @@ def provider_gone():
 
 
 def logs():
-    """Logs, even at the finest level, hold no token and no credential."""
+    """Even the most detailed logs contain no token and no credential."""
     lines = 0
     for relay in RELAYS:
         written = docker("logs", container(f"relay-{relay}"))
