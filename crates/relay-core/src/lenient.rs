@@ -125,6 +125,26 @@ pub fn counting_dropped<T>(read: impl FnOnce() -> T) -> (T, usize) {
     (outcome, DROPPED.get().wrapping_sub(before))
 }
 
+/// The default of a field that the provider always sends: that it is missing costs nothing but is counted with the
+/// items that could not be read, since it shows that the API has changed.
+///
+/// ```
+/// use relay_core::lenient;
+/// #[derive(serde::Deserialize)]
+/// struct Report {
+///     #[serde(default = "lenient::missing", deserialize_with = "lenient::list")]
+///     names: Vec<String>,
+/// }
+/// let read = |json| lenient::counting_dropped(|| serde_json::from_str::<Report>(json).map(|report| report.names));
+/// assert_eq!(read(r#"{"names": ["a", 1]}"#).1, 1);
+/// assert_eq!(read(r#"{"renamed": ["a", 1]}"#).1, 1);
+/// assert_eq!(read(r#"{"names": ["a"]}"#).1, 0);
+/// ```
+pub fn missing<T: Default>() -> T {
+    DROPPED.set(DROPPED.get().wrapping_add(1));
+    T::default()
+}
+
 /// The items of a list that could be read, and how many it had, for a relay that pages by that number or reports
 /// to its user what was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,7 +42,7 @@ impl Ping {
 #[serde(bound = "R: LenientValue<'de>")]
 pub struct Page<R> {
     /// What was found. None says that there is nothing; something that is no list makes the page unreadable.
-    #[serde(default = "Vec::new", deserialize_with = "records")]
+    #[serde(default = "lenient::missing", deserialize_with = "records")]
     pub records: Vec<R>,
     /// How many pages there are (history only).
     #[serde(default, deserialize_with = "lenient::field")]

@@ -27,7 +27,7 @@ pub struct IpReport {
     #[serde(default, deserialize_with = "lenient::field")]
     pub score: Option<f64>,
     /// Categories with the confidence that the address belongs to them.
-    #[serde(default, deserialize_with = "lenient::map")]
+    #[serde(default = "lenient::missing", deserialize_with = "lenient::map")]
     pub cats: BTreeMap<String, Percent>,
     /// Why the score is what it is.
     #[serde(default, deserialize_with = "lenient::field")]
@@ -114,7 +114,7 @@ impl LenientValue<'_> for Percent {
 #[derive(Debug, Default, Deserialize)]
 pub struct UrlReport {
     /// The report proper.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(default = "lenient::missing", deserialize_with = "lenient::field")]
     pub result: Option<UrlResult>,
     /// What users call it.
     #[serde(default, deserialize_with = "lenient::list")]
@@ -128,7 +128,7 @@ pub struct UrlResult {
     #[serde(default, deserialize_with = "lenient::field")]
     pub score: Option<f64>,
     /// Categories and whether they hold.
-    #[serde(default, deserialize_with = "lenient::map")]
+    #[serde(default = "lenient::missing", deserialize_with = "lenient::map")]
     pub cats: BTreeMap<String, bool>,
     /// What the categories mean.
     #[serde(default, rename = "categoryDescriptions", deserialize_with = "lenient::map")]
@@ -139,7 +139,7 @@ pub struct UrlResult {
 #[derive(Debug, Default, Deserialize)]
 pub struct MalwareReport {
     /// The report proper.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(default = "lenient::missing", deserialize_with = "lenient::field")]
     pub malware: Option<Malware>,
     /// What users call it.
     #[serde(default, deserialize_with = "lenient::list")]
@@ -304,7 +304,7 @@ pub struct PassiveRecord {
 #[derive(Debug, Default, Deserialize)]
 pub struct Linkage {
     /// What is linked; only collections are read.
-    #[serde(default, rename = "linkedEntities", deserialize_with = "linked")]
+    #[serde(default = "lenient::missing", rename = "linkedEntities", deserialize_with = "linked")]
     pub linked: List<Linked>,
 }
 

@@ -246,3 +246,26 @@ async fn a_page_that_fails_in_any_way_keeps_the_pages_before_and_says_what_is_mi
         assert!(words.starts_with("2 of 3 pages of the domains that point to 192.0.2.1 "), "{words}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_changed_shows_in_the_metrics() {
+    let stage = setup().start().await;
+    stage
+        .sim
+        .answer(SIDE, Answer::post("/domains/list").json(json!({"domains": [{"hostname": "a.example"}]})));
+    stage.sim.answer(
+        SIDE,
+        Answer::get("/history/a.example/dns/a").json(json!({"records": ["x", {"values": [7]}]})),
+    );
+    stage.sim.answer(SIDE, Answer::get("/history/a.example/dns/aaaa").json(json!({"records": "x"})));
+    let answer = stage.observe(&[("ip", "192.0.2.1"), ("domain", "a.example")]).await;
+    assert_eq!(errors(&answer), [("fatal", "key error")], "{answer}");
+    let metrics = stage.metrics().await;
+    for line in [
+        r#"relay_provider_items_dropped_total{call="domains_list",relay="securitytrails"} 1"#,
+        r#"relay_provider_items_dropped_total{call="history_a",relay="securitytrails"} 2"#,
+        r#"relay_provider_calls_total{call="history_aaaa",outcome="unreadable",relay="securitytrails"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+}

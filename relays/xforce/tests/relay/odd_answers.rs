@@ -16,6 +16,29 @@ fn pin(stage: &Stage, path: &str, body: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_changed_shows_in_the_metrics() {
+    let stage = setup().start().await;
+    // A field that was renamed, items of another type, and a page in place of an answer.
+    pin(&stage, "/url/a.example", &json!({"result": {"score": 7, "categories": {"Spam": true}}}));
+    pin(&stage, "/api/linkage/url/a.example", &json!({"linkedEntities": ["one", 2, {"id": "c"}]}));
+    stage.sim.answer("xforce", Answer::get("/api/resolve/a.example").text("<html>"));
+    for _ in 0..2 {
+        let answer = stage.observe(&[("domain", "a.example")]).await;
+        assert_eq!(docs(&answer, "verdicts").len(), 1);
+    }
+    let metrics = stage.metrics().await;
+    for line in [
+        r#"relay_provider_items_dropped_total{call="report",relay="xforce"} 1"#,
+        r#"relay_provider_items_dropped_total{call="linkage",relay="xforce"} 2"#,
+        r#"relay_provider_calls_total{call="report",outcome="ok",relay="xforce"} 1"#,
+        // Not kept: asked for again by the second request.
+        r#"relay_provider_calls_total{call="resolve",outcome="unreadable",relay="xforce"} 2"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deeply_nested_answer_costs_no_more_than_its_place() {
     const DEPTH: usize = 100_000;
     let lists = "[".repeat(DEPTH) + &"]".repeat(DEPTH);
