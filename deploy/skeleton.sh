@@ -9,7 +9,7 @@ mkdir -p "$2"
 cd "$1"
 find . -path ./target -prune -o \( -name Cargo.toml -o -name Cargo.lock \) -exec cp --parents {} "$2" \;
 find . -path ./target -prune -o \
-    \( -path '*/src/lib.rs' -o -path '*/src/main.rs' -o -path '*/benches/*.rs' -o -name build.rs \) -print |
+    \( -path '*/src/lib.rs' -o -path '*/src/main.rs' -o -path '*/benches/*.rs' -o -path '*/examples/*.rs' -o -name build.rs \) -print |
     while read -r source; do
         mkdir -p "$2/${source%/*}"
         printf '#![allow(warnings)]\nfn main() {}\n' >"$2/$source"
