@@ -1,4 +1,4 @@
-//! Answers fixed in advance: those of the fixtures and those pinned by a test.
+//! Canned answers: those of the fixtures, and those that a test pins.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::lock::locked;
 use crate::reply::Reply;
 use crate::request::Request;
 
-/// Which call is answered, and with what.
+/// A canned answer, and the calls that get it.
 ///
 /// Built with [`Answer::get`] or [`Answer::post`], or read from a fixture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Answer {
     /// The JSON body that the call must have, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// JSON that the call's body must include: objects may have further fields, the rest is equal.
+    /// JSON that the call's body must include: objects may have more fields, other values are equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_includes: Option<Value>,
     /// HTTP status of the answer.
@@ -42,7 +42,7 @@ pub struct Answer {
     /// A body of plain text, or of the type that `headers` names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// How often it is given (pinned answers only); always when absent.
+    /// How often it is used (pinned answers only); no limit by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
 }
@@ -124,21 +124,21 @@ impl Answer {
         self
     }
 
-    /// A body that is not JSON, or JSON in a spelling of its own.
+    /// A body that is not JSON, or JSON in an unusual format.
     #[must_use]
     pub fn text(mut self, body: &str) -> Self {
         self.text = Some(body.to_owned());
         self
     }
 
-    /// Given this number of times; then the next answer pinned for the call, or the usual one.
+    /// Limits how often it is used; then the next answer for the call applies.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Whether both are for the same calls.
+    /// Whether both match the same calls.
     pub(crate) fn same_call(&self, other: &Self) -> bool {
         self.method == other.method
             && self.path == other.path
@@ -158,8 +158,8 @@ impl Answer {
                 .is_none_or(|part| request.json().is_some_and(|body| includes(&body, part)))
     }
 
-    /// How much it asks of a call; of two that match, the one that asks more answers.
-    pub(crate) fn demands(&self) -> usize {
+    /// How specific it is; of two that match, the more specific one is used.
+    pub(crate) fn specificity(&self) -> usize {
         self.query.len() + usize::from(self.body.is_some()) * 2 + usize::from(self.body_includes.is_some())
     }
 
@@ -182,10 +182,9 @@ fn includes(whole: &Value, part: &Value) -> bool {
     }
 }
 
-/// Answers pinned while the simulator runs; they go before the fixtures.
+/// Answers pinned while the simulator runs; they take precedence over the fixtures.
 ///
-/// Those with a number of times are used up first, in the order in which they were pinned. Of the others the
-/// latest for a call holds.
+/// Limited ones are used first, in the order in which they were pinned. Of the others, the latest for a call applies.
 #[derive(Debug, Default)]
 pub(crate) struct Pinned(Mutex<Vec<(&'static str, Answer)>>);
 
@@ -209,7 +208,7 @@ impl Pinned {
         }
         let lasting = pinned.iter().enumerate().filter(|(_, entry)| entry.1.times.is_none() && fits(entry));
         lasting
-            .max_by_key(|(place, (_, answer))| (answer.demands(), *place))
+            .max_by_key(|(place, (_, answer))| (answer.specificity(), *place))
             .map(|(_, (_, answer))| answer.reply())
     }
 
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_that_asks_more_of_the_call_goes_first() {
+    fn the_more_specific_answer_is_used() {
         let pinned = Pinned::default();
         pinned.add("p", Answer::get("/a").query("page", "2").status(202));
         pinned.add("p", Answer::get("/a").status(200));

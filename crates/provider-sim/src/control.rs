@@ -1,17 +1,17 @@
-//! The control API, for those who run the simulator as a process of its own. All JSON.
+//! The control API, for simulators that run as a separate process. Everything is JSON.
 //!
 //! | call | |
 //! |---|---|
-//! | `GET /` | what is simulated |
-//! | `GET /livez` | 200 while the process serves |
-//! | `GET /_control/calls?provider=xforce` | the calls seen (all, or of one service) and how many overlapped |
-//! | `POST /_control/faults` `{"spec": "xforce:status=503,rate=0.1"}` | adds one ([how it is written](crate::fault::spec)) |
+//! | `GET /` | the simulated services |
+//! | `GET /livez` | 200 while the process is running |
+//! | `GET /_control/calls?provider=xforce` | the recorded calls (of one service, or all) and the peak of concurrent ones |
+//! | `POST /_control/faults` `{"spec": "xforce:status=503,rate=0.1"}` | adds one ([format](crate::fault::spec)) |
 //! | `DELETE /_control/faults` | removes all |
 //! | `POST /_control/answers` `{"provider": "xforce", "path": "/ipr/192.0.2.1", "json": {}}` | pins one ([`Answer`]) |
 //! | `POST /_control/token` and claims | an RS256 token with these claims |
-//! | `POST /_control/reset` | back to the start: calls, faults, answers, and what the services remember |
+//! | `POST /_control/reset` | resets everything: calls, faults, answers, and the state of the services |
 //!
-//! Nothing protects it: the simulator is for a developer's machine and for tests.
+//! It has no access control: the simulator is for development and tests.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -25,7 +25,7 @@ use crate::simulator::Simulator;
 
 const PREFIX: &str = "/_control";
 
-/// Whether a raw path is the control API's and no service's.
+/// Whether a raw path belongs to the control API.
 pub(crate) fn owns(path: &str) -> bool {
     path == "/" || path == "/livez" || path == PREFIX || path.starts_with("/_control/")
 }
@@ -68,7 +68,7 @@ fn control(simulator: &Simulator, call: &Request, words: &[&str]) -> Result<Repl
             Ok(Reply::empty(204))
         }
         (_, ["calls" | "faults" | "answers" | "token" | "reset", ..]) => {
-            Err(problem(405, "no such method here"))
+            Err(problem(405, "method not allowed"))
         }
         _ => Err(problem(404, "no such control call; GET / lists them")),
     }

@@ -1,10 +1,9 @@
-//! Faults: what can go wrong between a relay and its provider, on request.
+//! Faults: failures between a relay and its provider, on request.
 //!
 //! A fault says where it applies (a service, a part of the path), what it does and when (always, the next calls, at
-//! a rate). Rates are exact and repeatable: which of the calls are applied follows from a fixed seed and a count
-//! of the calls that the fault was matched with, never from chance.
+//! a rate). Rates are reproducible: a fixed seed and the number of matched calls decide which calls fail.
 //!
-//! The written form, for the command line and the control API, is described in [`spec`].
+//! [`spec`] describes the text format for the command line and the control API.
 
 pub mod spec;
 
@@ -18,18 +17,18 @@ use crate::seeded::mix;
 /// What a fault does to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    /// Answers later, by this much. Several of these add up, and go along with one fault of another kind.
+    /// Delays the answer. Several delays add up, and combine with one fault of another kind.
     Latency(Duration),
-    /// Answers this status instead of asking the service.
+    /// Answers this status instead of calling the service.
     Status {
         /// The status.
         code: u16,
         /// Headers of the answer, such as `Retry-After`.
         headers: Vec<(String, String)>,
-        /// The body; a short JSON error when none is given.
+        /// The body; a short JSON error by default.
         body: Option<String>,
     },
-    /// Resets the connection before anything is answered.
+    /// Resets the connection before the answer.
     Reset,
     /// Answers headers and half of the body, then resets the connection.
     ResetLate,
@@ -42,13 +41,13 @@ pub enum What {
         /// Time before each piece.
         pause: Duration,
     },
-    /// Cuts the body in the middle, in an answer that is otherwise complete.
+    /// Cuts the body in the middle of an otherwise complete answer.
     Truncated,
     /// Answers 200 with a page of HTML.
     Html,
-    /// Answers JSON whose top level is of another type: an object becomes a list that holds it, the rest an object.
+    /// Changes the type of the JSON: an object becomes a list with this object, everything else an object.
     WrongType,
-    /// The login hands out tokens that are expired, and an API finds the token that it is shown expired.
+    /// The login issues expired tokens, and APIs treat tokens as expired.
     ExpiredTokens,
     /// Answers 200 and this number of bytes of JSON, streamed.
     Huge(u64),
@@ -56,22 +55,22 @@ pub enum What {
     Redirect(String),
 }
 
-/// Which of the calls that it matches a fault applies to.
+/// Which of its matching calls a fault applies to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum When {
     /// All.
     #[default]
     Always,
-    /// This number of calls, the next ones.
+    /// The next calls, this many.
     Next(u32),
-    /// This part of them, 0 to 1.
+    /// This fraction of them, 0 to 1.
     Rate(f64),
 }
 
 /// A fault: where, what and when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// Name of the service; every service when none is given.
+    /// Name of the service; all services if there is none.
     pub provider: Option<String>,
     /// Text that the raw path below the service's prefix must contain.
     pub path: Option<String>,
@@ -87,12 +86,12 @@ impl Fault {
         Self { provider: None, path: None, what, when: When::Always }
     }
 
-    /// Answers later.
+    /// Delays answers.
     pub fn latency(time: Duration) -> Self {
         Self::new(What::Latency(time))
     }
 
-    /// Answers an error.
+    /// Answers a status.
     pub fn status(code: u16) -> Self {
         Self::new(What::Status { code, headers: Vec::new(), body: None })
     }
@@ -118,14 +117,14 @@ impl Fault {
         self
     }
 
-    /// Only this part of the calls, 0 to 1.
+    /// Only this fraction of the calls, 0 to 1.
     #[must_use]
     pub fn rate(mut self, part: f64) -> Self {
         self.when = When::Rate(part);
         self
     }
 
-    /// Adds a header to the answer of a [`What::Status`]; nothing for other kinds.
+    /// Adds a header to the answer of a [`What::Status`]; no effect on other kinds.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let What::Status { headers, .. } = &mut self.what {
@@ -134,7 +133,7 @@ impl Fault {
         self
     }
 
-    /// Sets the body of a [`What::Status`]; nothing for other kinds.
+    /// Sets the body of a [`What::Status`]; no effect on other kinds.
     #[must_use]
     pub fn body(mut self, text: &str) -> Self {
         if let What::Status { body, .. } = &mut self.what {
@@ -149,10 +148,10 @@ impl Fault {
     }
 }
 
-/// A fault in force, with counts of what it has done so far.
+/// An active fault, with its counts.
 #[derive(Debug)]
 struct Active {
-    /// Under which it can be removed.
+    /// The id for its removal.
     id: u64,
     fault: Fault,
     /// Calls that it matched.
@@ -162,7 +161,7 @@ struct Active {
 }
 
 impl Active {
-    /// Counts the call; whether the fault applies.
+    /// Counts the call and returns whether the fault applies.
     fn applies(&mut self, seed: u64) -> bool {
         let applies = match self.fault.when {
             When::Always => true,
@@ -181,7 +180,7 @@ fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// What the faults in force do to one call.
+/// What the active faults do to one call.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Effect {
     /// Sum of the latencies.
@@ -190,7 +189,7 @@ pub(crate) struct Effect {
     pub(crate) what: Option<What>,
 }
 
-/// The faults in force.
+/// The active faults.
 #[derive(Debug)]
 pub struct Faults {
     seed: u64,
@@ -213,19 +212,19 @@ impl State {
 }
 
 impl Faults {
-    /// `lasting` are there from the start and again after a reset.
+    /// `lasting` are active from the start and after a reset.
     pub(crate) fn new(seed: u64, lasting: Vec<Fault>) -> Self {
         let faults = Self { seed, lasting, state: Mutex::default() };
         faults.reset();
         faults
     }
 
-    /// Adds a fault; the number removes it again.
+    /// Adds a fault and returns its id.
     pub fn add(&self, fault: Fault) -> u64 {
         locked(&self.state).add(fault)
     }
 
-    /// Removes a fault; whether there was one of this number.
+    /// Removes a fault and returns whether it existed.
     pub fn remove(&self, id: u64) -> bool {
         let active = &mut locked(&self.state).active;
         let before = active.len();
@@ -247,12 +246,12 @@ impl Faults {
         }
     }
 
-    /// Counts the call and says what happens to it.
+    /// Counts the call and returns what happens to it.
     pub(crate) fn apply(&self, provider: &str, request: &Request) -> Effect {
         let mut effect = Effect::default();
         for active in &mut locked(&self.state).active {
             let spare = matches!(active.fault.what, What::Latency(_)) || effect.what.is_none();
-            // One fault a call: a second one waits for the next call, so that `next=1` faults form a sequence.
+            // One fault per call: a second one waits for the next call, so that `next=1` faults form a sequence.
             if spare && active.fault.fits(provider, request) && active.applies(self.seed) {
                 match &active.fault.what {
                     What::Latency(time) => effect.latency += *time,

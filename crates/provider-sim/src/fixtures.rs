@@ -1,9 +1,9 @@
-//! The cases in `fixtures/` at the root of the repository: what providers answer, and about which observables.
+//! The cases in `fixtures/` at the root of the repository: observables, and the answers of providers about them.
 //!
 //! `fixtures/<provider>/<case>/case.json` is one case. All are embedded in the binary; the simulator serves the
-//! answers of all of them at once (so cases are about different observables), and the relays' tests go through
-//! them one by one. A folder with a `script.json` in its place is for these tests alone. `fixtures/observables.json`
-//! lists the observables of the demonstration.
+//! answers of all of them at once (so no two cases share observables), and the relays' tests run them one by one.
+//! A folder with a `script.json` instead is only for these tests. `fixtures/observables.json` lists the observables of
+//! the demonstration.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -21,10 +21,10 @@ use crate::request::Request;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../fixtures");
 
-/// A fixture that cannot be used.
+/// An invalid fixture.
 #[derive(Debug, thiserror::Error)]
 pub enum FixtureError {
-    /// A file is not what the format asks for.
+    /// A file does not have the right format.
     #[error("fixture {place}: {reason}")]
     Unreadable {
         /// Which file.
@@ -32,8 +32,8 @@ pub enum FixtureError {
         /// Why.
         reason: String,
     },
-    /// Two cases answer the same call; each must be about observables of its own.
-    #[error("fixture {place}: {call} is answered by another case already")]
+    /// Two cases answer the same call.
+    #[error("fixture {place}: another case already answers {call}")]
     Ambiguous {
         /// Which case.
         place: String,
@@ -61,14 +61,14 @@ pub struct Observable {
     pub note: Option<String>,
 }
 
-/// One case: observables, what the provider answers about them, and the circumstances.
+/// A case: observables, the answers of the provider, and the settings of the relay.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The provider's name: the folder that the case is in.
     pub provider: String,
     /// The case's own folder.
     pub name: String,
-    /// What it shows, in a line.
+    /// What it shows, in one line.
     pub about: String,
     /// What the relay is asked about.
     pub observables: Vec<Observable>,
@@ -82,7 +82,7 @@ pub struct Case {
     pub answers: Vec<Answer>,
 }
 
-/// A case as it is written.
+/// The file of a case.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -99,7 +99,7 @@ struct File {
 /// The embedded cases of a provider, by name; none for a provider without a folder.
 ///
 /// # Errors
-/// When one of them does not keep to the format.
+/// One of them does not have the right format.
 pub fn cases(provider: &str) -> Result<Vec<Case>, FixtureError> {
     let Some(folder) = EMBEDDED.get_dir(provider) else { return Ok(Vec::new()) };
     let mut cases = Vec::new();
@@ -115,7 +115,7 @@ pub fn cases(provider: &str) -> Result<Vec<Case>, FixtureError> {
 /// The observables of the demonstration.
 ///
 /// # Errors
-/// When the list does not keep to the format.
+/// The list does not have the right format.
 pub fn observables() -> Result<Vec<Observable>, FixtureError> {
     let place = "observables.json";
     let file = EMBEDDED.get_file(place).ok_or_else(|| unreadable(place, "is missing"))?;
@@ -144,7 +144,7 @@ fn read(provider: &str, name: &str, text: &[u8]) -> Result<Case, FixtureError> {
     })
 }
 
-/// Whether an answer means what it says: a path as it can occur on the wire, and one body at most.
+/// Whether an answer is valid: a path as it occurs on the wire, and at most one body.
 fn is_sound(answer: &Answer) -> bool {
     let path =
         answer.path.starts_with('/') && !answer.path.contains(['?', '#', ' ']) && answer.path.is_ascii();
@@ -159,7 +159,7 @@ fn unreadable(place: &str, reason: &str) -> FixtureError {
     FixtureError::Unreadable { place: place.to_owned(), reason: reason.to_owned() }
 }
 
-/// The answers of all cases, found by provider, method and path.
+/// The answers of all cases, by provider, method and path.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     answers: HashMap<(String, String, String), Vec<Answer>>,
@@ -194,7 +194,7 @@ impl Store {
     pub(crate) fn find(&self, provider: &str, request: &Request) -> Option<Reply> {
         let key = (provider.to_owned(), request.method.clone(), request.path.clone());
         let fitting = self.answers.get(&key)?.iter().filter(|answer| answer.matches(request));
-        fitting.max_by_key(|answer| answer.demands()).map(Answer::reply)
+        fitting.max_by_key(|answer| answer.specificity()).map(Answer::reply)
     }
 }
 
@@ -234,7 +234,7 @@ mod tests {
         let again = store.add(read("xforce", "two", CASE.as_bytes()).unwrap());
         assert_eq!(
             again.unwrap_err().to_string(),
-            "fixture xforce/two: GET /ipr/192.0.2.1 is answered by another case already"
+            "fixture xforce/two: another case already answers GET /ipr/192.0.2.1"
         );
     }
 

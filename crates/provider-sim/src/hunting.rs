@@ -1,8 +1,8 @@
 //! Advanced hunting over generated events of devices, as Defender for Endpoint and Microsoft Graph both serve it
 //! ([tables](https://learn.microsoft.com/defender-xdr/advanced-hunting-schema-tables)).
 //!
-//! Rows are generated for the values that a query looks for, then the query is run over them. So a query finds what
-//! it asks for and nothing else.
+//! Rows are generated for the values in a query, then the query runs over them. So a query finds what it asks for and
+//! nothing else.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ pub(crate) fn run(query: &Query) -> Outcome {
     query.run(rows, Timestamp::now())
 }
 
-/// The running time of a query: each value that is looked for costs a little, and so does each row that is wanted.
+/// The running time of a query: it grows with the number of values and of rows.
 pub(crate) fn running_time(query: &Query) -> Duration {
     /// Most rows of an answer.
     const MOST: usize = 100_000;
@@ -39,7 +39,7 @@ pub(crate) fn running_time(query: &Query) -> Duration {
     Duration::from_millis(100) * values + Duration::from_millis(5) * rows
 }
 
-/// A row with what all events have.
+/// A row with the columns of all events.
 fn event(rng: &mut Rng, more: Value) -> Row {
     let device = rng.pick(&inventory::fleet());
     let process = rng.hex(32);
@@ -48,7 +48,7 @@ fn event(rng: &mut Rng, more: Value) -> Row {
         "DeviceId": device,
         "DeviceName": inventory::name(&device),
         "InitiatingProcessSHA1": format!("{process}{}", Rng::new(&["defender", "sha1", &process]).hex(8)),
-        // Mostly not populated.
+        // Usually empty.
         "InitiatingProcessSHA256": "",
         "InitiatingProcessMD5": process,
         "InitiatingProcessFileName": rng.pick(&["loader.exe", "powershell.exe", "winword.exe"]),

@@ -11,7 +11,7 @@ pub(crate) fn fleet() -> Vec<String> {
     ids
 }
 
-/// A device of the tenant. Whatever has the form of an id is one, but for a few that were removed long ago.
+/// A device of the tenant. Every valid id is one, except for a few that have been removed.
 pub(crate) fn machine(id: &str) -> Option<Value> {
     let is_id = id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
     let mut rng = Rng::new(&["defender", "machine", id]);
@@ -25,7 +25,7 @@ pub(crate) fn machine(id: &str) -> Option<Value> {
         json!(null)
     };
     let seen = rng.time().to_string();
-    // Older devices do not tell their adapters.
+    // Older devices do not report their adapters.
     let adapters = if rng.percent(80) { adapters(id) } else { Vec::new() };
     let addresses: Vec<Value> = adapters
         .iter()
@@ -94,8 +94,8 @@ pub(crate) struct File {
     pub(crate) md5: String,
 }
 
-/// The file of a hash of any kind; some hashes are unknown. Asked about by another of its hashes it is the same
-/// file: all of them begin alike.
+/// The file of a hash of any kind; some hashes are unknown. All hashes of a file begin alike, so they lead to the same
+/// file.
 pub(crate) fn file(hash: &str) -> Option<File> {
     let hash = hash.to_ascii_lowercase();
     let core = hash.get(..32).filter(|_| is_hash(&hash))?;

@@ -1,7 +1,7 @@
-//! The platform's signing keys and the tokens made with them, good ones and the kinds a relay must refuse.
+//! The platform's signing keys, and tokens: valid ones, and the kinds that a relay must reject.
 //!
-//! Tokens are put together by hand ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515)), since the library that
-//! checks them in a relay must not be the one that made them, and would refuse to make the bad ones.
+//! Tokens are built by hand ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515)): the library that checks them in a
+//! relay must not create them too, and would not create invalid ones.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -25,16 +25,16 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Makes a pair of 2048 bits.
+    /// Generates a pair of 2048 bits.
     ///
     /// # Errors
-    /// When the system gives no randomness.
+    /// The system has no randomness.
     pub fn generate() -> io::Result<Self> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| bad("cannot generate an RSA key"))?;
         Self::new(pair)
     }
 
-    /// The pair of this process, made when it is first asked for: to make one takes long.
+    /// The pair of this process, generated on first use, which is slow.
     ///
     /// # Errors
     /// As [`Keys::generate`].
@@ -50,7 +50,7 @@ impl Keys {
     /// Reads a private key in PEM: PKCS #8 (`PRIVATE KEY`) or PKCS #1 (`RSA PRIVATE KEY`).
     ///
     /// # Errors
-    /// When it holds no such key, or one of fewer than 2048 bits.
+    /// There is no such key, or it has fewer than 2048 bits.
     pub fn from_pem(pem: &str) -> io::Result<Self> {
         let (label, der) = read_pem(pem).ok_or_else(|| bad("no PEM block found"))?;
         let pair = match label {
@@ -64,7 +64,7 @@ impl Keys {
     /// Reads a private key from a PEM file.
     ///
     /// # Errors
-    /// When the file cannot be read, and as [`Keys::from_pem`].
+    /// The file cannot be read, or as [`Keys::from_pem`].
     pub fn from_file(path: &Path) -> io::Result<Self> {
         Self::from_pem(&fs::read_to_string(path)?)
     }
@@ -78,7 +78,7 @@ impl Keys {
         Ok(Self { pair: Arc::new(pair), kid, public_der })
     }
 
-    /// The same pair under another id, such as that of a key it pretends to be.
+    /// The same pair with another id, such as that of a different key.
     #[must_use]
     pub fn with_kid(mut self, kid: &str) -> Self {
         kid.clone_into(&mut self.kid);
@@ -119,44 +119,44 @@ impl Keys {
         &self.public_der
     }
 
-    /// The private key in PEM (PKCS #8), to be given to another process.
+    /// The private key in PEM (PKCS #8), for another process.
     ///
     /// # Errors
-    /// When the cryptography library cannot write it.
+    /// The cryptography library cannot write it.
     pub fn private_pem(&self) -> io::Result<String> {
         let der: Pkcs8V1Der<'_> = self.pair.as_der().map_err(|_| bad("cannot write the private key"))?;
         Ok(write_pem("PRIVATE KEY", der.as_ref()))
     }
 
-    /// The header of a good token: `alg` RS256, `typ` JWT and the `kid`.
+    /// The header of a valid token: `alg` RS256, `typ` JWT and the `kid`.
     pub fn header(&self) -> Value {
         json!({"alg": "RS256", "typ": "JWT", "kid": self.kid})
     }
 
-    /// A good RS256 token.
+    /// A valid RS256 token.
     pub fn sign(&self, claims: &Value) -> String {
         self.sign_with(&self.header(), claims)
     }
 
-    /// A token with a right RS256 signature under any header: another `kid`, none, another `alg`.
+    /// A token with a valid RS256 signature and any header: another `kid`, none, another `alg`.
     pub fn sign_with(&self, header: &Value, claims: &Value) -> String {
         let input = signing_input(header, claims);
         let mut signature = vec![0; self.pair.public_modulus_len()];
         let signed =
             self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input.as_bytes(), &mut signature);
         if signed.is_err() {
-            // The zeros that remain are a signature that no one accepts.
+            // The remaining zeros are an invalid signature.
             log::error!("the RSA key cannot sign");
         }
         with_signature(&input, &signature)
     }
 
-    /// An HS256 token as self-hosted modules get it, with the header `alg` HS256 and `typ` JWT.
+    /// An HS256 token as in self-hosted modules, with the header `alg` HS256 and `typ` JWT.
     pub fn hs256(&self, secret: &[u8], claims: &Value) -> String {
         self.hs256_with(&json!({"alg": "HS256", "typ": "JWT"}), secret, claims)
     }
 
-    /// An HS256 token under any header, for instance with this pair's `kid`, its secret the public key's bytes.
+    /// An HS256 token with any header, for example with this pair's `kid` and the public key as secret.
     pub fn hs256_with(&self, header: &Value, secret: &[u8], claims: &Value) -> String {
         let input = signing_input(header, claims);
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), input.as_bytes());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_private_key_is_refused() {
+    fn other_files_are_rejected() {
         let public = Keys::generate().unwrap().public_pem();
         for pem in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", &public] {
             assert_eq!(Keys::from_pem(pem).unwrap_err().kind(), io::ErrorKind::InvalidData, "{pem}");

@@ -1,4 +1,4 @@
-//! The simulator as a process of its own.
+//! The simulator as a separate process.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -11,13 +11,13 @@ use provider_sim::fault::spec;
 use provider_sim::{Fault, Keys, Options, Sim};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Stands in for the outside world of the relays: provider APIs, Microsoft's login and the platform's key set.
+/// Simulates what relays depend on: provider APIs, Microsoft's login and the platform's key set
 ///
-/// GET / lists what is simulated; faults and answers are controlled under /_control/.
+/// GET / lists the services; /_control/ controls faults and answers.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// Where to listen
+    /// Address to listen on
     #[arg(
         long,
         global = true,
@@ -27,7 +27,7 @@ struct Arguments {
     )]
     listen: SocketAddr,
 
-    /// Answers everything later, by a time such as 50ms
+    /// Delays all answers, for example by 50ms
     #[arg(long, value_name = "TIME", value_parser = spec::time)]
     latency: Option<Duration>,
 
@@ -35,7 +35,7 @@ struct Arguments {
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
 
-    /// The platform's RSA private key in PEM; without it, one is made
+    /// The platform's RSA private key in PEM; by default a new one
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 
@@ -45,7 +45,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Asks the simulator that listens at --listen whether it lives; exit code 0 when it does
+    /// Checks the simulator at --listen; exit code 0 if it is running
     Healthcheck,
 }
 
@@ -61,9 +61,9 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
-    // Before anything is announced, since who reads it may send a signal at once.
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    // Before anything is logged, because its reader may send a signal at once.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot handle signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle signals")?;
 
     let mut faults = arguments.faults;
     faults.extend(arguments.latency.map(Fault::latency));
@@ -85,7 +85,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks by hand: no HTTP client is worth carrying for one line.
+/// Without an HTTP client, which would be too much for one request.
 fn healthcheck(mut address: SocketAddr) -> anyhow::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(2);
     if address.ip().is_unspecified() {
@@ -95,7 +95,7 @@ fn healthcheck(mut address: SocketAddr) -> anyhow::Result<()> {
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
-    connection.take(4096).read_to_string(&mut answer).context("no answer")?;
+    connection.take(4096).read_to_string(&mut answer).context("no response")?;
     ensure!(answer.starts_with("HTTP/1.1 200 "), "not alive");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What was asked of the simulator: every call to a service, for tests to look at afterwards.
+//! The record of calls, for tests.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -10,15 +10,15 @@ use serde_json::Value;
 
 use crate::lock::locked;
 
-/// More calls than this are not remembered; the oldest are forgotten first.
+/// Most recorded calls; the oldest are dropped first.
 const REMEMBERED: usize = 10_000;
 
-/// A call as it came over the wire. The credential header is kept, since tests look at it.
+/// A call as received. It includes the credentials, which tests check.
 #[derive(Clone, Debug, Serialize)]
 pub struct SeenCall {
     /// Counts from 1 in order of arrival.
     pub number: u64,
-    /// Name of the service that was asked; none when the path belongs to no service.
+    /// Name of the service; none if the path belongs to none.
     pub provider: Option<&'static str>,
     /// The method.
     pub method: String,
@@ -31,13 +31,13 @@ pub struct SeenCall {
     /// The body, as received.
     #[serde(serialize_with = "as_text")]
     pub body: Bytes,
-    /// When it came, counted from the start of the simulator. In milliseconds when written as JSON.
+    /// When it arrived, since the start of the simulator; milliseconds in JSON.
     #[serde(rename = "started_ms", serialize_with = "as_millis")]
     pub started: Duration,
-    /// When its answer was complete; none while it is under way.
+    /// When its answer was complete; none before.
     #[serde(rename = "ended_ms", serialize_with = "as_millis")]
     pub ended: Option<Duration>,
-    /// Status of the answer; none while it is under way and when the connection was reset or hangs.
+    /// Status of the answer; none before, and if the connection was reset or hangs.
     pub status: Option<u16>,
 }
 
@@ -60,7 +60,7 @@ impl SeenCall {
     }
 }
 
-/// The calls seen so far.
+/// The recorded calls.
 #[derive(Debug)]
 pub(crate) struct Record {
     started: Instant,
@@ -78,7 +78,7 @@ impl Record {
         Self { started: Instant::now(), seen: Mutex::default() }
     }
 
-    /// Notes a call and gives its number; `number`, `started` and the outcome are filled in here.
+    /// Records a call and returns its number; sets `number` and `started`.
     pub(crate) fn begin(&self, mut call: SeenCall) -> u64 {
         let mut seen = locked(&self.seen);
         seen.count += 1;
@@ -91,7 +91,7 @@ impl Record {
         seen.count
     }
 
-    /// Notes that the answer to call `number` is complete.
+    /// Records that the answer to call `number` is complete.
     pub(crate) fn end(&self, number: u64, status: Option<u16>) {
         let ended = self.started.elapsed();
         let mut seen = locked(&self.seen);
@@ -107,20 +107,20 @@ impl Record {
         locked(&self.seen).calls.iter().cloned().collect()
     }
 
-    /// Forgets the calls. Numbers go on, so that an answer still under way cannot be taken for a later one's.
+    /// Drops the calls. Numbers continue, so that a running call is not confused with a later one.
     pub(crate) fn clear(&self) {
         locked(&self.seen).calls.clear();
     }
 }
 
-/// The most calls that were under way at one time.
+/// The peak of concurrent calls.
 pub(crate) fn peak<'a>(calls: impl IntoIterator<Item = &'a SeenCall>) -> usize {
     let mut edges = Vec::new();
     for call in calls {
         edges.push((call.started, 1_i64));
         edges.push((call.ended.unwrap_or(Duration::MAX), -1));
     }
-    // At the same instant an end goes before a start: those two calls did not overlap.
+    // At the same instant, ends come before starts: those calls did not overlap.
     edges.sort_unstable();
     let mut now = 0_i64;
     let highest = edges.into_iter().map(|(_, change)| {

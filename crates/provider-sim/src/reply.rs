@@ -1,4 +1,4 @@
-//! What a service answers: a status, headers and a body, before any fault spoils it.
+//! The answer of a service: status, headers and body, before any fault.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -22,7 +22,7 @@ impl Reply {
 
     /// A JSON answer, content type `application/json`.
     pub fn json<T: Serialize + ?Sized>(status: u16, body: &T) -> Self {
-        // Only a map with keys that are no strings cannot be written; no service has one.
+        // Only maps with keys that are not strings fail; no service has one.
         let body = serde_json::to_vec(body).unwrap_or_default();
         Self::with_body(status, "application/json", body)
     }
@@ -32,7 +32,7 @@ impl Reply {
         Self::with_body(status, "text/plain; charset=utf-8", body.into())
     }
 
-    /// A page as a gateway in front of a provider shows it, content type `text/html`.
+    /// An HTML page, as from a gateway, content type `text/html`.
     pub fn html(status: u16, body: impl Into<String>) -> Self {
         Self::with_body(status, "text/html; charset=utf-8", body.into())
     }

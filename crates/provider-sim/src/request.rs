@@ -1,4 +1,4 @@
-//! A call as a service sees it: the raw target as it came over the wire, and its parts decoded.
+//! A call to a service: the raw target, and its decoded parts.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

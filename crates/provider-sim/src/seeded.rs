@@ -54,7 +54,7 @@ impl Rng {
         usize::try_from(place).ok().and_then(|place| choices.get(place)).cloned().unwrap_or_default()
     }
 
-    /// Different choices, as many as the range allows and there are, in the order of the list.
+    /// Different choices, their number within the range, in the order of the list.
     pub fn some<T: Clone>(&mut self, choices: &[T], count: RangeInclusive<usize>) -> Vec<T> {
         let spread = (count.end() + 1).saturating_sub(*count.start()) as u64;
         let count = count.start() + usize::try_from(self.below(spread)).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Rng {
         kept.into_iter().filter_map(|place| choices.get(place)).cloned().collect()
     }
 
-    /// So many lower-case hexadecimal digits.
+    /// Lower-case hexadecimal digits.
     pub fn hex(&mut self, digits: usize) -> String {
         (0..digits).map(|_| char::from(self.pick(b"0123456789abcdef"))).collect()
     }
@@ -76,20 +76,20 @@ impl Rng {
         format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
     }
 
-    /// An address from the networks that are kept for documentation
+    /// An address from the networks reserved for documentation
     /// ([RFC 5737](https://www.rfc-editor.org/rfc/rfc5737)).
     pub fn ipv4(&mut self) -> Ipv4Addr {
         let [a, b, c] = self.pick(&[[192, 0, 2], [198, 51, 100], [203, 0, 113]]);
         Ipv4Addr::new(a, b, c, self.octet())
     }
 
-    /// An address from the network that is kept for documentation
+    /// An address from the network reserved for documentation
     /// ([RFC 3849](https://www.rfc-editor.org/rfc/rfc3849)).
     pub fn ipv6(&mut self) -> Ipv6Addr {
         Ipv6Addr::new(0x2001, 0xdb8, self.octet().into(), 0, 0, 0, self.octet().into(), self.octet().into())
     }
 
-    /// A name under the top level domain that is kept for examples
+    /// A name in the top-level domain reserved for examples
     /// ([RFC 2606](https://www.rfc-editor.org/rfc/rfc2606)).
     pub fn domain(&mut self) -> String {
         let left =
@@ -99,7 +99,7 @@ impl Rng {
         format!("{left}-{right}{}.example", self.below(90) + 10)
     }
 
-    /// A moment in the year before 1 March 2026: fixed, since an answer must not change from day to day.
+    /// A time in the year before 1 March 2026, which is fixed because answers must not change from day to day.
     pub fn time(&mut self) -> Timestamp {
         let seconds = self.below(365 * 24 * 3600);
         let end = Timestamp::constant(1_772_323_200, 0);

@@ -1,4 +1,4 @@
-//! HTTP: raw calls in, answers out, whole or spoiled. The only module that knows actix-web.
+//! The HTTP server. The only module that uses actix-web.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -22,10 +22,10 @@ use crate::service::Service;
 use crate::simulator::{Delivery, Simulator};
 use crate::socket::Socket;
 
-/// Longer bodies are refused. No call of a relay comes near it.
+/// Longer bodies are rejected. No call of a relay is nearly as long.
 const MAX_BODY: usize = 1 << 20;
 
-/// The server on this listener, to be polled until it is stopped.
+/// The server on this listener; poll it until it is stopped.
 pub(crate) fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Result<Server> {
     let simulator = web::Data::from(simulator);
     let app = move || {
@@ -38,9 +38,9 @@ pub(crate) fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Res
         .workers(1)
         .disable_signals()
         .shutdown_timeout(1)
-        // Longer than any client keeps an idle connection, so that none is closed while it is being reused.
+        // Longer than clients keep idle connections, so that none is closed while a client reuses it.
         .keep_alive(Duration::from_secs(120))
-        // A caller that has gone ends its call, also one that hangs or is delayed.
+        // If the client disconnects, its call ends, even if it hangs or is delayed.
         .h1_allow_half_closed(false)
         .on_connect(|connection: &dyn Any, data: &mut Extensions| {
             if let Some(socket) = Socket::of(connection) {
@@ -68,7 +68,7 @@ async fn handle(call: HttpRequest, body: Bytes, simulator: web::Data<Simulator>)
     let seen = Seen::begin(&simulator, service.map(Service::name), path, &request);
 
     let Some(service) = service else {
-        return seen.end_with(Reply::text(404, "nothing is simulated under this path"));
+        return seen.end_with(Reply::text(404, "no service is simulated at this path"));
     };
     let response = simulator.respond(service, request);
     if !response.latency.is_zero() {
@@ -95,7 +95,7 @@ fn headers(call: &HttpRequest) -> Vec<(String, String)> {
     call.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
 }
 
-/// A call in the record. When it is dropped its answer is complete, or will never be.
+/// A call in the record. It is dropped when its answer is complete or has been given up.
 struct Seen {
     simulator: web::Data<Simulator>,
     number: u64,
@@ -182,17 +182,17 @@ fn huge(mut seen: Seen, bytes: u64) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").streaming(Box::pin(body))
 }
 
-/// The headers and half of the body, then the end of the connection; with an empty body the end at once.
+/// The headers and half of the body, then closes the connection; immediately if the body is empty.
 fn cut_off(reply: &Reply) -> HttpResponse {
     let half = reply.body.slice(..reply.body.len() / 2);
     let started = !half.is_empty();
     let begin = stream::iter(started.then_some(Ok(half)));
     let end = stream::once(async move {
         if started {
-            // Lets the server write out what it has.
+            // Lets the server write what it has.
             rt::task::yield_now().await;
         }
-        // The server drops a connection whose body fails, with all that it has not written.
+        // If a body fails, the server closes the connection and discards what it has not written.
         Err(io::Error::new(io::ErrorKind::ConnectionReset, "simulated fault"))
     });
     let mut response = head(reply);

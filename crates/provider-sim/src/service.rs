@@ -1,14 +1,14 @@
-//! What a simulated service is.
+//! The trait of simulated services.
 //!
 //! To add one: a module with a type that implements [`Service`], and its line in `registry::all`.
 
 use crate::reply::Reply;
 use crate::request::Request;
 
-/// Looks for the answer to a call among the fixtures of a service, by its name.
+/// Searches the fixtures of a service, by its name, for the answer to a call.
 pub type Find<'f> = dyn Fn(&str, &Request) -> Option<Reply> + 'f;
 
-/// One service that the simulator stands in for.
+/// A simulated service.
 ///
 /// A call passes, in this order: faults, [`Service::authorize`], an answer pinned by a test, [`Service::fixture`],
 /// [`Service::answer`], and in any case [`Service::decorate`]. Several threads call it, so its state is behind a lock.
@@ -20,10 +20,10 @@ pub trait Service: Send + Sync {
     /// Prefix of its paths: `/xforce`.
     fn prefix(&self) -> &'static str;
 
-    /// Checks what comes before the question itself: credentials, headers, paths, limits, quota.
+    /// Checks credentials, headers, paths, limits and quota.
     ///
     /// # Errors
-    /// The provider's own refusal; then nothing else is asked.
+    /// The provider's own refusal.
     fn authorize(&self, _request: &Request) -> Result<(), Reply> {
         Ok(())
     }
@@ -34,12 +34,12 @@ pub trait Service: Send + Sync {
         find(self.name(), request)
     }
 
-    /// Answers an authorized call that neither a pin nor a fixture answers.
+    /// Answers an authorized call without a pinned answer or a fixture.
     fn answer(&self, request: &Request) -> Reply;
 
-    /// Completes an answer, wherever it came from (a refusal too), for instance with rate limit headers.
+    /// Completes any answer, including refusals, for example with rate limit headers.
     fn decorate(&self, _request: &Request, _reply: &mut Reply) {}
 
-    /// Forgets all state: usage, limits, changes made by calls.
+    /// Resets all state: usage, limits, changes made by calls.
     fn reset(&self) {}
 }

@@ -15,16 +15,16 @@ use crate::record::{self, SeenCall};
 use crate::server;
 use crate::simulator::Simulator;
 
-/// How a simulator is to be. The default listens on a free port of this machine and is without fault.
+/// The options of a simulator. By default it listens on a free port of this machine and has no faults.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 selects a free one.
     pub listen: SocketAddr,
-    /// Faults from the start, also there again after a reset.
+    /// Faults that are active from the start and after a reset.
     pub faults: Vec<Fault>,
-    /// The platform's signing keys; a pair of the process when none are given.
+    /// The platform's signing keys; by default a pair of this process.
     pub keys: Option<Keys>,
-    /// Decides which calls are applied by faults that come at a rate.
+    /// Decides which calls fail if a fault has a rate.
     pub seed: u64,
 }
 
@@ -34,8 +34,7 @@ impl Default for Options {
     }
 }
 
-/// A running simulator. It runs on threads of its own, so it answers whatever the caller's runtime does, and
-/// stops when this is dropped.
+/// A running simulator. It has its own threads, so it does not depend on the caller's runtime. It stops when dropped.
 pub struct Sim {
     address: SocketAddr,
     simulator: Arc<Simulator>,
@@ -46,7 +45,7 @@ impl Sim {
     /// Starts one.
     ///
     /// # Errors
-    /// When the address cannot be listened on, a fixture is not sound, or no key can be made.
+    /// The address is not available, a fixture is invalid, or no key can be generated.
     pub async fn start(options: Options) -> io::Result<Self> {
         let (ready, start) = oneshot::channel();
         thread::Builder::new().name("provider-sim".to_owned()).spawn(move || {
@@ -55,7 +54,7 @@ impl Sim {
                 Ok((sim, server)) => (Ok(sim), Some(server)),
                 Err(error) => (Err(error), None),
             };
-            // When no one waits for it any more, the simulator is dropped here, which stops the server.
+            // If nobody waits for it any more, the simulator is dropped here, which stops the server.
             drop(ready.send(sim));
             server.map_or(Ok(()), |server| actix_web::rt::System::new().block_on(server))
         })?;
@@ -77,7 +76,7 @@ impl Sim {
         format!("http://{}", self.address)
     }
 
-    /// Host and port: what a token's `jwks_host` names.
+    /// Host and port, as in the `jwks_host` of tokens.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
@@ -87,10 +86,10 @@ impl Sim {
         &self.simulator.keys
     }
 
-    /// A good token of the platform for the relay at `audience`: these claims, and where the key set is.
+    /// A valid token of the platform for the relay at `audience`, with these claims and the host of the keys.
     ///
     /// # Panics
-    /// When the claims are not a JSON object.
+    /// The claims are not a JSON object.
     pub fn token(&self, audience: &str, claims: &Value) -> String {
         let mut claims = claims.clone();
         claims["aud"] = json!(audience);
@@ -98,19 +97,19 @@ impl Sim {
         self.keys().sign(&claims)
     }
 
-    /// The calls seen since the start or the last reset, in order of arrival; the control API's are left out.
+    /// The calls since the start or the last reset, in order of arrival, without those of the control API.
     pub fn calls(&self) -> Vec<SeenCall> {
         self.simulator.record.calls()
     }
 
-    /// The calls seen by one service.
+    /// The calls to one service.
     pub fn calls_to(&self, provider: &str) -> Vec<SeenCall> {
         let mut calls = self.calls();
         calls.retain(|call| call.provider == Some(provider));
         calls
     }
 
-    /// The most calls to one service that were under way at one time.
+    /// The peak of concurrent calls to one service.
     pub fn peak_in_flight(&self, provider: &str) -> usize {
         record::peak(&self.calls_to(provider))
     }
@@ -120,25 +119,25 @@ impl Sim {
         &self.simulator.faults
     }
 
-    /// Pins the answer to a call of a service, named as in `calls`. It goes before fixtures and generated answers; the
-    /// service's own checks (credentials, headers, limits) come first.
+    /// Pins the answer to a call of a service. It takes precedence over fixtures and generated answers, but not over
+    /// the checks of the service (credentials, headers, limits).
     ///
-    /// Answers with a number of times are used up first, in order; of the others the latest for a call holds.
+    /// Limited answers are used first, in order; of the others, the latest for a call applies.
     ///
     /// # Panics
-    /// When there is no such service: a mistake in the test.
+    /// There is no such service.
     pub fn answer(&self, provider: &str, answer: Answer) {
         let service = self.simulator.service_named(provider);
         let Some(service) = service else { panic!("no service is named {provider:?}") };
         self.simulator.pinned.add(service.name(), answer);
     }
 
-    /// Back to the start: no calls, no pinned answers, the faults of the start, fresh services.
+    /// Resets everything: calls, pinned answers, faults, and the state of the services.
     pub fn reset(&self) {
         self.simulator.reset();
     }
 
-    /// Stops, cutting off answers that are under way, and returns when it has.
+    /// Stops, aborting running calls, and waits for the end.
     pub async fn stop(self) {
         self.server.stop(false).await;
     }
@@ -146,7 +145,7 @@ impl Sim {
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        // The order to stop is given by the call; what it returns only waits.
+        // The call stops the server; the future only waits for it.
         drop(self.server.stop(false));
     }
 }
@@ -157,7 +156,7 @@ impl fmt::Debug for Sim {
     }
 }
 
-/// Where a listener is reached from this machine: one on all addresses is on the loopback one.
+/// The address at which this machine reaches a listener: the loopback address for one on all addresses.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {

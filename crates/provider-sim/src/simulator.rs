@@ -1,4 +1,4 @@
-//! The simulator: its services, what is fixed in advance, the faults in force and the record of calls.
+//! The simulator: services, canned answers, faults, and the record of calls.
 
 use std::io;
 use std::time::Duration;
@@ -24,10 +24,10 @@ pub(crate) struct Simulator {
     fixtures: Store,
 }
 
-/// How the answer to a call reaches the caller.
+/// How a call is answered.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Response {
-    /// To wait before anything is sent.
+    /// The delay before the answer.
     pub(crate) latency: Duration,
     pub(crate) delivery: Delivery,
 }
@@ -58,7 +58,7 @@ impl Simulator {
         stray.map_or(Ok(simulator), |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason)))
     }
 
-    /// Whether a fault can ever apply: one of a service that does not exist is a mistake.
+    /// Rejects a fault of a service that does not exist.
     pub(crate) fn check(&self, fault: &Fault) -> Result<(), String> {
         match &fault.provider {
             Some(name) if self.service_named(name).is_none() => {
@@ -68,7 +68,7 @@ impl Simulator {
         }
     }
 
-    /// The service that a raw path belongs to. It is compared as it came: escapes and dots mean nothing here.
+    /// The service of a raw path, which is compared as received: escapes and dots have no meaning.
     pub(crate) fn service_at(&self, path: &str) -> Option<&dyn Service> {
         let below = |prefix: &str| {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -80,7 +80,7 @@ impl Simulator {
         self.services.iter().find(|service| service.name() == name).map(AsRef::as_ref)
     }
 
-    /// Puts a call to a service, and spoils the answer as the faults in force want it.
+    /// Passes a call to a service, and applies the active faults.
     pub(crate) fn respond(&self, service: &dyn Service, mut request: Request) -> Response {
         let effect = self.faults.apply(service.name(), &request);
         request.tokens_expired = effect.what == Some(What::ExpiredTokens);
@@ -117,7 +117,7 @@ impl Simulator {
         reply
     }
 
-    /// Back to how it was at the start: no calls, no pinned answers, the faults of the start, fresh services.
+    /// Resets everything to the state at the start.
     pub(crate) fn reset(&self) {
         self.record.clear();
         self.pinned.clear();

@@ -1,4 +1,4 @@
-//! The socket beneath a connection, for the one thing that HTTP has no words for: a reset.
+//! The socket of a connection, to reset it.
 
 use std::any::Any;
 use std::io;
@@ -18,7 +18,7 @@ impl Socket {
         Some(Self { handle: stream.as_fd().try_clone_to_owned().ok()? })
     }
 
-    /// From now on, closing the connection resets it instead of ending it in order.
+    /// Makes closing the connection reset it.
     pub(crate) fn reset_on_close(&self) -> io::Result<()> {
         let stream = std::net::TcpStream::from(self.handle.try_clone()?);
         TcpStream::from_std(stream)?.set_zero_linger()

@@ -97,7 +97,7 @@ async fn faults_and_latency_are_in_force_from_the_start() {
 fn mistakes_end_the_start_with_a_reason() {
     let missing = directory("none").join("missing.pem");
     for (arguments, words) in [
-        (["--fault", "xforce:boom"], "is no fault"),
+        (["--fault", "xforce:boom"], "is not a fault"),
         (["--fault", "xforces:hang"], "no service is named"),
         (["--latency", "soon"], "is not a time"),
         (["--listen", "here"], "invalid socket address"),

@@ -1,4 +1,4 @@
-//! The written form of a fault.
+//! The text format of a fault.
 //!
 //! ```text
 //! TARGET:WHAT[,KEY=VALUE]…
@@ -33,7 +33,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{Fault, What, When};
 
-/// Why a written fault was not understood.
+/// Why a text is not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("fault {spec:?}: {reason}")]
 pub struct SpecError {
@@ -95,7 +95,7 @@ fn what(name: &str, value: Option<&str>) -> Result<What, String> {
                 "html" => What::Html,
                 "wrong-type" => What::WrongType,
                 "expired-tokens" => What::ExpiredTokens,
-                _ => return Err(format!("{name:?} is no fault")),
+                _ => return Err(format!("{name:?} is not a fault")),
             }
         }
     };
@@ -130,7 +130,7 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
 
 fn status(text: &str) -> Result<u16, String> {
     let code = number(text).ok().filter(|code| (200..600).contains(code));
-    code.ok_or_else(|| format!("{text:?} is no HTTP status"))
+    code.ok_or_else(|| format!("{text:?} is not an HTTP status"))
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -190,10 +190,10 @@ mod tests {
         for (spec, reason) in [
             ("xforce", "expected TARGET:WHAT"),
             (":hang", "no target"),
-            ("xforce:boom", "is no fault"),
+            ("xforce:boom", "is not a fault"),
             ("xforce:hang=1", "takes no value"),
             ("xforce:status", "needs a value"),
-            ("xforce:status=99", "no HTTP status"),
+            ("xforce:status=99", "not an HTTP status"),
             ("xforce:status=503,rate=2", "not 0 to 1"),
             ("xforce:status=503,rate=NaN", "not 0 to 1"),
             ("xforce:hang,chunk=1", "does not go with"),

@@ -1,7 +1,7 @@
-//! Who is known: tenants, applications, secrets, and what administrators consented to.
+//! Tenants, applications, secrets, and the consent of administrators.
 //!
-//! Every application is registered in every tenant, and every secret belongs to every application, so that a
-//! test combines them freely. How a tenant's APIs behave is up to the services of these APIs.
+//! Every application is registered in every tenant, and every secret is valid for every application, so that tests can
+//! combine them. The services of the APIs decide how these behave for a tenant.
 
 /// An organisation.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,9 +20,9 @@ const fn tenant(id: &'static str, domain: &'static str) -> Tenant {
 pub const TENANTS: &[Tenant] = &[
     // The tenant of the demonstration.
     tenant("11111111-2222-4333-8444-555555555555", "corp.example"),
-    // A second one, to tell apart.
+    // A second one.
     tenant("11111111-2222-4333-8444-555555555556", "other.example"),
-    // Tenants whose security APIs are in one state or another.
+    // Tenants with different states of the security APIs.
     tenant("11111111-2222-4333-8444-000000000001", "late.example"),
     tenant("11111111-2222-4333-8444-000000000002", "legacy.example"),
     tenant("11111111-2222-4333-8444-000000000003", "retired-404.example"),
@@ -48,13 +48,13 @@ impl Tenant {
 pub struct Secret {
     /// The secret itself.
     pub value: &'static str,
-    /// Whether its time is over.
+    /// Whether it has expired.
     pub expired: bool,
 }
 
-/// The secret to log in with.
+/// A valid secret.
 pub const SECRET: &str = "demo-secret";
-/// A secret that was good once.
+/// An expired secret.
 pub const EXPIRED_SECRET: &str = "expired-secret";
 
 /// All secrets.
@@ -71,7 +71,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// What it is called in scopes and in the audience of tokens.
+    /// Its name in scopes and in the audience of tokens.
     pub const fn uri(self) -> &'static str {
         match self {
             Self::Graph => "https://graph.microsoft.com",
@@ -94,7 +94,7 @@ pub struct Application {
     defender: &'static [&'static str],
 }
 
-/// May do everything that a relay asks for.
+/// Has all permissions that a relay uses.
 pub const FULL: Application = Application {
     id: "22222222-3333-4444-8555-666666666666",
     graph: &["SecurityEvents.Read.All", "SecurityAlert.Read.All", "ThreatHunting.Read.All"],
@@ -112,19 +112,19 @@ pub const FULL: Application = Application {
         "Ti.ReadWrite.All",
     ],
 };
-/// May read alerts and nothing else: no hunting, no action.
+/// May only read alerts.
 pub const ALERTS_ONLY: Application = Application {
     id: "22222222-3333-4444-8555-000000000001",
     graph: &["SecurityAlert.Read.All"],
     defender: &["Alert.Read.All"],
 };
-/// Consented to years ago and never again: has the permissions of the retired API only.
+/// Has only the permissions of the retired API, from consent given years ago.
 pub const LEGACY_ONLY: Application = Application {
     id: "22222222-3333-4444-8555-000000000002",
     graph: &["SecurityEvents.Read.All"],
     defender: &[],
 };
-/// Nobody consented to anything.
+/// Has no permissions.
 pub const UNCONSENTED: Application =
     Application { id: "22222222-3333-4444-8555-000000000003", graph: &[], defender: &[] };
 

@@ -1,4 +1,4 @@
-//! Access tokens: they carry their own facts, so an API needs nothing else to judge a call.
+//! Access tokens. They contain everything that an API needs to authorize a call.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -10,10 +10,10 @@ use serde_json::json;
 use super::directory::{Resource, Tenant};
 use crate::request::Request;
 
-/// Signs tokens. It protects nothing: the simulator only has to know its own tokens from others.
+/// Signs tokens, only so that the simulator recognises its own.
 const KEY: &[u8] = b"the simulator signs its own tokens";
 
-/// What a token says. The names are those of the real claims
+/// The claims of a token, with the real names
 /// ([documentation](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -31,21 +31,21 @@ pub struct Grant {
     pub exp: i64,
 }
 
-/// Why a call's token is not accepted.
+/// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
     /// There is none.
     Missing,
     /// It is not one of this login service.
     Malformed,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// It is for another API.
     WrongAudience,
 }
 
 impl Grant {
-    /// The token that says this.
+    /// The token with these claims.
     pub fn sign(&self) -> String {
         let encode = |part: &serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
         let signed = format!("{}.{}", encode(&json!({"typ": "JWT", "alg": "HS256"})), encode(&json!(self)));
@@ -53,7 +53,7 @@ impl Grant {
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// What a token of this login service says; nothing for any other text.
+    /// The claims of a token of this login service; none for any other text.
     pub fn read(token: &str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;
@@ -62,7 +62,7 @@ impl Grant {
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(facts).ok()?).ok()
     }
 
-    /// What the bearer token of a call to an API says.
+    /// The claims of the bearer token of a call to an API.
     ///
     /// # Errors
     /// The token is not accepted.

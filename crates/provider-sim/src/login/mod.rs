@@ -1,13 +1,13 @@
-//! Microsoft's login service (Entra ID), as far as the client credentials flow goes
+//! Microsoft's login service (Entra ID), client credentials flow
 //! ([documentation](https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow)).
 //!
 //! | call | |
 //! |---|---|
-//! | `POST /{tenant}/oauth2/v2.0/token` | an access token for an application, from a form |
+//! | `POST /{tenant}/oauth2/v2.0/token` | an access token for an application |
 //!
-//! Tenants and applications are those of [`directory`]. A token is issued even when nobody consented to any
-//! permission; it then lists no roles, and the API that it is for refuses it. Tokens carry all that the APIs
-//! have to know ([`Grant`]). The fault `expired-tokens` has it issue tokens that expired an hour ago.
+//! Tenants and applications are those of [`directory`]. A token is issued even without consent to any
+//! permission; it then has no roles, and its API rejects it. Tokens contain everything that the APIs need ([`Grant`]).
+//! With the fault `expired-tokens`, it issues tokens that expired an hour ago.
 
 pub mod directory;
 pub mod grant;
@@ -59,7 +59,7 @@ impl Service for Login {
     }
 }
 
-/// A request for a token to which nothing is wrong.
+/// A valid request for a token.
 struct Asked {
     tenant: &'static Tenant,
     application: &'static Application,
@@ -126,7 +126,7 @@ fn token_for(tenant: &str, request: &Request) -> Result<Asked, Refusal> {
     }
 }
 
-/// The fields of the form; none where the body is declared as anything else.
+/// The fields of the form; none if the body has another content type.
 fn form(request: &Request) -> Result<BTreeMap<String, String>, Refusal> {
     let declared = request.header("content-type").and_then(|value| value.split(';').next());
     let mut fields = BTreeMap::new();
@@ -141,13 +141,13 @@ fn form(request: &Request) -> Result<BTreeMap<String, String>, Refusal> {
     Ok(fields)
 }
 
-/// Whether it can be the name of a tenant at all: a GUID or a domain.
+/// Whether it can be the name of a tenant: a GUID or a domain.
 fn is_tenant_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     text.contains(['.', '-']) && text.chars().all(allowed) && !text.starts_with(['.', '-'])
 }
 
-/// The API that a scope asks for: in this flow always everything that was consented to.
+/// The API of a scope. In this flow, the scope always means all permissions with consent.
 fn resource(scope: &str, tenant: &Tenant) -> Result<Resource, Refusal> {
     if scope.contains(char::is_whitespace) {
         return Err(Refusal::Scope(scope.to_owned()));

@@ -1,4 +1,4 @@
-//! What can be wrong with a request for a token, in the service's words
+//! Errors of token requests, in the words of the service
 //! ([codes](https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes)).
 
 use jiff::Timestamp;
@@ -71,7 +71,7 @@ impl Refusal {
         }
     }
 
-    /// The answer, with ids that support would ask for.
+    /// The answer, with ids for support.
     pub(super) fn reply(&self, request: &Request) -> Reply {
         let (status, error, code) = self.codes();
         let mut rng = Rng::new(&["login", "trace", &request.path, &String::from_utf8_lossy(&request.body)]);

@@ -77,13 +77,13 @@ async fn a_token_is_signed_for_any_claims() {
 async fn mistakes_are_explained() {
     let control = Control::start().await;
     for (path, body, status, words) in [
-        ("/faults", json!({"spec": "xforce:boom"}), 400, "is no fault"),
+        ("/faults", json!({"spec": "xforce:boom"}), 400, "is not a fault"),
         ("/faults", json!({"spec": "xforces:hang"}), 400, "no service is named \"xforces\""),
         ("/faults", json!({"fault": 1}), 400, "unknown field"),
         ("/answers", json!({"path": "/x"}), 400, "must name a service"),
         ("/answers", json!({"provider": "xforce"}), 400, "missing field `path`"),
         ("/answers", json!([]), 400, "must name a service"),
-        ("/calls", json!({}), 405, "no such method"),
+        ("/calls", json!({}), 405, "method not allowed"),
         ("/unheard-of", json!({}), 404, "no such control call"),
     ] {
         let (got, body) = control.post(path, body).await;
