@@ -19,8 +19,6 @@ struct Relay {
     port: u16,
     addresses: BTreeMap<String, String>,
     claims: BTreeMap<String, String>,
-    #[serde(default)]
-    unadvertised: Vec<String>,
     // For deploy/relays.py.
     #[serde(rename = "title")]
     _title: String,
@@ -35,7 +33,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let List { relay: relays } = toml::from_str(&fs::read_to_string(&file)?)?;
 
     let mut code = String::from("&[\n");
-    for Relay { name, port, addresses, claims, unadvertised, .. } in &relays {
+    for Relay { name, port, addresses, claims, .. } in &relays {
         let addresses: Vec<_> =
             addresses.iter().map(|(setting, path)| (format!("RELAY_PROVIDER__{setting}"), path)).collect();
         let claims: Vec<_> = claims.iter().collect();
@@ -43,8 +41,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         writeln!(
             code,
             "Known {{ relay: relay_{name}::relay, name: {name:?}, port: {port}, \
-             addresses: &{addresses:?}, claims: &{claims:?}, module_type: include_str!({module_type:?}), \
-             unadvertised: &{unadvertised:?} }},"
+             addresses: &{addresses:?}, claims: &{claims:?}, module_type: include_str!({module_type:?}) }},"
         )?;
     }
     code.push(']');

@@ -18,7 +18,7 @@ use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
 use relay_core::lenient;
 use relay_core::lookup::Lookup;
-use relay_core::module::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
+use relay_core::module::{Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{Observable, ObservableType, TypeCase};
 use relay_core::provider::{Auth, Client};
 use relay_core::relay::{Credentials, Link, Observe, Provider, Refer, Relay};
@@ -41,7 +41,6 @@ const MODULE: Module = Module {
     user_agent: None,
     observables: &[ObservableType::Domain, ObservableType::Ip],
     type_case: TypeCase::Exact,
-    order: CheckOrder::TokenFirst,
     claims: &[
         Claim { name: "key", label: "Acme API Key", required: true, secret: true, help: "key of the API" },
         ENTITIES_LIMIT,

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::json;
 
+use crate::capability::{Action, Offered};
 use crate::ctim::Bundle;
 use crate::error::{Code, Error, Errors, Severity};
 use crate::lookup::Lookup;
-use crate::relay::{Action, Offered};
 
 /// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
 const ENTITY_BYTES: usize = 768;

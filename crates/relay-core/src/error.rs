@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::observable::Observable;
+use crate::observable::{Invalid, Observable};
 use crate::text::sanitized;
 
 /// What kind of failure it is, as the platform sees it in `errors[].code`.
@@ -196,6 +196,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<Invalid> for Error {
+    fn from(fault: Invalid) -> Self {
+        Self::fatal(Code::INVALID_ARGUMENT, fault.to_string())
+    }
+}
 
 impl Serialize for Error {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,6 +8,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`relay`] | the traits, and [`Relay`] which puts a provider and its capabilities together |
+//! | [`endpoint`] | the endpoints of the platform, one file each |
 //! | [`module`] | the description of a relay: names, types, claims, settings |
 //! | [`call`] | one platform request: credentials, limit, deadline |
 //! | [`lookup`] | what lookups yield, and how many run at once without losing each other's data |
@@ -30,12 +31,13 @@
 pub mod api;
 pub mod auth;
 pub mod call;
+mod capability;
 pub mod ctim;
 pub mod endpoint;
-mod engine;
 mod envelope;
 pub mod error;
 pub mod escape;
+mod host;
 pub mod lenient;
 pub mod lookup;
 pub mod memory;
@@ -45,7 +47,6 @@ pub mod provider;
 pub mod relay;
 mod run;
 pub mod server;
-mod service;
 pub mod settings;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]

@@ -2,7 +2,6 @@
 
 use crate::ctim::ObservableType;
 use crate::observable::TypeCase;
-use crate::settings::Setting;
 
 /// The constants of a relay: names, what it understands, what users configure.
 #[derive(Debug)]
@@ -23,21 +22,10 @@ pub struct Module {
     pub observables: &'static [ObservableType],
     /// Whether the case of an observable's type matters.
     pub type_case: TypeCase,
-    /// Which of two faults in one request is told.
-    pub order: CheckOrder,
     /// What the token carries for the relay.
     pub claims: &'static [Claim],
     /// The settings that only this relay has, all under `provider.`.
     pub settings: &'static [Setting],
-}
-
-/// Which of two faults in one request is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckOrder {
-    /// The token's.
-    TokenFirst,
-    /// The body's.
-    BodyFirst,
 }
 
 /// A claim that the relay reads from the token. The platform's form calls it `custom_<name>`.
@@ -63,6 +51,34 @@ pub const ENTITIES_LIMIT: Claim = Claim {
     secret: false,
     help: "most entities of a kind per observable, 1 to 1000; default 100",
 };
+
+/// One setting: its key in a file, and by [`Setting::variable`] its name in the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Dotted path, e.g. `provider.read_timeout`.
+    pub key: &'static str,
+    /// The value where nothing is set; empty for "none".
+    pub default: &'static str,
+    /// What it does, with its unit.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// A row of a settings table.
+    pub const fn new(key: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self { key, default, help }
+    }
+
+    /// The environment variable, e.g. `RELAY_PROVIDER__READ_TIMEOUT`.
+    pub fn variable(&self) -> String {
+        variable(self.key)
+    }
+}
+
+/// The environment variable of a dotted key.
+pub(crate) fn variable(key: &str) -> String {
+    format!("RELAY_{}", key.to_ascii_uppercase().replace('.', "__"))
+}
 
 impl Module {
     /// Value of the `User-Agent` header.

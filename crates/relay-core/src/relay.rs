@@ -1,173 +1,18 @@
-//! What a relay is to this crate: a [`Module`] that describes it ([`crate::module`]), a [`Provider`], and one trait per capability.
+//! [`Relay`] puts a provider and its capabilities together.
 //!
-//! [`Relay::of`] puts them together. An endpoint is served, documented and counted because its capability is
-//! there, and a capability that is not implemented does not compile: `Relay::of::<P>().observe()` needs
-//! `P: Observe`.
+//! An endpoint is served, documented and counted because its capability is there, and a capability that is not
+//! implemented does not compile: `Relay::of::<P>().observe()` needs `P: Observe`.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
-use serde::Serialize;
-
 use crate::auth::{ClaimError, Claims};
-use crate::call::Call;
-use crate::endpoint::Endpoint;
-use crate::error::{Error, Errors};
-use crate::lookup;
-use crate::lookup::Lookup;
+pub use crate::capability::{
+    Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Respond,
+};
+use crate::endpoint::{Endpoint, Handler, Served, deliberate, health, observe, refer, respond, trigger};
 use crate::module::Module;
-use crate::observable::{Invalid, Observable, Trigger};
 use crate::provider::Client;
-use crate::service::{Served, Service};
 use crate::settings::{ProviderSettings, SettingsError};
-
-/// What a token must carry to call a provider.
-pub trait Credentials: Sized + Send + Sync + 'static {
-    /// Reads them from the claims of a verified token.
-    ///
-    /// # Errors
-    /// A claim is missing or unusable; the message names it and never repeats its value.
-    fn from_claims(claims: &Claims) -> Result<Self, ClaimError>;
-
-    /// What tells one tenant from another. It is only hashed: caches and limits are kept by that hash.
-    fn identity(&self) -> Vec<&str>;
-}
-
-/// A provider that a relay asks.
-pub trait Provider: Sized + Send + Sync + 'static {
-    /// Names, kinds, claims, settings.
-    const MODULE: Module;
-
-    /// The most calls that one credential may have in flight at this provider; the setting
-    /// `provider.max_concurrency` can only lower it.
-    const MAX_CONCURRENCY: usize = usize::MAX;
-
-    /// What the token carries.
-    type Credentials: Credentials;
-
-    /// Reads the settings once. No I/O.
-    ///
-    /// # Errors
-    /// A setting is not usable.
-    fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError>;
-
-    /// A real authenticated call that shows whether address and credentials are right.
-    fn health(&self, call: &Call<Self::Credentials>) -> impl Future<Output = Result<(), Error>> + Send;
-}
-
-/// `/observe/observables`: what the provider knows of observables.
-pub trait Observe: Provider {
-    /// Looks one observable up.
-    fn observe(
-        &self,
-        call: &Call<Self::Credentials>,
-        about: &Observable,
-    ) -> impl Future<Output = Lookup> + Send;
-
-    /// Looks all observables of a request up. By default each by itself and all at once; a relay whose lookups
-    /// share work does that here.
-    fn observe_all(
-        &self,
-        call: &Call<Self::Credentials>,
-        about: &[Observable],
-    ) -> impl Future<Output = Lookup> + Send {
-        async move { lookup::each(call.context(), about, |one| self.observe(call, one)).await }
-    }
-}
-
-/// `/deliberate/observables`: the provider's verdicts.
-pub trait Deliberate: Provider {
-    /// The verdict on one observable.
-    fn deliberate(
-        &self,
-        call: &Call<Self::Credentials>,
-        about: &Observable,
-    ) -> impl Future<Output = Lookup> + Send;
-
-    /// The verdicts on all observables of a request. By default each by itself and all at once; a relay whose
-    /// lookups share work does that here.
-    fn deliberate_all(
-        &self,
-        call: &Call<Self::Credentials>,
-        about: &[Observable],
-    ) -> impl Future<Output = Lookup> + Send {
-        async move { lookup::each(call.context(), about, |one| self.deliberate(call, one)).await }
-    }
-}
-
-/// `/refer/observables`: links into the provider's console. No token, no call.
-pub trait Refer: Provider {
-    /// The links for one observable.
-    fn refer(&self, about: &Observable) -> Vec<Link>;
-}
-
-/// `/respond/observables` and `/respond/trigger`: actions at the provider.
-pub trait Respond: Provider {
-    /// The actions that can be triggered now for one observable.
-    fn actions(
-        &self,
-        call: &Call<Self::Credentials>,
-        about: &Observable,
-    ) -> impl Future<Output = Offered> + Send;
-
-    /// Checks the parameters of a trigger that only this relay knows, as part of reading the body.
-    ///
-    /// # Errors
-    /// A parameter is not what it must be; nothing is triggered.
-    fn validate(_trigger: &Trigger) -> Result<(), Invalid> {
-        Ok(())
-    }
-
-    /// Carries an action out. Never repeated after it may have arrived.
-    fn trigger(
-        &self,
-        call: &Call<Self::Credentials>,
-        trigger: &Trigger,
-    ) -> impl Future<Output = Result<(), Error>> + Send;
-}
-
-/// A link into the provider's console.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Link {
-    /// The same for the same link, always.
-    pub id: String,
-    /// What the link is called.
-    pub title: String,
-    /// What it leads to.
-    pub description: String,
-    /// Where it leads.
-    pub url: String,
-    /// What it is grouped under.
-    pub categories: Vec<Cow<'static, str>>,
-}
-
-/// An action that the user may trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct Action {
-    /// What the platform sends back as `action-id`.
-    pub id: String,
-    /// What the action is called.
-    pub title: String,
-    /// What it does.
-    pub description: String,
-    /// What it is grouped under.
-    pub categories: Vec<Cow<'static, str>>,
-    /// What the platform sends back with the action.
-    pub query_params: BTreeMap<String, String>,
-}
-
-/// The actions found for observables, and the failures met.
-#[derive(Debug, Default)]
-pub struct Offered {
-    /// The actions.
-    pub actions: Vec<Action>,
-    /// What failed.
-    pub errors: Errors,
-}
 
 /// A relay ready to be run: its description and how to start it, whatever its provider's type.
 pub struct Relay {
@@ -175,11 +20,10 @@ pub struct Relay {
     endpoints: Vec<Endpoint>,
     max_concurrency: usize,
     check_claims: fn(&Claims) -> Result<(), ClaimError>,
-    start: StartFn,
+    start: Box<StartFn>,
 }
 
-type StartFn =
-    Box<dyn Fn(&ProviderSettings, Client) -> Result<Arc<dyn Service>, SettingsError> + Send + Sync>;
+type StartFn = dyn Fn(&ProviderSettings, Client) -> Result<Vec<Served>, SettingsError> + Send + Sync;
 
 impl Relay {
     /// Begins a relay of a provider; it serves `/health` and what the builder's other methods add.
@@ -199,7 +43,7 @@ impl Relay {
     /// }
     /// ```
     pub fn of<P: Provider>() -> RelayBuilder<P> {
-        RelayBuilder { capabilities: Capabilities::none() }
+        RelayBuilder { routes: Vec::new() }.serve::<health::Handle>()
     }
 
     /// The constants of the relay.
@@ -207,7 +51,7 @@ impl Relay {
         self.module
     }
 
-    /// The platform endpoints that it serves.
+    /// The platform endpoints that it can serve; settings may take one away.
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
@@ -225,158 +69,87 @@ impl Relay {
         (self.check_claims)(claims)
     }
 
+    /// Starts the provider: the endpoints that it serves with these settings.
     pub(crate) fn start(
         &self,
         settings: &ProviderSettings,
         client: Client,
-    ) -> Result<Arc<dyn Service>, SettingsError> {
+    ) -> Result<Vec<Served>, SettingsError> {
         (self.start)(settings, client)
     }
 }
 
 /// Puts a [`Relay`] together; each method needs its capability.
 pub struct RelayBuilder<P: Provider> {
-    capabilities: Capabilities<P>,
+    routes: Vec<Route<P>>,
 }
 
-pub(crate) type LookupFn<P> =
-    for<'a> fn(&'a P, &'a Call<<P as Provider>::Credentials>, &'a [Observable]) -> BoxFuture<'a, Lookup>;
-pub(crate) type ReferFn<P> = fn(&P, &Observable) -> Vec<Link>;
-pub(crate) type ActionsFn<P> =
-    for<'a> fn(&'a P, &'a Call<<P as Provider>::Credentials>, &'a [Observable]) -> BoxFuture<'a, Offered>;
-pub(crate) type TriggerFn<P> = for<'a> fn(
-    &'a P,
-    &'a Call<<P as Provider>::Credentials>,
-    &'a Trigger,
-) -> BoxFuture<'a, Result<(), Error>>;
-pub(crate) type CheckFn = fn(&Trigger) -> Result<(), Invalid>;
-
-/// What a provider can do, as functions; what is not there cannot be called.
-pub(crate) struct Capabilities<P: Provider> {
-    pub(crate) observe: Option<LookupFn<P>>,
-    pub(crate) deliberate: Option<LookupFn<P>>,
-    /// Serves `/deliberate/observables` although there is nothing to say.
-    deliberate_nothing: bool,
-    pub(crate) refer: Option<ReferFn<P>>,
-    pub(crate) respond: Option<Responding<P>>,
+/// An endpoint, and how it is bound to the started provider.
+struct Route<P> {
+    endpoint: Endpoint,
+    bind: fn(&Arc<P>) -> Option<Served>,
 }
-
-/// The parts of [`Respond`].
-pub(crate) struct Responding<P: Provider> {
-    pub(crate) actions: ActionsFn<P>,
-    pub(crate) check: CheckFn,
-    pub(crate) trigger: TriggerFn<P>,
-}
-
-impl<P: Provider> Clone for Responding<P> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<P: Provider> Copy for Responding<P> {}
-
-impl<P: Provider> Capabilities<P> {
-    fn none() -> Self {
-        Self { observe: None, deliberate: None, deliberate_nothing: false, refer: None, respond: None }
-    }
-}
-
-impl<P: Provider> Clone for Capabilities<P> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<P: Provider> Copy for Capabilities<P> {}
 
 impl<P: Provider> RelayBuilder<P> {
+    fn serve<H: Handler<P>>(mut self) -> Self {
+        self.routes.push(Route { endpoint: H::ENDPOINT, bind: Served::bind::<P, H> });
+        self
+    }
+
     /// Serves `/observe/observables`.
     #[must_use]
-    pub fn observe(mut self) -> Self
+    pub fn observe(self) -> Self
     where
         P: Observe,
     {
-        self.capabilities.observe = Some(|provider, call, about| Box::pin(provider.observe_all(call, about)));
-        self
+        self.serve::<observe::Handle>()
     }
 
     /// Serves `/deliberate/observables`.
     #[must_use]
-    pub fn deliberate(mut self) -> Self
+    pub fn deliberate(self) -> Self
     where
         P: Deliberate,
     {
-        self.capabilities.deliberate =
-            Some(|provider, call, about| Box::pin(provider.deliberate_all(call, about)));
-        self
+        self.serve::<deliberate::Handle>()
     }
 
     /// Serves `/deliberate/observables` with an empty answer, for a provider that judges nothing while its
     /// users' modules call the endpoint. The token is checked, the body is not read.
     #[must_use]
-    pub fn deliberate_nothing(mut self) -> Self {
-        self.capabilities.deliberate_nothing = true;
-        self
+    pub fn deliberate_nothing(self) -> Self {
+        self.serve::<deliberate::HandleNothing>()
     }
 
     /// Serves `/refer/observables`.
     #[must_use]
-    pub fn refer(mut self) -> Self
+    pub fn refer(self) -> Self
     where
         P: Refer,
     {
-        self.capabilities.refer = Some(P::refer);
-        self
+        self.serve::<refer::Handle>()
     }
 
     /// Serves `/respond/observables` and `/respond/trigger`.
     #[must_use]
-    pub fn respond(mut self) -> Self
+    pub fn respond(self) -> Self
     where
         P: Respond,
     {
-        self.capabilities.respond = Some(Responding {
-            actions: |provider, call, about| {
-                Box::pin(async move {
-                    let each = lookup::gather(call.context(), about, |one| provider.actions(call, one)).await;
-                    let mut all = Offered::default();
-                    for (observable, offered) in about.iter().zip(each) {
-                        let offered = offered.unwrap_or_else(|| Offered {
-                            errors: call.out_of_time().into(),
-                            ..Offered::default()
-                        });
-                        all.actions.extend(offered.actions);
-                        all.errors.add_lookup(offered.errors, observable);
-                    }
-                    all
-                })
-            },
-            check: P::validate,
-            trigger: |provider, call, trigger| Box::pin(provider.trigger(call, trigger)),
-        });
-        self
+        self.serve::<respond::Handle>().serve::<trigger::Handle>()
     }
 
     /// The relay.
     pub fn build(self) -> Relay {
-        let Self { capabilities } = self;
-        let served = [
-            (true, Endpoint::Health),
-            (capabilities.observe.is_some(), Endpoint::Observe),
-            (capabilities.deliberate.is_some() || capabilities.deliberate_nothing, Endpoint::Deliberate),
-            (capabilities.refer.is_some(), Endpoint::Refer),
-            (capabilities.respond.is_some(), Endpoint::Respond),
-            (capabilities.respond.is_some(), Endpoint::Trigger),
-        ];
+        let Self { routes } = self;
         Relay {
             module: const { &P::MODULE },
             max_concurrency: P::MAX_CONCURRENCY,
-            endpoints: served.into_iter().filter_map(|(there, endpoint)| there.then_some(endpoint)).collect(),
+            endpoints: routes.iter().map(|route| route.endpoint).collect(),
             check_claims: |claims| P::Credentials::from_claims(claims).map(drop),
             start: Box::new(move |settings, client| {
                 let provider = Arc::new(P::start(settings, client)?);
-                Ok(Arc::new(Served { provider, capabilities }) as Arc<dyn Service>)
+                Ok(routes.iter().filter_map(|route| (route.bind)(&provider)).collect())
             }),
         }
     }
@@ -388,7 +161,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::module::CheckOrder;
+    use crate::call::Call;
+    use crate::error::Error;
     use crate::observable::TypeCase;
 
     struct Acme;
@@ -415,7 +189,6 @@ mod tests {
             user_agent: None,
             observables: &[],
             type_case: TypeCase::Exact,
-            order: CheckOrder::TokenFirst,
             claims: &[],
             settings: &[],
         };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use relay_core::endpoint::Endpoint;
+use relay_core::endpoint::{Endpoint, deliberate, health, observe, refer, respond};
 use url::Url;
 
 use crate::answer::{Answer, Observable, Problem};
@@ -31,7 +31,7 @@ pub(crate) struct Ask {
     url: Url,
 
     /// The endpoint
-    #[arg(value_parser = PossibleValuesParser::new(CALLS.map(Endpoint::name)).map(|name| endpoint_named(&name)))]
+    #[arg(value_parser = PossibleValuesParser::new(CALLS.map(|call| call.name)).map(|name| endpoint_named(&name)))]
     call: Endpoint,
 
     /// Observables, such as ip=192.0.2.1 or domain=login-verify.example
@@ -57,10 +57,10 @@ pub(crate) struct Ask {
 
 /// The endpoints that can be called. Only the platform triggers actions.
 const CALLS: [Endpoint; 5] =
-    [Endpoint::Observe, Endpoint::Deliberate, Endpoint::Refer, Endpoint::Respond, Endpoint::Health];
+    [observe::ENDPOINT, deliberate::ENDPOINT, refer::ENDPOINT, respond::ENDPOINT, health::ENDPOINT];
 
 fn endpoint_named(name: &str) -> Endpoint {
-    CALLS.into_iter().find(|call| call.name() == name).unwrap_or(Endpoint::Observe)
+    CALLS.into_iter().find(|call| call.name == name).unwrap_or(observe::ENDPOINT)
 }
 
 /// Parses `TYPE=VALUE`; the value may contain `=`.
@@ -80,9 +80,9 @@ impl Ask {
     /// The arguments are invalid, or there is no readable response.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let token = self.token()?;
-        let body = match (self.call, self.observables.is_empty()) {
-            (Endpoint::Health, true) => String::new(),
-            (Endpoint::Health, false) => bail!("health takes no observables"),
+        let body = match (self.call.request, self.observables.is_empty()) {
+            (None, true) => String::new(),
+            (None, false) => bail!("{} takes no observables", self.call.name),
             (_, true) => bail!("no observables given; add some, such as ip=192.0.2.1"),
             (_, false) => serde_json::to_string(&self.observables)?,
         };
@@ -120,9 +120,9 @@ impl Ask {
         };
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         ensure!(
-            token.is_some() || !self.call.needs_token(),
+            token.is_some() || !self.call.token,
             "{} needs a token: set --token-file, --token or RELAY_TOKEN; `relayctl token` creates one",
-            self.call.name()
+            self.call.name
         );
         Ok(token)
     }

@@ -44,7 +44,7 @@ fn is_local(url: &Url) -> bool {
 /// The URL of an endpoint below a relay's URL.
 pub(crate) fn endpoint_url(relay: &Url, endpoint: Endpoint) -> Url {
     let mut url = relay.clone();
-    url.set_path(&format!("{}{}", relay.path().trim_end_matches('/'), endpoint.path()));
+    url.set_path(&format!("{}{}", relay.path().trim_end_matches('/'), endpoint.path));
     url
 }
 

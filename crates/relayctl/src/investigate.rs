@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use relay_core::endpoint::Endpoint;
+use relay_core::endpoint::health;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -125,7 +125,7 @@ async fn investigate(
 
 /// The health of a relay. One that uses the real provider reports an error here: it rejects tokens of the simulator.
 async fn check_health(relay: &RelayClient) -> anyhow::Result<()> {
-    let answer = relay.ask(Endpoint::Health, String::new()).await?;
+    let answer = relay.ask(health::ENDPOINT, String::new()).await?;
     if let Some(problem) = answer.errors.first() {
         bail!("{}: {}", problem.code, problem.message);
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use provider_sim::fixtures;
-use relay_core::endpoint::Endpoint;
+use relay_core::endpoint::{Endpoint, observe};
 use relay_core::module::Module;
 use url::Url;
 
@@ -160,7 +160,7 @@ async fn ask_relay(
             continue;
         }
         let started = Instant::now();
-        let answer = relay.ask_with(&http, Endpoint::Observe, serde_json::to_string(&[about])?).await?;
+        let answer = relay.ask_with(&http, observe::ENDPOINT, serde_json::to_string(&[about])?).await?;
         let took = started.elapsed();
         let entities: Option<Entities> = answer
             .data

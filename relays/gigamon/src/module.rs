@@ -1,6 +1,6 @@
 //! Names, observable types, claims and settings of the relay.
 
-use relay_core::module::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
+use relay_core::module::{Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{ObservableType, TypeCase};
 use relay_core::settings::Setting;
 
@@ -23,7 +23,6 @@ pub(crate) const MODULE: Module = Module {
         ObservableType::Sha256,
     ],
     type_case: TypeCase::Exact,
-    order: CheckOrder::TokenFirst,
     claims: &[
         Claim {
             name: "key",

@@ -1,7 +1,6 @@
 //! What all entities with an id have in common.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::{
     EntityId, ExternalReference, HttpUrl, Kind, LongText, MediumText, Observable, Reference, SCHEMA_VERSION,
@@ -53,8 +52,7 @@ pub trait Entity: Sized {
 }
 
 /// What it is and where it comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = EntityBase)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Base {
     #[serde(rename = "type")]
     kind: Kind,
@@ -62,19 +60,14 @@ pub(super) struct Base {
     schema_version: &'static str,
     pub(super) source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub(super) source_uri: Option<HttpUrl>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
     pub(super) external_ids: Vec<MediumText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub(super) external_references: Option<Vec<ExternalReference>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub(super) timestamp: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub(super) tlp: Option<Tlp>,
     #[serde(skip)]
     pub(super) relay: &'static str,
@@ -98,16 +91,12 @@ impl Base {
 }
 
 /// The words that describe it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-#[schema(as = EntityWords)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Words {
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub(super) title: Option<ShortText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub(super) short_description: Option<MediumText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub(super) description: Option<LongText>,
 }

@@ -1,36 +1,26 @@
 //! The entities of one answer.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{Ref, RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::{Edge, Entity, Indicator, Judgement, Observable, Reference, Relationship, Sighting, Verdict};
 
 /// Entities in the order in which they were found: none twice.
 ///
 /// In JSON it is the `data` of an answer: a list with its count for each type of entity that there is.
-#[derive(Clone, Debug, Default, serde::Serialize, ToSchema)]
-#[schema(as = ObserveData)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Bundle {
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    #[schema(required = false)]
-    verdicts: Verdicts,
+    verdicts: Collection<Verdict>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    #[schema(required = false)]
-    judgements: Judgements,
+    judgements: Collection<Judgement>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    #[schema(required = false)]
-    sightings: Sightings,
+    sightings: Collection<Sighting>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    #[schema(required = false)]
-    indicators: Indicators,
+    indicators: Collection<Indicator>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    #[schema(required = false)]
-    relationships: Relationships,
+    relationships: Collection<Relationship>,
     #[serde(skip)]
     seen: HashSet<Identity>,
 }
@@ -177,38 +167,6 @@ impl<T: Serialize> Serialize for Collection<T> {
         fields.end()
     }
 }
-
-impl<T: ToSchema> PartialSchema for Collection<T> {
-    fn schema() -> RefOr<Schema> {
-        let count = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
-        let docs = ArrayBuilder::new().items(Ref::from_schema_name(T::name())).min_items(Some(1));
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .property("count", count)
-            .required("count")
-            .property("docs", docs)
-            .required("docs")
-            .into()
-    }
-}
-
-impl<T: ToSchema> ToSchema for Collection<T> {
-    fn name() -> Cow<'static, str> {
-        format!("{}Collection", T::name()).into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(schemas);
-    }
-}
-
-// Names without parameters, for which the derived OpenAPI schema asks the type itself.
-type Verdicts = Collection<Verdict>;
-type Judgements = Collection<Judgement>;
-type Sightings = Collection<Sighting>;
-type Indicators = Collection<Indicator>;
-type Relationships = Collection<Relationship>;
 
 /// Says in which list of a bundle the entities with an id go.
 macro_rules! items {

@@ -5,11 +5,6 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use url::{Position, Url};
-use utoipa::openapi::schema::SchemaFormat;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
-
-use super::schema;
 
 const MAX_LENGTH: usize = 2048;
 
@@ -104,18 +99,6 @@ impl Serialize for HttpUrl {
         serializer.serialize_str(&self.0)
     }
 }
-
-impl PartialSchema for HttpUrl {
-    fn schema() -> RefOr<Schema> {
-        schema::string()
-            .format(Some(SchemaFormat::Custom("uri".to_owned())))
-            .pattern(Some("^https?://"))
-            .max_length(Some(MAX_LENGTH))
-            .into()
-    }
-}
-
-impl ToSchema for HttpUrl {}
 
 #[cfg(test)]
 mod tests {

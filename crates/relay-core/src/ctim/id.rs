@@ -1,22 +1,18 @@
 //! Entity ids: the same fact about the same observable has the same id in every answer.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use serde::{Serialize, Serializer};
 use sha1::{Digest, Sha1};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 use uuid::{Builder, Uuid};
 
-use super::{Entity, Observable, schema};
+use super::{Entity, Observable};
 
 /// The types of entities that have an id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = EntityType)]
 pub enum Kind {
     /// See [`Sighting`](super::Sighting).
     Sighting,
@@ -106,19 +102,6 @@ impl Serialize for Reference {
 impl Hash for Reference {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(self.uuid.as_u128());
-    }
-}
-
-impl PartialSchema for Reference {
-    fn schema() -> RefOr<Schema> {
-        const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
-        schema::string().pattern(Some(format!("^transient:[a-z][a-z-]*[a-z]-{UUID}$"))).into()
-    }
-}
-
-impl ToSchema for Reference {
-    fn name() -> Cow<'static, str> {
-        "EntityId".into()
     }
 }
 

@@ -1,10 +1,9 @@
 //! Why a sighting matters.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::base::{Base, Words};
-use super::setters::{as_its_facts, base_setters, description_setters, setters};
+use super::setters::{base_setters, description_setters, setters};
 use super::{
     Confidence, Entity, EntityId, ExternalReference, HttpUrl, IndicatorType, IntoText, Kind, Observable,
     Origin, Severity, ShortText, Timestamp, Tlp, ValidTime,
@@ -19,7 +18,7 @@ pub struct Indicator {
 }
 
 /// A rule, feed or list that tells what to look for.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct Facts {
     #[serde(flatten)]
     base: Base,
@@ -28,22 +27,16 @@ struct Facts {
     producer: ShortText,
     valid_time: ValidTime,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     severity: Option<Severity>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     confidence: Option<Confidence>,
     #[serde(rename = "indicator_type", skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
     kinds: Vec<IndicatorType>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
     tags: Vec<ShortText>,
     #[serde(skip)]
     about: Option<Observable>,
 }
-
-as_its_facts!(Indicator);
 
 impl Indicator {
     /// A rule or collection that is one Indicator, whichever observables led to it. The natural key names

@@ -1,12 +1,11 @@
 //! Spans of time; their start is never after their end.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::Timestamp;
 
 /// When something was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct ObservedTime {
     start_time: Timestamp,
     end_time: Timestamp,
@@ -35,13 +34,11 @@ impl ObservedTime {
 }
 
 /// When an opinion or a rule holds. No start: since ever; no end: none is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct ValidTime {
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     start_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     end_time: Option<Timestamp>,
 }
 

@@ -1,10 +1,9 @@
 //! What a source thinks of an observable.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::base::Base;
-use super::setters::{as_its_facts, base_setters, setters};
+use super::setters::{base_setters, setters};
 use super::{
     Confidence, Disposition, Entity, EntityId, ExternalReference, HttpUrl, Kind, Observable, Origin,
     Severity, ShortText, Timestamp, Tlp, ValidTime,
@@ -22,27 +21,22 @@ pub struct Judgement {
 }
 
 /// A source's opinion about one observable, for a time.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct Facts {
     #[serde(flatten)]
     base: Base,
     observable: Observable,
     #[serde(flatten)]
     disposition: Disposition,
-    #[schema(maximum = 90)]
     priority: u8,
     confidence: Confidence,
     severity: Severity,
     valid_time: ValidTime,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     reason: Option<ShortText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     reason_uri: Option<HttpUrl>,
 }
-
-as_its_facts!(Judgement);
 
 impl Judgement {
     /// An opinion about the observable that was asked for. The natural key names it at the provider.

@@ -53,6 +53,7 @@ pub use relation::{ObservedRelation, Relations};
 pub use relationship::{
     BasedOn, DerivedFrom, DuplicateOf, Edge, ElementOf, MemberOf, RelatedTo, Relationship, SightingOf,
 };
+pub use schema::SCHEMA;
 pub use sighting::Sighting;
 pub use table::{Cell, IntoCell, Record, Table, TableRows};
 pub use target::Target;

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
-use utoipa::ToSchema;
 
 use super::value::{hash_type, ip_address};
 use super::vocabulary_macros::closed_vocabulary;
@@ -80,11 +79,9 @@ closed_vocabulary! {
 }
 
 /// A thing that can be seen: an address, a name, a hash, ... Its value is never blank.
-#[derive(Clone, PartialEq, Eq, Hash, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Observable {
-    #[schema(rename = "type")]
     kind: ObservableType,
-    #[schema(value_type = String, min_length = 1)]
     // Shared: an observable is cloned into many relations.
     value: Arc<str>,
 }

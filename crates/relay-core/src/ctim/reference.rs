@@ -1,23 +1,19 @@
 //! Where else a fact is recorded.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::setters::setters;
 use super::{HttpUrl, LongText, MediumText};
 
 /// A record of the same fact outside the platform, mostly at the provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExternalReference {
     source_name: MediumText,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     external_id: Option<LongText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     url: Option<HttpUrl>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     description: Option<LongText>,
 }
 

@@ -5,19 +5,16 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use super::{Observable, RelationType, Text};
 
 /// A fact that joins two observables: `source` `relation` `related`.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObservedRelation {
     #[serde(serialize_with = "as_str")]
-    #[schema(value_type = String, min_length = 1)]
     origin: Arc<str>,
     relation: RelationType,
     #[serde(skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object, required = false)]
     relation_info: Map<String, Value>,
     source: Observable,
     related: Observable,

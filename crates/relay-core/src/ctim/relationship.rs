@@ -1,13 +1,12 @@
 //! Directed edges between entities.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::id::Buffer;
 use super::{Entity, EntityId, Indicator, Judgement, Kind, Observable, Reference, SCHEMA_VERSION, Sighting};
 
 /// A directed edge; it points from the source to the target.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Relationship {
     #[serde(rename = "type")]
     kind: Kind,

@@ -1,13 +1,4 @@
-//! Pieces of `OpenAPI` schemas for the types that are strings in JSON.
+//! CTIM as JSON Schema: what the platform publishes, the stricter profile of what relays emit, and whole answers.
 
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-
-/// A string, to be narrowed.
-pub(super) fn string() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String)
-}
-
-/// A string out of a closed list.
-pub(super) fn one_of(names: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
-    string().enum_values(Some(names))
-}
+/// The schema (draft 2020-12). `$defs` holds each definition by its name.
+pub const SCHEMA: &str = include_str!("ctim.schema.json");

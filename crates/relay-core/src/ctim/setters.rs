@@ -1,4 +1,4 @@
-//! What entities have in common as code: chained setters, each declared in a line, and their schema.
+//! What entities have in common as code: chained setters, each declared in a line.
 
 /// Declares setters: `<how> <name>: <what> => <the field>;`, where `how` is
 /// - `text`: takes whatever may become a text of at most `what` characters; none and blank leave it out,
@@ -82,21 +82,4 @@ macro_rules! description_setters {
     };
 }
 
-/// Describes an entity in OpenAPI as what its box holds.
-macro_rules! as_its_facts {
-    ($entity:ident) => {
-        impl utoipa::PartialSchema for $entity {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                Facts::schema()
-            }
-        }
-
-        impl ToSchema for $entity {
-            fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
-                Facts::schemas(schemas);
-            }
-        }
-    };
-}
-
-pub(super) use {as_its_facts, base_setters, description_setters, setters};
+pub(super) use {base_setters, description_setters, setters};

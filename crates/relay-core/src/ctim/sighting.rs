@@ -1,10 +1,9 @@
 //! Something was seen.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::base::{Base, Words};
-use super::setters::{as_its_facts, base_setters, description_setters, setters};
+use super::setters::{base_setters, description_setters, setters};
 use super::{
     Confidence, Entity, EntityId, ExternalReference, HttpUrl, Kind, Observable, ObservedRelation,
     ObservedTime, Origin, Relations, Resolution, Sensor, Severity, Table, Target, Timestamp, Tlp,
@@ -19,7 +18,7 @@ pub struct Sighting {
 }
 
 /// When, where and how often an observable was seen.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct Facts {
     #[serde(flatten)]
     base: Base,
@@ -28,32 +27,22 @@ struct Facts {
     observables: Vec<Observable>,
     observed_time: ObservedTime,
     confidence: Confidence,
-    #[schema(minimum = 1)]
     count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     internal: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     severity: Option<Severity>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     resolution: Option<Resolution>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     sensor: Option<Sensor>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     targets: Option<Vec<Target>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     relations: Option<Vec<ObservedRelation>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     data: Option<Table>,
 }
-
-as_its_facts!(Sighting);
 
 impl Sighting {
     /// A sighting of the observable that was asked for. The natural key names the fact at the provider

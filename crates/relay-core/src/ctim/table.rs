@@ -4,29 +4,25 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::Number;
-use utoipa::ToSchema;
 
 use super::{ColumnType, HttpUrl, LongText, Observable};
 
 /// A table with at least one column and one row.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
     columns: Vec<Column>,
-    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
     rows: Vec<Vec<Option<Cell>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     row_count: Option<usize>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct Column {
     name: Cow<'static, str>,
     #[serde(rename = "type")]
     kind: ColumnType,
     /// `false` where cells may be `null`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     required: Option<bool>,
 }
 

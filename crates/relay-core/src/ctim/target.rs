@@ -1,20 +1,18 @@
 //! Machines that a sighting concerns.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::setters::setters;
 use super::{LongText, Observable, ObservedTime, Sensor};
 
 /// A machine that was affected.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Target {
     #[serde(rename = "type")]
     kind: Sensor,
     observables: Vec<Observable>,
     observed_time: ObservedTime,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     os: Option<LongText>,
 }
 

@@ -4,10 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
-
-use super::schema;
 
 /// Text for titles, tags, producers and reasons.
 pub type ShortText = Text<1024>;
@@ -128,23 +124,6 @@ fn cut_at<const N: usize>(text: &str) -> Option<usize> {
         }
     }
     None
-}
-
-impl<const N: usize> PartialSchema for Text<N> {
-    fn schema() -> RefOr<Schema> {
-        schema::string().min_length(Some(1)).max_length(Some(N)).into()
-    }
-}
-
-impl<const N: usize> ToSchema for Text<N> {
-    fn name() -> Cow<'static, str> {
-        match N {
-            1024 => "ShortText".into(),
-            2048 => "MediumText".into(),
-            5000 => "LongText".into(),
-            _ => format!("Text{N}").into(),
-        }
-    }
 }
 
 #[cfg(test)]

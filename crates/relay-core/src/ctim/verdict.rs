@@ -1,12 +1,11 @@
 //! Which disposition holds for an observable.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::{Disposition, Entity, Judgement, Observable, Reference, ValidTime};
 
 /// The one disposition that holds for an observable, for a time.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
     #[serde(rename = "type")]
     kind: VerdictKind,
@@ -15,11 +14,10 @@ pub struct Verdict {
     disposition: Disposition,
     valid_time: ValidTime,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     judgement_id: Option<Reference>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum VerdictKind {
     Verdict,

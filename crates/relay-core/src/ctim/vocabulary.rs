@@ -2,11 +2,7 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
-use super::schema;
 use super::vocabulary_macros::{closed_vocabulary, open_vocabulary};
 
 closed_vocabulary! {
@@ -203,20 +199,3 @@ impl Serialize for Disposition {
         fields.end()
     }
 }
-
-impl PartialSchema for Disposition {
-    fn schema() -> RefOr<Schema> {
-        let number =
-            ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some(Self::ALL.map(Self::number)));
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .description(Some("What a source thinks of the observable; number and name agree."))
-            .property("disposition", number)
-            .required("disposition")
-            .property("disposition_name", schema::one_of(Self::ALL.map(Self::name)))
-            .required("disposition_name")
-            .into()
-    }
-}
-
-impl ToSchema for Disposition {}

@@ -32,14 +32,6 @@ macro_rules! closed_vocabulary {
                 serializer.serialize_str(self.as_str())
             }
         }
-
-        impl ::utoipa::PartialSchema for $name {
-            fn schema() -> ::utoipa::openapi::RefOr<::utoipa::openapi::Schema> {
-                $crate::ctim::schema::one_of(Self::ALL.iter().map(|value| value.as_str())).into()
-            }
-        }
-
-        impl ::utoipa::ToSchema for $name {}
     };
 }
 
@@ -67,14 +59,6 @@ macro_rules! open_vocabulary {
                 &self.0
             }
         }
-
-        impl ::utoipa::PartialSchema for $name {
-            fn schema() -> ::utoipa::openapi::RefOr<::utoipa::openapi::Schema> {
-                $crate::ctim::schema::string().min_length(Some(1)).examples([$($text),+]).into()
-            }
-        }
-
-        impl ::utoipa::ToSchema for $name {}
     };
 }
 

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpResponse, web};
 
-use crate::engine::Engine;
+use crate::telemetry::Metrics;
 
 pub(super) struct Admin {
     pub(super) ready: Arc<AtomicBool>,
-    pub(super) engine: Arc<Engine>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -36,5 +36,5 @@ async fn readyz(admin: web::Data<Admin>) -> HttpResponse {
 }
 
 async fn metrics(admin: web::Data<Admin>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(admin.engine.metrics.text())
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(admin.metrics.text())
 }

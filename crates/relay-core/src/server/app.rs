@@ -1,5 +1,6 @@
-//! Routes and handlers: bytes in, [`Engine`] asked, bytes out.
+//! Routes and handlers: bytes in, an endpoint's handler asked, bytes out.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,13 @@ use tokio::time::Instant;
 
 use super::pack::{self, Body};
 use super::telemetry::Report;
-use super::{openapi, page};
-use crate::endpoint::Endpoint;
-use crate::engine::{Asked, Engine};
+use super::{common, openapi, page};
+use crate::ctim::ObservableType;
+use crate::endpoint::{Endpoint, Served};
 use crate::envelope::{Reply, Stats};
 use crate::error::{Code, Error};
-use crate::relay::Relay;
+use crate::host::{Asked, Host};
+use crate::module::Module;
 use crate::settings::Settings;
 use crate::telemetry::{RequestId, with_request_id};
 
@@ -28,10 +30,10 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const JSON: &str = "application/json";
 const HEALTH_CHECK: HeaderName = HeaderName::from_static("health-check");
 
-/// What all workers share: the engine and the answers that never change.
+/// What all workers share: the endpoints, what they need, and the answers that never change.
 pub(super) struct Site {
-    pub(super) engine: Arc<Engine>,
-    endpoints: Vec<Endpoint>,
+    pub(super) host: Arc<Host>,
+    endpoints: Vec<Arc<Served>>,
     version: String,
     about: String,
     page: String,
@@ -43,47 +45,64 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(relay: &Relay, settings: &Settings, engine: Arc<Engine>) -> Self {
-        let about = page::About::of(relay);
+    pub(super) fn new(
+        module: &'static Module,
+        settings: &Settings,
+        host: Host,
+        endpoints: Vec<Served>,
+    ) -> Self {
+        let described: Vec<(Endpoint, &[ObservableType])> = endpoints
+            .iter()
+            .map(|served| (served.endpoint, &*served.observables))
+            .chain(common::ALL.map(|endpoint| (endpoint, [].as_slice())))
+            .collect();
+        let about = page::About::of(module, &described);
         Self {
-            engine,
-            endpoints: relay.endpoints().to_vec(),
-            version: json!({"version": relay.module().version}).to_string(),
+            version: json!({"version": module.version}).to_string(),
             page: about.html(),
             about: about.json(),
-            openapi: openapi::document(relay).to_string(),
+            openapi: openapi::document(module, &described).to_string(),
+            host: Arc::new(host),
+            endpoints: endpoints.into_iter().map(Arc::new).collect(),
             trust_proxy: settings.trust_proxy,
             max_body: settings.max_body,
             patience: settings.deadline,
             runtime: Handle::current(),
         }
     }
+
+    /// The endpoint at a path, with or without a trailing slash.
+    pub(super) fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+        let served = self.endpoints.iter().map(|served| served.endpoint);
+        served.chain(common::ALL).find(|endpoint| endpoint.path == path)
+    }
 }
 
 pub(super) fn routes(config: &mut web::ServiceConfig, site: &Site) {
-    for endpoint in site.endpoints.iter().copied() {
-        let path = endpoint.path();
-        config.service(
-            resource(path)
-                .route(web::post().to(move |site, request, payload| ask(endpoint, site, request, payload))),
-        );
+    for served in &site.endpoints {
+        let at = resource(served.endpoint);
+        let served = Arc::clone(served);
+        let answer = move |site, request, payload| ask(Arc::clone(&served), site, request, payload);
+        config.service(at.route(web::post().to(answer)));
     }
     config
-        .service(resource("/version").route(web::get().to(version)).route(web::post().to(version)))
-        .service(resource("/watchdog").route(web::get().to(watchdog)))
-        .service(resource("/openapi.json").route(web::get().to(openapi_json)))
-        .service(web::resource("/").route(web::get().to(root)).default_service(web::to(wrong_method)))
+        .service(resource(common::VERSION).route(web::get().to(version)).route(web::post().to(version)))
+        .service(resource(common::WATCHDOG).route(web::get().to(watchdog)))
+        .service(resource(common::OPENAPI).route(web::get().to(openapi_json)))
+        .service(resource(common::ROOT).route(web::get().to(root)))
         .default_service(web::to(not_found));
 }
 
 /// A path, with and without a trailing slash.
-fn resource(path: &'static str) -> actix_web::Resource {
-    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(wrong_method))
+fn resource(Endpoint { path, methods, .. }: Endpoint) -> actix_web::Resource {
+    let paths = if path == "/" { vec![path.to_owned()] } else { vec![path.to_owned(), format!("{path}/")] };
+    web::resource(paths).default_service(web::to(move |request| ready(wrong_method(methods, &request))))
 }
 
 /// An endpoint of the platform.
 async fn ask(
-    endpoint: Endpoint,
+    served: Arc<Served>,
     site: web::Data<Site>,
     request: HttpRequest,
     payload: web::Payload,
@@ -97,28 +116,28 @@ async fn ask(
                 Code::PAYLOAD_TOO_LARGE,
                 format!("The request body is larger than {limit} bytes (RELAY_MAX_BODY)."),
             );
-            return refuse(endpoint.name(), Reply::refused(413, error));
+            return refuse(Reply::refused(413, error));
         }
         Ok(Ok(Err(_))) => {
             let error =
                 Error::fatal(Code::INVALID_ARGUMENT, "Invalid JSON payload received. The body broke off.");
-            return refuse(endpoint.name(), Reply::failed(error));
+            return refuse(Reply::failed(error));
         }
         Err(_) => {
             let error = Error::fatal(Code::TIMEOUT, "The request body did not arrive in time.");
-            return refuse(endpoint.name(), Reply::failed(error));
+            return refuse(Reply::failed(error));
         }
     };
     let asked = Asked {
-        endpoint,
         arrived,
+        provider_calls: Arc::default(),
         authorization: request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()),
         origin: origin(&request, site.trust_proxy),
         body,
     };
-    let engine = Arc::clone(&site.engine);
+    let host = Arc::clone(&site.host);
     let pack = pack::is_wanted(&request);
-    let answer = async move { Packed::of(engine.answer(asked).await, pack) };
+    let answer = async move { Packed::of(served.answer(&asked, &host).await, pack) };
     let id = request.extensions().get::<RequestId>().cloned();
     let task = match id {
         Some(id) => site.runtime.spawn(with_request_id(id, answer)),
@@ -130,7 +149,7 @@ async fn ask(
         // What it was has its own line in the log.
         Err(_) => Packed::of(Reply::bug("the request ended in a panic"), false),
     };
-    respond(endpoint.name(), reply)
+    respond(reply)
 }
 
 /// A reply whose body is ready to go out.
@@ -173,78 +192,72 @@ fn origin(request: &HttpRequest, trust_proxy: bool) -> String {
     format!("{scheme}://{host}")
 }
 
-fn respond(endpoint: &'static str, reply: Packed) -> HttpResponse {
+fn respond(reply: Packed) -> HttpResponse {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.content_type(JSON);
-    reported(reply.body.send(response), endpoint, reply.stats)
-}
-
-/// An answer that is short in any case.
-fn refuse(endpoint: &'static str, reply: Reply) -> HttpResponse {
-    respond(endpoint, Packed::of(reply, false))
-}
-
-fn reported(mut response: HttpResponse, endpoint: &'static str, stats: Stats) -> HttpResponse {
-    response.extensions_mut().insert(Report { endpoint, stats });
+    let mut response = reply.body.send(response);
+    response.extensions_mut().insert(Report(reply.stats));
     response
 }
 
-fn document(endpoint: &'static str, request: &HttpRequest, kind: &'static str, text: String) -> HttpResponse {
+/// An answer that is short in any case.
+fn refuse(reply: Reply) -> HttpResponse {
+    respond(Packed::of(reply, false))
+}
+
+fn document(request: &HttpRequest, kind: &'static str, text: String) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.content_type(kind);
-    let body = Body::new(text.into_bytes(), pack::is_wanted(request));
-    reported(body.send(response), endpoint, Stats::default())
+    Body::new(text.into_bytes(), pack::is_wanted(request)).send(response)
 }
 
 async fn version(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
-    document("version", &request, JSON, site.version.clone())
+    document(&request, JSON, site.version.clone())
 }
 
 async fn openapi_json(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
-    document("openapi", &request, JSON, site.openapi.clone())
+    document(&request, JSON, site.openapi.clone())
 }
 
 /// Echoes the key of the platform's own probe.
 async fn watchdog(request: HttpRequest) -> HttpResponse {
     let key = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok());
     if let Some(key) = key.filter(|key| !key.is_empty()) {
-        return document("watchdog", &request, JSON, json!({"data": key}).to_string());
+        return document(&request, JSON, json!({"data": key}).to_string());
     }
     let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing or empty.");
-    refuse("watchdog", Reply::failed(error))
+    refuse(Reply::failed(error))
 }
 
 /// A page for browsers, the same facts as JSON for others.
 async fn root(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
     if accept.contains("text/html") {
-        let mut response = document("root", &request, "text/html; charset=utf-8", site.page.clone());
+        let mut response = document(&request, "text/html; charset=utf-8", site.page.clone());
         let policy = header::HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         response
     } else {
-        document("root", &request, JSON, site.about.clone())
+        document(&request, JSON, site.about.clone())
     }
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
     let path = crate::text::sanitized(request.path(), 200);
     let error = Error::fatal(Code::NOT_FOUND, format!("This relay serves nothing at {path}."));
-    refuse("other", Reply::refused(404, error))
+    refuse(Reply::refused(404, error))
 }
 
-async fn wrong_method(request: HttpRequest) -> HttpResponse {
-    let allowed = match request.match_pattern().as_deref().map(|path| path.trim_end_matches('/')) {
-        Some("/version") => "GET, POST",
-        Some("" | "/watchdog" | "/openapi.json") => "GET",
-        _ => "POST",
-    };
+fn wrong_method(methods: &'static [&'static str], request: &HttpRequest) -> HttpResponse {
+    let allowed = methods.join(", ");
     let error = Error::fatal(
         Code::METHOD_NOT_ALLOWED,
         format!("{} is not allowed here; use {allowed}.", Method::as_str(request.method())),
     );
-    let mut response = refuse("other", Reply::refused(405, error));
-    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
+    let mut response = refuse(Reply::refused(405, error));
+    if let Ok(allowed) = header::HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
     response
 }

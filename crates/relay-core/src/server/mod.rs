@@ -6,6 +6,7 @@
 
 mod admin;
 mod app;
+mod common;
 mod openapi;
 mod pack;
 mod page;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 
-use crate::engine::Engine;
+use crate::host::Host;
 use crate::relay::Relay;
 use crate::settings::{Settings, SettingsError};
 
@@ -65,11 +66,14 @@ pub struct Running {
 /// # Errors
 /// A setting cannot be used, or a listener cannot be opened.
 pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> {
-    let engine = Arc::new(Engine::start(relay, settings)?);
-    let auth_modes = engine.auth.modes();
-    let warnings = engine.auth.warnings(&settings.auth);
+    let module = relay.module();
+    let (host, client) = Host::new(module, relay.max_concurrency(), settings)?;
+    let endpoints = relay.start(&settings.provider, client)?;
+    let auth_modes = host.auth.modes();
+    let warnings = host.auth.warnings(&settings.auth);
     let ready = Arc::new(AtomicBool::new(true));
-    let site = Arc::new(app::Site::new(relay, settings, Arc::clone(&engine)));
+    let metrics = Arc::clone(&host.metrics);
+    let site = Arc::new(app::Site::new(module, settings, host, endpoints));
 
     let listen =
         |setting, address: SocketAddr| move |problem| StartError::Listen { setting, address, problem };
@@ -94,7 +98,7 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     let (admin, admin_address) = match settings.admin_listen {
         None => (None, None),
         Some(at) => {
-            let state = web::Data::new(admin::Admin { ready: Arc::clone(&ready), engine });
+            let state = web::Data::new(admin::Admin { ready: Arc::clone(&ready), metrics });
             let admin = HttpServer::new(move || App::new().app_data(state.clone()).configure(admin::routes))
                 .workers(1)
                 .shutdown_timeout(1)

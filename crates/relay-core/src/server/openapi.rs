@@ -1,63 +1,24 @@
-//! The OpenAPI 3.1 document of a relay: exactly the endpoints that it serves, with the entities' schemas taken
-//! from the types that are serialised.
+//! The OpenAPI 3.1 document of a relay: exactly the endpoints that it serves, with the definitions of
+//! `ctim.schema.json` that their bodies and answers need.
 
 use serde_json::{Map, Value, json};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
 
-use crate::ctim::{Bundle, ObservableType};
+use crate::ctim::{ObservableType, SCHEMA};
 use crate::endpoint::Endpoint;
-use crate::relay::{Action, Link, Relay};
+use crate::module::Module;
 
-/// The document of a relay.
-pub(crate) fn document(relay: &Relay) -> Value {
-    let module = relay.module();
+/// The document of a relay that serves these endpoints, each with the types of observables that it looks up.
+pub(super) fn document(module: &Module, endpoints: &[(Endpoint, &[ObservableType])]) -> Value {
+    let mut definitions = Definitions::new();
     let mut paths = Map::new();
-    for endpoint in relay.endpoints() {
-        paths.insert(endpoint.path().to_owned(), json!({"post": operation(*endpoint)}));
+    for (endpoint, observables) in endpoints {
+        let operations: Map<String, Value> = endpoint
+            .methods
+            .iter()
+            .map(|method| (method.to_ascii_lowercase(), definitions.operation(endpoint, method, observables)))
+            .collect();
+        paths.insert(endpoint.path.to_owned(), operations.into());
     }
-    let version = |id: &str| {
-        json!({
-            "operationId": id,
-            "summary": "The relay's version",
-            "responses": {"200": answer(&json!({
-                "type": "object", "required": ["version"], "properties": {"version": {"type": "string"}},
-            }))},
-        })
-    };
-    paths.insert("/version".to_owned(), json!({"get": version("version"), "post": version("versionByPost")}));
-    paths.insert(
-        "/watchdog".to_owned(),
-        json!({"get": {
-            "operationId": "watchdog",
-            "summary": "Echoes the header Health-Check",
-            "parameters": [{"name": "Health-Check", "in": "header", "schema": {"type": "string"}}],
-            "responses": {"200": answer(&envelope(&json!({"type": "string"})))},
-        }}),
-    );
-    paths.insert(
-        "/openapi.json".to_owned(),
-        json!({"get": {
-            "operationId": "openapi",
-            "summary": "This document",
-            "responses": {"200": answer(&json!({"type": "object"}))},
-        }}),
-    );
-    paths.insert(
-        "/".to_owned(),
-        json!({"get": {
-            "operationId": "about",
-            "summary": "What the relay is and serves; a page for browsers",
-            "responses": {"200": {
-                "description": "As JSON, or as a page where the header Accept has text/html",
-                "content": {
-                    "application/json": {"schema": {"type": "object"}},
-                    "text/html": {"schema": {"type": "string"}},
-                },
-            }},
-        }}),
-    );
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -66,149 +27,118 @@ pub(crate) fn document(relay: &Relay) -> Value {
             "description": module.summary,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": schemas(relay),
+            "schemas": definitions.used,
             "securitySchemes": {"token": {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": format!("A token of the platform with the claims {}", claims(relay)),
+                "description": format!("A token of the platform with the claims {}", claims(module)),
             }},
         },
     })
 }
 
-fn claims(relay: &Relay) -> String {
-    let named = relay.module().claims.iter().map(|claim| {
+fn claims(module: &Module) -> String {
+    let named = module.claims.iter().map(|claim| {
         let required = if claim.required { " (required)" } else { "" };
         format!("{}{required}", claim.name)
     });
     named.collect::<Vec<_>>().join(", ")
 }
 
-fn operation(endpoint: Endpoint) -> Value {
-    let mut operation = json!({
-        "operationId": endpoint.name(),
-        "summary": endpoint.summary(),
-        "responses": {
-            "200": answer(&envelope(&data(endpoint))),
-            "413": failure("The body is larger than RELAY_MAX_BODY"),
-            "500": failure("A fault of the relay; its log says more"),
-        },
-    });
-    if let Some(body) = body(endpoint) {
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": body}}});
+/// The definitions of the schema, and those of them that the document needs.
+struct Definitions {
+    all: Map<String, Value>,
+    used: Map<String, Value>,
+}
+
+impl Definitions {
+    /// The schema is part of this program, and tests read it.
+    fn new() -> Self {
+        let mut schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
+        let all = match schema["$defs"].take() {
+            Value::Object(all) => all,
+            _ => Map::new(),
+        };
+        Self { all, used: Map::new() }
     }
-    if endpoint.needs_token() {
-        operation["security"] = json!([{"token": []}]);
+
+    /// A reference to a definition, which comes along with all that it refers to.
+    fn reference(&mut self, name: &str) -> Value {
+        if !self.used.contains_key(name)
+            && let Some(mut definition) = self.all.get(name).cloned()
+        {
+            // Before its references are followed: a definition may lead back to itself.
+            self.used.insert(name.to_owned(), Value::Null);
+            self.resolve(&mut definition);
+            self.used.insert(name.to_owned(), definition);
+        }
+        json!({"$ref": format!("#/components/schemas/{name}")})
     }
-    operation
-}
 
-fn body(endpoint: Endpoint) -> Option<Value> {
-    match endpoint {
-        Endpoint::Health => None,
-        Endpoint::Trigger => Some(json!({
-            "type": "object",
-            "required": ["action-id", "observable_type", "observable_value"],
-            "properties": {
-                "action-id": {"type": "string"},
-                "observable_type": {"type": "string"},
-                "observable_value": {"type": "string"},
-            },
-            "additionalProperties": {"type": "string"},
-        })),
-        _ => Some(json!({"type": "array", "items": {"$ref": "#/components/schemas/AskedObservable"}})),
-    }
-}
-
-fn data(endpoint: Endpoint) -> Value {
-    let status = |values: &[&str]| json!({"type": "object", "required": ["status"], "properties": {"status": {"enum": values}}});
-    let list_of =
-        |name: &str| json!({"type": "array", "items": {"$ref": format!("#/components/schemas/{name}")}});
-    match endpoint {
-        Endpoint::Health => status(&["ok"]),
-        Endpoint::Trigger => status(&["success", "failure"]),
-        Endpoint::Refer => list_of("Link"),
-        Endpoint::Respond => list_of("Action"),
-        Endpoint::Observe => json!({"$ref": "#/components/schemas/ObserveData"}),
-        Endpoint::Deliberate => json!({
-            "type": "object",
-            "properties": {"verdicts": {"$ref": "#/components/schemas/VerdictCollection"}},
-        }),
-    }
-}
-
-fn envelope(data: &Value) -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "data": data,
-            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Error"}},
-        },
-    })
-}
-
-fn answer(schema: &Value) -> Value {
-    json!({"description": "The answer", "content": {"application/json": {"schema": schema}}})
-}
-
-fn failure(description: &str) -> Value {
-    let schema = json!({"$ref": "#/components/schemas/Failure"});
-    json!({"description": description, "content": {"application/json": {"schema": schema}}})
-}
-
-/// Schemas of the types that this relay's answers may hold.
-fn schemas(relay: &Relay) -> Map<String, Value> {
-    let mut all: Vec<(String, RefOr<Schema>)> = Vec::new();
-    for endpoint in relay.endpoints() {
-        match endpoint {
-            Endpoint::Health | Endpoint::Trigger => {}
-            Endpoint::Refer => with_parts::<Link>(&mut all),
-            Endpoint::Respond => with_parts::<Action>(&mut all),
-            Endpoint::Deliberate | Endpoint::Observe => with_parts::<Bundle>(&mut all),
+    fn resolve(&mut self, schema: &mut Value) {
+        match schema {
+            Value::Object(fields) => {
+                let name =
+                    fields.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#/$defs/"));
+                if let Some(name) = name.map(str::to_owned) {
+                    fields["$ref"] = self.reference(&name)["$ref"].take();
+                }
+                fields.values_mut().for_each(|value| self.resolve(value));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|value| self.resolve(value)),
+            _ => {}
         }
     }
-    let mut schemas: Map<String, Value> = all
-        .into_iter()
-        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
-        .collect();
-    let types: &[ObservableType] = relay.module().observables;
-    schemas.insert(
-        "AskedObservable".to_owned(),
-        json!({
-            "type": "object",
-            "required": ["type", "value"],
-            "properties": {
-                "type": {"type": "string", "description": "Others are skipped", "examples": types},
-                "value": {"type": "string", "minLength": 1},
-            },
-        }),
-    );
-    schemas.insert(
-        "Error".to_owned(),
-        json!({
-            "type": "object",
-            "required": ["type", "code", "message"],
-            "properties": {
-                "type": {"enum": ["fatal", "error", "warning"]},
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-            },
-        }),
-    );
-    schemas.insert(
-        "Failure".to_owned(),
-        json!({
-            "type": "object",
-            "required": ["errors"],
-            "properties": {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/Error"}}},
-        }),
-    );
-    schemas
-}
 
-fn with_parts<T: ToSchema + PartialSchema>(all: &mut Vec<(String, RefOr<Schema>)>) {
-    T::schemas(all);
-    all.push((T::name().into_owned(), T::schema()));
+    fn operation(&mut self, endpoint: &Endpoint, method: &str, observables: &[ObservableType]) -> Value {
+        // The first method has the endpoint's name; ids are distinct.
+        let is_first = endpoint.methods.first() == Some(&method);
+        let id = if is_first {
+            endpoint.name.to_owned()
+        } else {
+            format!("{}_{}", endpoint.name, method.to_ascii_lowercase())
+        };
+        let answer = match endpoint.response {
+            Some(name) => self.reference(name),
+            None => json!({"type": "object"}),
+        };
+        let mut content = json!({"application/json": {"schema": answer}});
+        if endpoint.page {
+            content["text/html"] = json!({"schema": {"type": "string"}});
+        }
+        let mut operation = json!({
+            "operationId": id,
+            "summary": endpoint.summary,
+            "responses": {"200": {"description": "The answer; failures are entries in its errors", "content": content}},
+        });
+        if endpoint.capability.is_some() || endpoint.token {
+            for (status, description) in [
+                ("413", "The body is larger than RELAY_MAX_BODY"),
+                ("500", "A fault of the relay; its log says more"),
+            ] {
+                let schema = self.reference("ErrorResponse");
+                operation["responses"][status] =
+                    json!({"description": description, "content": {"application/json": {"schema": schema}}});
+            }
+        }
+        if let Some(name) = endpoint.request {
+            let schema = self.reference(name);
+            operation["requestBody"] =
+                json!({"required": true, "content": {"application/json": {"schema": schema}}});
+            if !observables.is_empty() {
+                let types = observables.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+                operation["requestBody"]["description"] =
+                    format!("Observables of the types {types}; others are skipped").into();
+            }
+        }
+        if let Some(name) = endpoint.header {
+            operation["parameters"] = json!([{"name": name, "in": "header", "schema": {"type": "string"}}]);
+        }
+        if endpoint.token {
+            operation["security"] = json!([{"token": []}]);
+        }
+        operation
+    }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::ctim::ObservableType;
+use crate::endpoint::Endpoint;
 use crate::module::Module;
-use crate::relay::Relay;
 
 /// The facts.
 #[derive(Serialize)]
@@ -16,16 +16,18 @@ pub(super) struct About {
     version: &'static str,
     summary: &'static str,
     endpoints: Vec<Row>,
-    observable_types: &'static [ObservableType],
     claims: Vec<ClaimRow>,
 }
 
 #[derive(Serialize)]
 struct Row {
-    method: &'static str,
+    methods: &'static [&'static str],
     path: &'static str,
     token: bool,
     summary: &'static str,
+    /// The types of observables that it looks up; others are skipped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    observable_types: Vec<ObservableType>,
 }
 
 #[derive(Serialize)]
@@ -35,30 +37,22 @@ struct ClaimRow {
     meaning: &'static str,
 }
 
-/// The endpoints that every relay has besides those of its capabilities.
-const COMMON: [Row; 4] = [
-    Row { method: "POST", path: "/version", token: false, summary: "The relay's version; GET works too" },
-    Row { method: "GET", path: "/watchdog", token: false, summary: "Echoes the header Health-Check" },
-    Row { method: "GET", path: "/openapi.json", token: false, summary: "This interface as OpenAPI 3.1" },
-    Row { method: "GET", path: "/", token: false, summary: "This page" },
-];
-
 impl About {
-    pub(super) fn of(relay: &Relay) -> Self {
-        let module: &'static Module = relay.module();
-        let served = relay.endpoints().iter().map(|endpoint| Row {
-            method: "POST",
-            path: endpoint.path(),
-            token: endpoint.needs_token(),
-            summary: endpoint.summary(),
-        });
+    /// The facts of a relay that serves these endpoints, each with the types of observables that it looks up.
+    pub(super) fn of(module: &'static Module, endpoints: &[(Endpoint, &[ObservableType])]) -> Self {
+        let row = |(endpoint, observables): &(Endpoint, &[ObservableType])| Row {
+            methods: endpoint.methods,
+            path: endpoint.path,
+            token: endpoint.token,
+            summary: endpoint.summary,
+            observable_types: observables.to_vec(),
+        };
         Self {
             name: module.package,
             title: module.title,
             version: module.version,
             summary: module.summary,
-            endpoints: served.chain(COMMON).collect(),
-            observable_types: module.observables,
+            endpoints: endpoints.iter().map(row).collect(),
             claims: module
                 .claims
                 .iter()
@@ -77,11 +71,12 @@ impl About {
         for row in &self.endpoints {
             let _ = write!(
                 endpoints,
-                "<tr><td><code>{} {}</code></td><td>{}</td><td>{}</td></tr>",
-                row.method,
+                "<tr><td><code>{} {}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                row.methods.join(", "),
                 row.path,
                 if row.token { "JWT" } else { "–" },
-                escaped(row.summary)
+                escaped(row.summary),
+                codes(&row.observable_types)
             );
         }
         let mut claims = String::new();
@@ -94,8 +89,7 @@ impl About {
                 escaped(claim.meaning)
             );
         }
-        let types: Vec<String> =
-            self.observable_types.iter().map(|kind| format!("<code>{kind}</code>")).collect();
+        let example = self.endpoints.iter().find(|row| !row.observable_types.is_empty());
         format!(
             r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -109,23 +103,26 @@ code, pre {{ font: 14px/1.4 ui-monospace, monospace; background: #f2f5f8; border
 <h1>{name} <small>{version}</small></h1>
 <p>{summary}</p>
 <h2>Endpoints</h2>
-<table><tr><th>Endpoint</th><th>Token</th><th>What it does</th></tr>{endpoints}</table>
-<h2>Observable types</h2><p>{types}</p>
+<table><tr><th>Endpoint</th><th>Token</th><th>What it does</th><th>Observable types</th></tr>{endpoints}</table>
 <h2>Claims of the token</h2>
 <table><tr><th>Claim</th><th></th><th>Meaning</th></tr>{claims}</table>
 <h2>A call</h2>
 <pre>curl -s -X POST -H "Authorization: Bearer $TOKEN" \
      -d '[{{"type": "{example}", "value": "..."}}]' \
-     http://this-host/observe/observables</pre>
+     http://this-host{path}</pre>
 </body></html>
 "#,
             name = escaped(self.name),
             version = escaped(self.version),
             summary = escaped(self.summary),
-            types = types.join(" "),
-            example = self.observable_types.first().map(ToString::to_string).unwrap_or_default(),
+            path = example.map_or("", |row| row.path),
+            example = example.and_then(|row| row.observable_types.first()).map_or("", |kind| kind.as_str()),
         )
     }
+}
+
+fn codes(types: &[ObservableType]) -> String {
+    types.iter().map(|kind| format!("<code>{kind}</code>")).collect::<Vec<_>>().join(" ")
 }
 
 fn escaped(text: &str) -> String {

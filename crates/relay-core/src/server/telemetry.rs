@@ -20,6 +20,7 @@ struct InFlight<'m> {
     metrics: &'m Metrics,
     id: RequestId,
     endpoint: &'static str,
+    path: String,
     outcome: &'static str,
     started: Instant,
 }
@@ -32,16 +33,19 @@ impl Drop for InFlight<'_> {
         self.metrics.finished(self.endpoint, self.outcome, self.started.elapsed());
         if self.outcome == ABORTED {
             let ms = milliseconds(self.started.elapsed());
-            log::info!(request_id = self.id.as_str(), ms = ms; "the client went away before its answer");
+            log::info!(
+                request_id = self.id.as_str(),
+                endpoint = self.endpoint,
+                path = self.path.as_str(),
+                ms = ms;
+                "the client went away before its answer"
+            );
         }
     }
 }
 
-/// What a handler says of its request.
-pub(super) struct Report {
-    pub(super) endpoint: &'static str,
-    pub(super) stats: Stats,
-}
+/// What a handler says of its answer.
+pub(super) struct Report(pub(super) Stats);
 
 pub(super) async fn observe(
     request: ServiceRequest,
@@ -49,10 +53,16 @@ pub(super) async fn observe(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = RequestId::accept(request.headers().get(&REQUEST_ID).map(HeaderValue::as_bytes));
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else { return next.call(request).await };
-    let metrics = &site.engine.metrics;
+    let metrics = &site.host.metrics;
     metrics.started();
-    let mut in_flight =
-        InFlight { metrics, id: id.clone(), endpoint: "other", outcome: ABORTED, started: Instant::now() };
+    let mut in_flight = InFlight {
+        metrics,
+        id: id.clone(),
+        endpoint: site.endpoint(request.path()).map_or("other", |endpoint| endpoint.name),
+        path: sanitized(request.path(), 200),
+        outcome: ABORTED,
+        started: Instant::now(),
+    };
     let instance = text_of(request.headers(), "x-module-instance-id");
     request.extensions_mut().insert(id.clone());
 
@@ -63,19 +73,17 @@ pub(super) async fn observe(
         }
         let status = response.status().as_u16();
         let report = response.response_mut().extensions_mut().remove::<Report>();
-        let Report { endpoint, stats } =
-            report.unwrap_or(Report { endpoint: "other", stats: Stats::default() });
-        in_flight.endpoint = endpoint;
-        in_flight.outcome = if status == 200 { stats.outcome.name() } else { "refused" };
+        let figures = report.map(|Report(stats)| stats).unwrap_or_default();
+        in_flight.outcome = if status == 200 { figures.outcome.name() } else { "refused" };
         log::info!(
             method = response.request().method().as_str(),
-            path = sanitized(response.request().path(), 200).as_str(),
+            path = in_flight.path.as_str(),
             status = status,
             ms = milliseconds(in_flight.started.elapsed()),
-            observables = stats.observables,
-            entities = stats.entities.iter().map(|(_, count)| count).sum::<usize>(),
-            provider_calls = stats.provider_calls,
-            errors = stats.errors,
+            observables = figures.observables,
+            entities = figures.entities.iter().map(|(_, count)| count).sum::<usize>(),
+            provider_calls = figures.provider_calls,
+            errors = figures.errors,
             module_instance = instance.as_deref().unwrap_or("-");
             "request"
         );

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat, Value, ValueKind};
 
-use super::{SETTINGS, Setting, Settings, SettingsError, variable};
-use crate::module::Module;
+use super::{SETTINGS, Settings, SettingsError};
+use crate::module::{Module, Setting, variable};
 
 /// The environment variables that settings are read from.
 #[derive(Clone, Default)]

@@ -16,35 +16,9 @@ use secrecy::SecretString;
 pub use load::{Environment, Loaded};
 pub use provider::ProviderSettings;
 
-use crate::module::Module;
+pub use crate::module::Setting;
+use crate::module::{Module, variable};
 use load::Values;
-
-/// One setting: its key in a file, and by [`Setting::variable`] its name in the environment.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// Dotted path, e.g. `provider.read_timeout`.
-    pub key: &'static str,
-    /// The value where nothing is set; empty for "none".
-    pub default: &'static str,
-    /// What it does, with its unit.
-    pub help: &'static str,
-}
-
-impl Setting {
-    /// A row of a settings table.
-    pub const fn new(key: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { key, default, help }
-    }
-
-    /// The environment variable, e.g. `RELAY_PROVIDER__READ_TIMEOUT`.
-    pub fn variable(&self) -> String {
-        variable(self.key)
-    }
-}
-
-fn variable(key: &str) -> String {
-    format!("RELAY_{}", key.to_ascii_uppercase().replace('.', "__"))
-}
 
 /// The settings that every relay has. A relay's provider adds its own, all under `provider.`.
 pub const SETTINGS: &[Setting] = &[

@@ -5,7 +5,6 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::module::CheckOrder;
 use crate::observable::TypeCase;
 
 static MODULE: Module = Module {
@@ -17,7 +16,6 @@ static MODULE: Module = Module {
     user_agent: None,
     observables: &[],
     type_case: TypeCase::Exact,
-    order: CheckOrder::TokenFirst,
     claims: &[],
     settings: &[
         Setting::new("provider.api_url", "https://api.acme.example/v1/", "base URL of the API"),

@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
+use crate::ctim::SCHEMA;
+
 /// Which endpoint an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
@@ -62,7 +64,7 @@ impl AnswerKind {
 
 #[expect(clippy::expect_used, reason = "the schema is part of the source, and this is a test helper")]
 pub(crate) fn compile(definition: &str) -> Validator {
-    let mut schema: Value = serde_json::from_str(include_str!("ctim.schema.json")).expect("schema is JSON");
+    let mut schema: Value = serde_json::from_str(SCHEMA).expect("schema is JSON");
     let root = schema.as_object_mut().expect("schema is an object");
     // The root accepts the answer of any endpoint; this selects one.
     root.remove("anyOf");

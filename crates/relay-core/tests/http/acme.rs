@@ -17,7 +17,7 @@ use relay_core::ctim::{Disposition, ObservedTime, Origin, Sighting, Timestamp, V
 use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
 use relay_core::lookup::Lookup;
-use relay_core::module::{CheckOrder, Claim, ENTITIES_LIMIT, Module};
+use relay_core::module::{Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{Invalid, Observable, ObservableType, Trigger, TypeCase};
 use relay_core::provider::{Answer, Auth, Client, Failure, Quota, Rate};
 use relay_core::relay::{
@@ -36,19 +36,19 @@ const TITLE: &str = "Acme Intelligence";
 const ORIGIN: Origin = Origin::new("acme", TITLE);
 const TWICE_AN_HOUR: Rate = Rate { name: "users", quotas: &[Quota::per_hour(2)] };
 
-/// The relay with all capabilities; it tells faults of the token first.
+/// The relay with all capabilities.
 pub(crate) fn relay() -> Relay {
-    Relay::of::<Acme<false>>().observe().deliberate().refer().respond().build()
+    Relay::of::<Acme>().observe().deliberate().refer().respond().build()
 }
 
-/// One that can only observe and tells faults of the body first.
+/// One that can only observe.
 pub(crate) fn observing_relay() -> Relay {
-    Relay::of::<Acme<true>>().observe().build()
+    Relay::of::<Acme>().observe().build()
 }
 
 /// One whose provider judges nothing.
 pub(crate) fn unjudging_relay() -> Relay {
-    Relay::of::<Acme<false>>().deliberate_nothing().build()
+    Relay::of::<Acme>().deliberate_nothing().build()
 }
 
 /// The relay before a provider, asked with the key `key-one`.
@@ -66,7 +66,7 @@ pub(crate) fn thing(malicious: bool, seen: &[&str]) -> crate::mock::Reply {
     crate::mock::Reply::json(&json!({"malicious": malicious, "seen": seen}))
 }
 
-pub(crate) struct Acme<const BODY_FIRST: bool> {
+pub(crate) struct Acme {
     client: Client,
     api: Url,
 }
@@ -90,7 +90,7 @@ struct Thing {
     seen: Vec<String>,
 }
 
-impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
+impl Provider for Acme {
     const MODULE: Module = Module {
         name: "acme",
         package: "relay-acme",
@@ -100,7 +100,6 @@ impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
         user_agent: None,
         observables: &[ObservableType::Domain, ObservableType::Ip, ObservableType::User],
         type_case: TypeCase::Exact,
-        order: if BODY_FIRST { CheckOrder::BodyFirst } else { CheckOrder::TokenFirst },
         claims: &[
             Claim { name: "key", label: "Acme Key", required: true, secret: true, help: "key of the API" },
             ENTITIES_LIMIT,
@@ -123,7 +122,7 @@ impl<const BODY_FIRST: bool> Provider for Acme<BODY_FIRST> {
     }
 }
 
-impl<const BODY_FIRST: bool> Acme<BODY_FIRST> {
+impl Acme {
     fn api<'r>(&'r self, call: &'r Call<Key>) -> Caller<'r> {
         self.client.api(&API, call, auth(call))
     }
@@ -150,7 +149,7 @@ impl<const BODY_FIRST: bool> Acme<BODY_FIRST> {
     }
 }
 
-impl<const BODY_FIRST: bool> Observe for Acme<BODY_FIRST> {
+impl Observe for Acme {
     async fn observe(&self, call: &Call<Key>, about: &Observable) -> Lookup {
         let mut found = Lookup::nothing();
         match self.thing(call, about).await {
@@ -168,7 +167,7 @@ impl<const BODY_FIRST: bool> Observe for Acme<BODY_FIRST> {
     }
 }
 
-impl<const BODY_FIRST: bool> Deliberate for Acme<BODY_FIRST> {
+impl Deliberate for Acme {
     async fn deliberate(&self, call: &Call<Key>, about: &Observable) -> Lookup {
         match self.thing(call, about).await {
             Ok(Some(thing)) => {
@@ -182,7 +181,11 @@ impl<const BODY_FIRST: bool> Deliberate for Acme<BODY_FIRST> {
     }
 }
 
-impl<const BODY_FIRST: bool> Refer for Acme<BODY_FIRST> {
+impl Refer for Acme {
+    fn observables(&self) -> Vec<ObservableType> {
+        vec![ObservableType::Domain, ObservableType::Ip]
+    }
+
     fn refer(&self, about: &Observable) -> Vec<Link> {
         let url = UrlBuilder::new(&self.api).path("search").param("q", about.value()).build();
         url.into_iter()
@@ -197,7 +200,7 @@ impl<const BODY_FIRST: bool> Refer for Acme<BODY_FIRST> {
     }
 }
 
-impl<const BODY_FIRST: bool> Respond for Acme<BODY_FIRST> {
+impl Respond for Acme {
     fn validate(trigger: &Trigger) -> Result<(), Invalid> {
         match trigger.params.get("count") {
             Some(count) if count.parse::<u32>().is_err() => {

@@ -17,7 +17,7 @@ async fn a_vanished_client_ends_its_provider_calls() {
     provider.until_in_flight(3).await;
     waiting.abort();
     provider.until_abandoned(3).await;
-    let aborted = r#"relay_requests_total{endpoint="other",outcome="aborted",relay="acme"} 1"#;
+    let aborted = r#"relay_requests_total{endpoint="observe",outcome="aborted",relay="acme"} 1"#;
     stage.until_metrics(aborted).await;
     let calls = r#"relay_provider_calls_total{call="thing",outcome="aborted",relay="acme"} 3"#;
     stage.until_metrics(calls).await;

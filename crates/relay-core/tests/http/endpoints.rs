@@ -40,7 +40,9 @@ async fn health_tells_what_is_wrong_and_needs_no_body() {
 async fn links_need_neither_token_nor_provider() {
     let provider = Mock::silent().await;
     let stage = setup(&provider).start().await;
-    let answer = stage.refer(&[("domain", "a b&c.example"), ("sha1", "x"), ("ip", "1.1.1.1")]).await;
+    // A user has no page, although other endpoints look it up.
+    let asked = [("domain", "a b&c.example"), ("sha1", "x"), ("ip", "1.1.1.1"), ("user", "u")];
+    let answer = stage.refer(&asked).await;
     let links = answer["data"].as_array().expect("links");
     assert_eq!(links.len(), 2);
     assert_eq!(links[0]["url"], format!("{}/search?q=a%20b%26c.example", provider.url));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::acme::{observing_relay, relay, setup, thing};
+use crate::acme::{observing_relay, setup, thing};
 use crate::mock::Mock;
 use crate::{messages, only_error};
 use relay_testkit::Setup;
@@ -186,20 +186,20 @@ async fn a_body_that_is_no_list_of_observables_says_where() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_faults_the_one_is_told_that_the_relay_checks_first() {
-    let provider = Mock::always(thing(true, &[])).await;
-    for (relay, code) in [(relay as fn() -> _, "authorization error"), (observing_relay, "invalid argument")]
+async fn the_token_is_checked_before_the_claims_and_they_before_the_body() {
+    let stage = stage().await;
+    let without_claim = stage.token_with(&json!({"key": null}));
+    for path in
+        ["/observe/observables", "/deliberate/observables", "/respond/observables", "/respond/trigger"]
     {
-        let stage = Setup::new(relay, json!({"key": "key-one"}), &[])
-            .setting("RELAY_PROVIDER__API_URL", &provider.url)
-            .start()
-            .await;
-        let answer = json_of(stage.raw("/observe/observables", None, "nonsense").await).await;
-        only_error(&answer, "fatal", code);
-        // A missing claim is one of the token's faults.
-        let token = stage.token_with(&json!({"key": null}));
-        let answer = json_of(stage.raw("/observe/observables", Some(&token), "nonsense").await).await;
-        only_error(&answer, "fatal", code);
+        for (token, problem) in [(None, "header is missing"), (Some(&without_claim), "lacks the claim `key`")]
+        {
+            let answer = json_of(stage.raw(path, token.map(String::as_str), "nonsense").await).await;
+            let message = only_error(&answer, "fatal", "authorization error");
+            assert!(message.contains(problem), "{path}: {message}");
+        }
+        let answer = json_of(stage.raw(path, Some(&stage.token()), "nonsense").await).await;
+        only_error(&answer, "fatal", "invalid argument");
     }
 }
 
@@ -244,7 +244,16 @@ async fn the_root_is_a_page_for_browsers_and_facts_for_programs() {
     let facts = json_of(call(&stage, Method::GET, "/").await).await;
     assert_eq!(facts["name"], "relay-acme");
     assert_eq!(facts["version"], "1.2.3");
-    assert_eq!(facts["observable_types"], json!(["domain", "ip", "user"]));
+    let types_at = |path: &str| {
+        let endpoints = facts["endpoints"].as_array().expect("endpoints");
+        endpoints.iter().find(|one| one["path"] == path).map(|one| &one["observable_types"])
+    };
+    for path in ["/observe/observables", "/respond/observables"] {
+        assert_eq!(types_at(path), Some(&json!(["domain", "ip", "user"])), "{path}");
+    }
+    assert_eq!(types_at("/refer/observables"), Some(&json!(["domain", "ip"])));
+    assert_eq!(types_at("/health"), Some(&Value::Null));
+    assert_eq!(types_at("/version"), Some(&Value::Null));
     assert_eq!(facts["claims"][0], json!({"name": "key", "required": true, "meaning": "key of the API"}));
 }
 

@@ -21,9 +21,9 @@ pub(super) fn data(call: Endpoint, data: Value) -> serde_json::Result<String> {
     if data.is_null() {
         return Ok(String::new());
     }
-    match call {
-        Endpoint::Health => Ok(health(&data)),
-        Endpoint::Refer | Endpoint::Respond => {
+    match call.response {
+        Some("HealthResponse") => Ok(health(&data)),
+        Some("ReferResponse" | "RespondObservablesResponse") => {
             serde_json::from_value(data).map(|offers: Vec<Offer>| self::offers(&offers))
         }
         _ => serde_json::from_value(data).map(|entities| self::entities(&entities)),
@@ -136,6 +136,7 @@ fn nothing() -> String {
 
 #[cfg(test)]
 mod tests {
+    use relay_core::endpoint::{health, observe, refer, respond};
     use serde_json::json;
 
     use super::*;
@@ -148,7 +149,7 @@ mod tests {
     fn entities_are_listed_by_kind() {
         let about = json!({"type": "domain", "value": "bad.example"});
         let text = shown(
-            Endpoint::Observe,
+            observe::ENDPOINT,
             json!({
                 "verdicts": {"count": 1, "docs": [
                     {"observable": about, "disposition_name": "Malicious", "valid_time": {"end_time": "2026-04-01T00:00:00Z"}}
@@ -168,12 +169,12 @@ mod tests {
     #[test]
     fn links_actions_and_health_are_shown() {
         let link = json!([{"id": "i", "title": "T", "description": "D", "url": "https://a.example/"}]);
-        assert_eq!(shown(Endpoint::Refer, link), "T\n  D\n  https://a.example/\n");
+        assert_eq!(shown(refer::ENDPOINT, link), "T\n  D\n  https://a.example/\n");
         let action = json!([{"id": "isolate", "title": "T", "description": "D"}]);
-        assert_eq!(shown(Endpoint::Respond, action), "T\n  D\n  action isolate\n");
-        assert_eq!(shown(Endpoint::Health, json!({"status": "ok"})), "ok\n");
-        assert_eq!(shown(Endpoint::Observe, json!({})), "nothing found\n");
-        assert_eq!(shown(Endpoint::Refer, json!([])), "nothing found\n");
-        assert!(super::data(Endpoint::Refer, json!({})).is_err());
+        assert_eq!(shown(respond::ENDPOINT, action), "T\n  D\n  action isolate\n");
+        assert_eq!(shown(health::ENDPOINT, json!({"status": "ok"})), "ok\n");
+        assert_eq!(shown(observe::ENDPOINT, json!({})), "nothing found\n");
+        assert_eq!(shown(refer::ENDPOINT, json!([])), "nothing found\n");
+        assert!(super::data(refer::ENDPOINT, json!({})).is_err());
     }
 }

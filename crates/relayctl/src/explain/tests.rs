@@ -1,7 +1,7 @@
 //! Every failing check by its own words, and the same verdict as a relay that runs.
 
 use provider_sim::{Keys, Options, Sim};
-use relay_core::endpoint::Endpoint;
+use relay_core::endpoint::health;
 use relay_core::server::{self, Running};
 use relay_core::settings::{Environment, Settings};
 use serde_json::json;
@@ -73,7 +73,7 @@ impl Stage {
     /// What the relay itself says: nothing where it accepts the token.
     async fn refusal(&self, token: &str) -> Option<String> {
         let http = client::http(&self.url(), Duration::from_secs(10)).unwrap();
-        let url = client::endpoint_url(&self.url(), Endpoint::Health);
+        let url = client::endpoint_url(&self.url(), health::ENDPOINT);
         let (_, body) = client::post(&http, url, Some(token), String::new()).await.unwrap();
         let answer: Answer = serde_json::from_slice(&body).unwrap();
         answer.errors.into_iter().next().map(|error| error.message)

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use relay_core::endpoint::Endpoint;
+use relay_core::endpoint::observe;
 use url::Url;
 
 use super::table::worst_first;
@@ -44,7 +44,7 @@ pub(crate) fn print(
                 LITERAL,
                 format_args!(
                     "curl -s {} -H \"Authorization: Bearer $TOKEN\" -d {}",
-                    client::endpoint_url(&relay.url, Endpoint::Observe),
+                    client::endpoint_url(&relay.url, observe::ENDPOINT),
                     shell_quoted(&example)
                 )
             )

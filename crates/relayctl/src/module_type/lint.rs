@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use relay_core::endpoint::Endpoint;
 use relay_core::module::ENTITIES_LIMIT;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -231,13 +230,11 @@ fn form(known: &Known, fields: &[Field], problems: &mut Vec<String>) {
 /// The file advertises what the relay serves.
 fn served(known: &Known, file: &File, problems: &mut Vec<String>) {
     let relay = (known.relay)();
+    // An endpoint without a capability is served for old registrations, and not advertised.
     let advertised =
-        || relay.endpoints().iter().filter(|endpoint| !known.unadvertised.contains(&endpoint.name()));
-    let apis: Vec<&str> = advertised().map(|endpoint| endpoint.path().trim_start_matches('/')).collect();
-    let capabilities: Vec<&str> = advertised()
-        .filter(|endpoint| **endpoint != Endpoint::Trigger)
-        .map(|endpoint| endpoint.name())
-        .collect();
+        || relay.endpoints().iter().filter_map(|endpoint| Some((endpoint.capability?, endpoint.path)));
+    let apis: Vec<&str> = advertised().map(|(_, path)| path.trim_start_matches('/')).collect();
+    let capabilities: Vec<&str> = advertised().map(|(capability, _)| capability).collect();
     let ids: Vec<&str> = file.capabilities.iter().map(|one| one.id.as_str()).collect();
     let supported: Vec<&str> = file.properties.supported_apis.iter().map(String::as_str).collect();
     same("capabilities", &ids, &capabilities, problems);

@@ -79,11 +79,11 @@ async fn tokens_with_a_shared_secret_work_as_in_the_original() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_body_is_told_before_the_token_and_the_token_before_idleness() {
+async fn the_token_is_checked_before_the_body_and_before_idleness() {
     let stage = setup().start().await;
     for path in ["/observe/observables", "/respond/observables", "/respond/trigger"] {
         let answer = stage.ask(path, None, &json!("x")).await;
-        assert_eq!(errors(&answer), [("fatal", "invalid argument")], "{path}");
+        assert_eq!(errors(&answer), [("fatal", "authorization error")], "{path}");
     }
     // Nothing to look up, an unknown action: the token is checked all the same.
     for path in ["/observe/observables", "/respond/observables"] {

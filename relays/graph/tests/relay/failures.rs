@@ -247,13 +247,18 @@ async fn connections_that_fail_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_body_is_checked_before_the_token() {
+async fn the_token_is_checked_before_the_body() {
     let stage = setup().start().await;
     for body in ["null", "{}", "[{\"type\":\"domain\"}]", "[{\"type\":\"\",\"value\":\"x\"}]", "", "x"] {
-        for token in [None, Some("nonsense".to_owned()), Some(stage.token())] {
+        let table = [
+            (None, "authorization error"),
+            (Some("nonsense".to_owned()), "authorization error"),
+            (Some(stage.token()), "invalid argument"),
+        ];
+        for (token, code) in table {
             let answer = stage.raw("/observe/observables", token.as_deref(), body).await;
             let answer: Value = answer.json().await.unwrap();
-            assert_eq!(errors(&answer), [("fatal", "invalid argument")], "{body}");
+            assert_eq!(errors(&answer), [("fatal", code)], "{body}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::*;
 use crate::api::Api;
 use crate::call::{RequestContext, Stops};
 use crate::error::Code;
-use crate::module::{CheckOrder, Module};
+use crate::module::Module;
 use crate::observable::TypeCase;
 use crate::provider::{Auth, Client, CredentialHasher, http_client};
 use crate::settings::{Environment, Settings};
@@ -28,7 +28,6 @@ const MODULE: Module = Module {
     user_agent: None,
     observables: &[],
     type_case: TypeCase::Exact,
-    order: CheckOrder::BodyFirst,
     claims: &[],
     settings: &[],
 };

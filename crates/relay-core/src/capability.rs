@@ -1,0 +1,183 @@
+//! What a provider can do for a relay: [`Provider`], which every relay has, and one trait per capability.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use serde::Serialize;
+
+use crate::auth::{ClaimError, Claims};
+use crate::call::Call;
+use crate::ctim::ObservableType;
+use crate::error::{Error, Errors};
+use crate::lookup::{self, Lookup};
+use crate::module::Module;
+use crate::observable::{Invalid, Observable, Trigger};
+use crate::provider::Client;
+use crate::settings::{ProviderSettings, SettingsError};
+
+/// What a token must carry to call a provider.
+pub trait Credentials: Sized + Send + Sync + 'static {
+    /// Reads them from the claims of a verified token.
+    ///
+    /// # Errors
+    /// A claim is missing or unusable; the message names it and never repeats its value.
+    fn from_claims(claims: &Claims) -> Result<Self, ClaimError>;
+
+    /// What tells one tenant from another. It is only hashed: caches and limits are kept by that hash.
+    fn identity(&self) -> Vec<&str>;
+}
+
+/// A provider that a relay asks.
+pub trait Provider: Sized + Send + Sync + 'static {
+    /// Names, kinds, claims, settings.
+    const MODULE: Module;
+
+    /// The most calls that one credential may have in flight at this provider; the setting
+    /// `provider.max_concurrency` can only lower it.
+    const MAX_CONCURRENCY: usize = usize::MAX;
+
+    /// What the token carries.
+    type Credentials: Credentials;
+
+    /// Reads the settings once. No I/O.
+    ///
+    /// # Errors
+    /// A setting is not usable.
+    fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError>;
+
+    /// A real authenticated call that shows whether address and credentials are right.
+    fn health(&self, call: &Call<Self::Credentials>) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// `/observe/observables`: what the provider knows of observables.
+pub trait Observe: Provider {
+    /// The types of observables that it looks up with the settings of this relay; others are skipped.
+    fn observables(&self) -> Vec<ObservableType> {
+        Self::MODULE.observables.to_vec()
+    }
+
+    /// Looks one observable up.
+    fn observe(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &Observable,
+    ) -> impl Future<Output = Lookup> + Send;
+
+    /// Looks all observables of a request up. By default each by itself and all at once; a relay whose lookups
+    /// share work does that here.
+    fn observe_all(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &[Observable],
+    ) -> impl Future<Output = Lookup> + Send {
+        async move { lookup::each(call.context(), about, |one| self.observe(call, one)).await }
+    }
+}
+
+/// `/deliberate/observables`: the provider's verdicts.
+pub trait Deliberate: Provider {
+    /// The types of observables that it judges with the settings of this relay; others are skipped. Without any
+    /// the endpoint is not served.
+    fn observables(&self) -> Vec<ObservableType> {
+        Self::MODULE.observables.to_vec()
+    }
+
+    /// The verdict on one observable.
+    fn deliberate(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &Observable,
+    ) -> impl Future<Output = Lookup> + Send;
+
+    /// The verdicts on all observables of a request. By default each by itself and all at once; a relay whose
+    /// lookups share work does that here.
+    fn deliberate_all(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &[Observable],
+    ) -> impl Future<Output = Lookup> + Send {
+        async move { lookup::each(call.context(), about, |one| self.deliberate(call, one)).await }
+    }
+}
+
+/// `/refer/observables`: links into the provider's console. No token, no call.
+pub trait Refer: Provider {
+    /// The types of observables that it links with the settings of this relay; others are skipped.
+    fn observables(&self) -> Vec<ObservableType> {
+        Self::MODULE.observables.to_vec()
+    }
+
+    /// The links for one observable.
+    fn refer(&self, about: &Observable) -> Vec<Link>;
+}
+
+/// `/respond/observables` and `/respond/trigger`: actions at the provider.
+pub trait Respond: Provider {
+    /// The types of observables that it offers actions for with the settings of this relay; others are skipped.
+    fn observables(&self) -> Vec<ObservableType> {
+        Self::MODULE.observables.to_vec()
+    }
+
+    /// The actions that can be triggered now for one observable.
+    fn actions(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &Observable,
+    ) -> impl Future<Output = Offered> + Send;
+
+    /// Checks the parameters of a trigger that only this relay knows, as part of reading the body.
+    ///
+    /// # Errors
+    /// A parameter is not what it must be; nothing is triggered.
+    fn validate(_trigger: &Trigger) -> Result<(), Invalid> {
+        Ok(())
+    }
+
+    /// Carries an action out. Never repeated after it may have arrived.
+    fn trigger(
+        &self,
+        call: &Call<Self::Credentials>,
+        trigger: &Trigger,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A link into the provider's console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The same for the same link, always.
+    pub id: String,
+    /// What the link is called.
+    pub title: String,
+    /// What it leads to.
+    pub description: String,
+    /// Where it leads.
+    pub url: String,
+    /// What it is grouped under.
+    pub categories: Vec<Cow<'static, str>>,
+}
+
+/// An action that the user may trigger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Action {
+    /// What the platform sends back as `action-id`.
+    pub id: String,
+    /// What the action is called.
+    pub title: String,
+    /// What it does.
+    pub description: String,
+    /// What it is grouped under.
+    pub categories: Vec<Cow<'static, str>>,
+    /// What the platform sends back with the action.
+    pub query_params: BTreeMap<String, String>,
+}
+
+/// The actions found for observables, and the failures met.
+#[derive(Debug, Default)]
+pub struct Offered {
+    /// The actions.
+    pub actions: Vec<Action>,
+    /// What failed.
+    pub errors: Errors,
+}

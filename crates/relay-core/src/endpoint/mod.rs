@@ -1,0 +1,167 @@
+//! The endpoints that the platform calls, one file each: path, words, checks, handler, definitions of its data.
+//!
+//! An [`Endpoint`] describes itself; routing, OpenAPI, metrics, landing page and the check of module types read
+//! it. A [`Handler`] answers it. A further endpoint is a file here and a line in the builder of
+//! [`Relay`](crate::Relay).
+
+pub mod deliberate;
+pub mod health;
+pub mod observe;
+pub mod refer;
+pub mod respond;
+pub mod trigger;
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures::future::BoxFuture;
+
+use crate::call::Call;
+use crate::capability::Provider;
+use crate::ctim::ObservableType;
+use crate::envelope::Reply;
+use crate::error::Error;
+use crate::host::{Asked, Host};
+use crate::observable::{self, Observable};
+
+/// What is to be said of an endpoint without a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    /// The path; without its slash it is also the name in `supported-apis` of a module type.
+    pub path: &'static str,
+    /// The methods that it answers, the usual one first.
+    pub methods: &'static [&'static str],
+    /// Its name in logs and metrics, and as a word on command lines.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// Whether it needs a token.
+    pub token: bool,
+    /// The header that it reads, if it reads one of its own.
+    pub header: Option<&'static str>,
+    /// The body that it takes, by its name in `ctim.schema.json`.
+    pub request: Option<&'static str>,
+    /// The whole answer, by its name there; any object where it has none.
+    pub response: Option<&'static str>,
+    /// Whether it also answers with a page for people.
+    pub page: bool,
+    /// The capability of a module type that it belongs to; without one it is served and not advertised.
+    pub capability: Option<&'static str>,
+}
+
+impl Endpoint {
+    /// A call of the platform, which `constants` complete.
+    const fn platform(path: &'static str, name: &'static str, summary: &'static str) -> Self {
+        Self {
+            path,
+            methods: &["POST"],
+            name,
+            summary,
+            token: true,
+            header: None,
+            request: Some("ObservablesRequest"),
+            response: None,
+            page: false,
+            capability: Some(name),
+        }
+    }
+}
+
+/// Answers one endpoint for providers of type `P`.
+pub(crate) trait Handler<P: Provider>: 'static {
+    /// What it answers.
+    const ENDPOINT: Endpoint;
+
+    /// The types of observables that it looks up for this provider; none where it reads no observables.
+    fn observables(_provider: &P) -> Vec<ObservableType> {
+        Vec::new()
+    }
+
+    /// Whether there is anything to serve with the provider's settings.
+    fn is_served(_provider: &P) -> bool {
+        true
+    }
+
+    /// Answers. Cheap checks come first: token, claims, body.
+    fn answer(request: Request<'_, P>) -> impl Future<Output = Result<Reply, Error>> + Send;
+}
+
+/// One request at an endpoint, with what its handler needs to answer it.
+pub(crate) struct Request<'a, P> {
+    pub(crate) provider: &'a P,
+    asked: &'a Asked,
+    host: &'a Host,
+    observables: &'a [ObservableType],
+}
+
+impl<P: Provider> Request<'_, P> {
+    /// Checks token and claims.
+    ///
+    /// # Errors
+    /// An `authorization error` that says which check failed.
+    async fn call(&self) -> Result<Call<P::Credentials>, Error> {
+        self.host.call(self.asked).await
+    }
+
+    /// The observables of the body that the endpoint looks up, each once, in the order of the request.
+    ///
+    /// # Errors
+    /// The body is not a list of observables.
+    fn observables(&self) -> Result<Vec<Observable>, Error> {
+        let all = observable::parse(&self.asked.body)?;
+        Ok(observable::supported(&all, self.observables, P::MODULE.type_case))
+    }
+}
+
+/// An endpoint of a started relay: its description, and its handler bound to the provider.
+pub(crate) struct Served {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) observables: Arc<[ObservableType]>,
+    handler: Box<dyn Bound>,
+}
+
+impl Served {
+    /// Binds a handler to its provider; nothing where it has nothing to serve.
+    pub(crate) fn bind<P: Provider, H: Handler<P>>(provider: &Arc<P>) -> Option<Self> {
+        let observables: Arc<[ObservableType]> = H::observables(provider).into();
+        H::is_served(provider).then(|| Self {
+            endpoint: H::ENDPOINT,
+            observables: Arc::clone(&observables),
+            handler: Box::new(BoundTo::<P, H> {
+                provider: Arc::clone(provider),
+                observables,
+                handler: PhantomData,
+            }),
+        })
+    }
+
+    /// Answers a request. Every outcome is an answer: a failure is an entry in its `errors`.
+    pub(crate) async fn answer(&self, asked: &Asked, host: &Host) -> Reply {
+        let mut reply = self.handler.answer(asked, host).await.unwrap_or_else(Reply::failed);
+        reply.stats.provider_calls = asked.provider_calls.load(Ordering::Relaxed);
+        for (kind, count) in &reply.stats.entities {
+            host.metrics.entities(kind, *count);
+        }
+        reply
+    }
+}
+
+/// A handler whatever its provider's type.
+trait Bound: Send + Sync {
+    fn answer<'a>(&'a self, asked: &'a Asked, host: &'a Host) -> BoxFuture<'a, Result<Reply, Error>>;
+}
+
+struct BoundTo<P, H> {
+    provider: Arc<P>,
+    observables: Arc<[ObservableType]>,
+    handler: PhantomData<fn() -> H>,
+}
+
+impl<P: Provider, H: Handler<P>> Bound for BoundTo<P, H> {
+    fn answer<'a>(&'a self, asked: &'a Asked, host: &'a Host) -> BoxFuture<'a, Result<Reply, Error>> {
+        let Self { provider, observables, .. } = self;
+        Box::pin(H::answer(Request { provider, asked, host, observables }))
+    }
+}

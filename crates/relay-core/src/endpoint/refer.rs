@@ -1,0 +1,35 @@
+//! `POST /refer/observables`: links into the provider's console. No token, no call: a link holds nothing that the
+//! caller does not know.
+
+use super::{Endpoint, Handler, Request};
+use crate::capability::{Link, Refer};
+use crate::ctim::ObservableType;
+use crate::envelope::{Envelope, Reply};
+use crate::error::Error;
+
+/// The endpoint.
+pub const ENDPOINT: Endpoint = Endpoint {
+    token: false,
+    response: Some("ReferResponse"),
+    ..Endpoint::platform(
+        "/refer/observables",
+        "refer",
+        "Returns links into the provider's console for the observables",
+    )
+};
+
+pub(crate) struct Handle;
+
+impl<P: Refer> Handler<P> for Handle {
+    const ENDPOINT: Endpoint = ENDPOINT;
+
+    fn observables(provider: &P) -> Vec<ObservableType> {
+        provider.observables()
+    }
+
+    async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
+        let about = request.observables()?;
+        let links: Vec<Link> = about.iter().flat_map(|one| request.provider.refer(one)).collect();
+        Ok(Reply::of(&Envelope::data(links), about.len()))
+    }
+}

@@ -1,0 +1,28 @@
+//! `POST /respond/trigger`: carries an action out.
+
+use super::{Endpoint, Handler, Request};
+use crate::capability::Respond;
+use crate::envelope::{self, Reply};
+use crate::error::Error;
+use crate::observable::Trigger;
+
+/// The endpoint.
+pub const ENDPOINT: Endpoint = Endpoint {
+    request: Some("TriggerRequest"),
+    response: Some("RespondTriggerResponse"),
+    capability: Some("respond"),
+    ..Endpoint::platform("/respond/trigger", "trigger", "Carries one of the offered actions out")
+};
+
+pub(crate) struct Handle;
+
+impl<P: Respond> Handler<P> for Handle {
+    const ENDPOINT: Endpoint = ENDPOINT;
+
+    async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
+        let call = request.call().await?;
+        let trigger = Trigger::parse(&request.asked.body)?;
+        P::validate(&trigger)?;
+        Ok(envelope::triggered(request.provider.trigger(&call, &trigger).await))
+    }
+}

@@ -1,0 +1,93 @@
+//! What all endpoints of a started relay share: who may ask, for whom, until when.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::auth::Authenticator;
+use crate::call::{Call, RequestContext, Stops};
+use crate::capability::Credentials;
+use crate::error::Error;
+use crate::module::Module;
+use crate::provider::{Client, CredentialHasher, CredentialKey, http_client};
+use crate::settings::{Clock, Settings, SettingsError};
+use crate::telemetry::Metrics;
+
+/// What an endpoint needs of an HTTP request.
+pub(crate) struct Asked {
+    /// The `Authorization` header as it came.
+    pub(crate) authorization: Option<Vec<u8>>,
+    /// When it came: its deadline counts from here.
+    pub(crate) arrived: Instant,
+    /// Scheme and host of the request.
+    pub(crate) origin: String,
+    pub(crate) body: bytes::Bytes,
+    /// Calls made to the provider for it so far.
+    pub(crate) provider_calls: Arc<AtomicU32>,
+}
+
+/// What all endpoints of a started relay share.
+pub(crate) struct Host {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) auth: Authenticator,
+    hasher: CredentialHasher,
+    /// Provider calls in flight, by credential.
+    permits: Cache<CredentialKey, Arc<Semaphore>>,
+    concurrency: usize,
+    entities_limit: usize,
+    deadline: Duration,
+    clock: Clock,
+}
+
+impl Host {
+    /// The host, and the client through which the provider is called.
+    pub(crate) fn new(
+        module: &'static Module,
+        max_concurrency: usize,
+        settings: &Settings,
+    ) -> Result<(Self, Client), SettingsError> {
+        let metrics = Arc::new(
+            Metrics::new(module.name)
+                .map_err(|error| SettingsError::value("admin_listen", error.to_string()))?,
+        );
+        let http = http_client(module, &settings.provider)?;
+        let client = Client::new(http.clone(), settings, Arc::clone(&metrics));
+        let host = Self {
+            auth: Authenticator::new(&settings.auth, http, Arc::clone(&metrics))?,
+            hasher: CredentialHasher::new()?,
+            permits: Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(600)).build(),
+            concurrency: settings.provider.max_concurrency.min(max_concurrency),
+            entities_limit: settings.entities_limit,
+            deadline: settings.deadline,
+            clock: settings.clock,
+            metrics,
+        };
+        Ok((host, client))
+    }
+
+    /// Checks token and claims: whose request it is.
+    ///
+    /// # Errors
+    /// An `authorization error` that says which check failed.
+    pub(crate) async fn call<C: Credentials>(&self, asked: &Asked) -> Result<Call<C>, Error> {
+        let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
+        let credentials = C::from_claims(&claims).map_err(Error::authorization)?;
+        let credential = self.hasher.key(credentials.identity());
+        let context = RequestContext {
+            now: self.clock.now(),
+            limit: claims.entities_limit(self.entities_limit),
+            deadline: asked.arrived + self.deadline,
+            time_allowed: self.deadline,
+            concurrency: self.concurrency,
+            credential,
+            permits: self.permits.get_with(credential, || Arc::new(Semaphore::new(self.concurrency))),
+            provider_calls: Arc::clone(&asked.provider_calls),
+            stops: Stops::default(),
+        };
+        Ok(Call::new(credentials, context))
+    }
+}
