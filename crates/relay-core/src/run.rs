@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::module::Module;
 use crate::relay::Relay;
@@ -14,7 +14,7 @@ use crate::server;
 use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings};
 use crate::telemetry;
 
-/// Runs a relay until SIGTERM or SIGINT, or does what its one argument says: `--help`, `--version`,
+/// Runs a relay until SIGTERM, SIGINT or SIGQUIT, or does what its one argument says: `--help`, `--version`,
 /// `healthcheck`.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ fn help(module: &'static Module) -> String {
     let package = module.package;
     format!(
         "{package} {version}\n{summary}\n\n\
-         Usage:\n  {package}               serve until SIGTERM or SIGINT\n  {package} healthcheck   ask the running relay's /livez; for containers\n  \
+         Usage:\n  {package}               serve until SIGTERM, SIGINT or SIGQUIT\n  {package} healthcheck   ask the running relay's /livez; for containers\n  \
          {package} --version\n\n\
          Settings, from the environment or the TOML file that RELAY_CONFIG names:\n{settings}\n\
          SECRET_KEY and CTR_ENTITIES_LIMIT are read where RELAY_AUTH__SECRET_KEY and RELAY_ENTITIES_LIMIT are not set.\n\
@@ -71,11 +71,10 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("no runtime")?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let module = relay.module();
         // Before the listeners, so that a stop right after the start is an orderly one too.
-        let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
+        let mut signals = Signals::handled()?;
         let running = server::start(relay, &settings)?;
         for warning in &running.warnings {
             log::warn!("{warning}");
@@ -89,15 +88,48 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
             running.admin_address.map_or_else(|| "no port".to_owned(), |address| address.to_string()),
             running.auth_modes,
         );
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        log::info!("stopping: running requests may finish");
+        signals.stop().await;
+        log::info!(
+            "stopping: requests are taken for {:?} more, then those at work may finish",
+            settings.connections.drain_delay
+        );
         running.stop().await;
         log::info!("stopped");
         Ok(())
-    })
+    });
+    // A name that is being resolved holds a thread for as long as it takes: nobody waits for that any more.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The signals that mean something to a relay.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    /// Sent when a terminal goes away. Handled, it does not end the process.
+    _hangup: Signal,
+}
+
+impl Signals {
+    fn handled() -> anyhow::Result<Self> {
+        let handled = |kind, name: &str| signal(kind).with_context(|| format!("no {name} handler"));
+        Ok(Self {
+            terminate: handled(SignalKind::terminate(), "SIGTERM")?,
+            interrupt: handled(SignalKind::interrupt(), "SIGINT")?,
+            quit: handled(SignalKind::quit(), "SIGQUIT")?,
+            _hangup: handled(SignalKind::hangup(), "SIGHUP")?,
+        })
+    }
+
+    /// Waits for one that asks the relay to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
+        }
+    }
 }
 
 /// Asks the running relay of this container whether it lives; the exit code says so.

@@ -2,11 +2,9 @@
 
 use std::future::ready;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::body::BodyLimitExceeded;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -14,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::pack::{self, Body};
+use super::receive::Receiver;
 use super::telemetry::Report;
 use super::{common, openapi, page};
 use crate::ctim::ObservableType;
@@ -39,8 +38,7 @@ pub(super) struct Site {
     page: String,
     openapi: String,
     trust_proxy: bool,
-    max_body: usize,
-    patience: Duration,
+    bodies: Receiver,
     runtime: Handle,
 }
 
@@ -58,6 +56,7 @@ impl Site {
             .collect();
         let about = page::About::of(module, &described);
         Self {
+            bodies: Receiver::new(settings, Arc::clone(&host.metrics)),
             version: json!({"version": module.version}).to_string(),
             page: about.html(),
             about: about.json(),
@@ -65,8 +64,6 @@ impl Site {
             host: Arc::new(host),
             endpoints: endpoints.into_iter().map(Arc::new).collect(),
             trust_proxy: settings.trust_proxy,
-            max_body: settings.max_body,
-            patience: settings.deadline,
             runtime: Handle::current(),
         }
     }
@@ -108,24 +105,13 @@ async fn ask(
     payload: web::Payload,
 ) -> HttpResponse {
     let arrived = Instant::now();
-    let body = match tokio::time::timeout(site.patience, payload.to_bytes_limited(site.max_body)).await {
-        Ok(Ok(Ok(body))) => body,
-        Ok(Err(BodyLimitExceeded { .. })) => {
-            let limit = site.max_body;
-            let error = Error::fatal(
-                Code::PAYLOAD_TOO_LARGE,
-                format!("The request body is larger than {limit} bytes (RELAY_MAX_BODY)."),
-            );
-            return refuse(Reply::refused(413, error));
-        }
-        Ok(Ok(Err(_))) => {
-            let error =
-                Error::fatal(Code::INVALID_ARGUMENT, "Invalid JSON payload received. The body broke off.");
-            return refuse(Reply::failed(error));
-        }
-        Err(_) => {
-            let error = Error::fatal(Code::TIMEOUT, "The request body did not arrive in time.");
-            return refuse(Reply::failed(error));
+    let body = match site.bodies.receive(&request, payload).await {
+        Ok(body) => body,
+        Err(reply) => {
+            let mut response = refuse(reply);
+            // The rest of the body is still to come.
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            return response;
         }
     };
     let asked = Asked {
@@ -196,6 +182,9 @@ fn respond(reply: Packed) -> HttpResponse {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.content_type(JSON);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((header::RETRY_AFTER, "1"));
+    }
     let mut response = reply.body.send(response);
     response.extensions_mut().insert(Report(reply.stats));
     response

@@ -7,26 +7,42 @@
 mod admin;
 mod app;
 mod common;
+mod exchange;
+mod framing;
+mod listen;
 mod openapi;
 mod pack;
 mod page;
+mod peers;
+mod receive;
 mod telemetry;
+mod wire;
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpServer, web};
+use actix_http::HttpService;
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, web};
 
 use crate::host::Host;
 use crate::relay::Relay;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{ConnectionSettings, Settings, SettingsError};
+use listen::{Accepted, Listener, Serve};
+use peers::Peers;
+use wire::{Patience, Wire};
 
-/// How long running requests may take to finish after the stop.
-const DRAIN: Duration = Duration::from_secs(30);
+/// Connections to the admin port: far more than probes and a few collectors of metrics need.
+const ADMIN_CONNECTIONS: usize = 100;
+/// How much longer than their deadline the requests at work may take to end at the stop.
+const DEADLINE_MARGIN: Duration = Duration::from_secs(5);
 
 /// A relay does not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +73,10 @@ pub struct Running {
     /// What an operator should know.
     pub warnings: Vec<&'static str>,
     ready: Arc<AtomicBool>,
-    server: ServerHandle,
-    admin: Option<ServerHandle>,
+    server: Listener,
+    _admin: Option<Listener>,
+    drain_delay: Duration,
+    patience: Duration,
 }
 
 /// Starts a relay. Must be called on a multi-threaded tokio runtime, which its lookups run on.
@@ -74,66 +92,106 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     let ready = Arc::new(AtomicBool::new(true));
     let metrics = Arc::clone(&host.metrics);
     let site = Arc::new(app::Site::new(module, settings, host, endpoints));
-
+    let connections = &settings.connections;
+    let peers = || Arc::new(Peers::new(connections.write_memory, Arc::clone(&metrics)));
     let listen =
         |setting, address: SocketAddr| move |problem| StartError::Listen { setting, address, problem };
-    let server = HttpServer::new(move || {
-        let site = Arc::clone(&site);
-        App::new()
-            .app_data(web::Data::from(Arc::clone(&site)))
-            .wrap(actix_web::middleware::from_fn(telemetry::observe))
-            .configure(|config| app::routes(config, &site))
-    })
-    .workers(settings.workers)
-    // An answer may be sent in parts; else the later ones wait 40 ms for the client to confirm the first.
-    .tcp_nodelay(true)
-    .shutdown_timeout(DRAIN.as_secs())
-    // A client that closes its side is gone: its lookups end, which a half-open connection would keep running.
-    .h1_allow_half_closed(false)
-    .disable_signals()
-    .bind(settings.listen)
-    .map_err(listen("RELAY_LISTEN", settings.listen))?;
-    let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let (admin, admin_address) = match settings.admin_listen {
-        None => (None, None),
-        Some(at) => {
-            let state = web::Data::new(admin::Admin { ready: Arc::clone(&ready), metrics });
-            let admin = HttpServer::new(move || App::new().app_data(state.clone()).configure(admin::routes))
-                .workers(1)
-                .shutdown_timeout(1)
-                .disable_signals()
-                .bind(at)
-                .map_err(listen("RELAY_ADMIN_LISTEN", at))?;
-            let address = admin.addrs().first().copied().unwrap_or(at);
-            let admin = admin.run();
-            let handle = admin.handle();
-            tokio::spawn(admin);
-            (Some(handle), Some(address))
-        }
+    let open = |address| {
+        let (site, connections) = (Arc::clone(&site), connections.clone());
+        let service = move || {
+            let site = Arc::clone(&site);
+            let app = App::new()
+                .app_data(web::Data::from(Arc::clone(&site)))
+                .configure(|config| app::routes(config, &site))
+                .wrap(from_fn(telemetry::observe))
+                .wrap(from_fn(exchange::bounded));
+            serve(app, connections.clone())
+        };
+        Listener::start(listen::bind(address)?, settings.workers, settings.connections.max, peers(), &service)
     };
-    let server = server.run();
-    let handle = server.handle();
-    tokio::spawn(server);
-    Ok(Running { address, admin_address, auth_modes, warnings, ready, server: handle, admin })
+    let server = open(settings.listen).map_err(listen("RELAY_LISTEN", settings.listen))?;
+
+    let open = |address| {
+        let connections = connections.clone();
+        let admin = web::Data::new(admin::Admin { ready: Arc::clone(&ready), metrics: Arc::clone(&metrics) });
+        let service = move || {
+            let app = App::new().app_data(admin.clone()).configure(admin::routes);
+            serve(app.wrap(from_fn(exchange::bounded)), connections.clone())
+        };
+        Listener::start(listen::bind(address)?, 1, ADMIN_CONNECTIONS, peers(), &service)
+    };
+    let admin = settings.admin_listen;
+    let admin = admin.map(|at| open(at).map_err(listen("RELAY_ADMIN_LISTEN", at))).transpose()?;
+
+    Ok(Running {
+        address: server.address,
+        admin_address: admin.as_ref().map(|admin| admin.address),
+        auth_modes,
+        warnings,
+        ready,
+        server,
+        _admin: admin,
+        drain_delay: connections.drain_delay,
+        patience: settings.deadline + DEADLINE_MARGIN,
+    })
+}
+
+/// Serves connections with an application of this thread.
+async fn serve<A, S, B>(app: A, settings: ConnectionSettings) -> io::Result<Serve>
+where
+    A: IntoServiceFactory<S, actix_http::Request>,
+    S: ServiceFactory<
+            actix_http::Request,
+            Config = AppConfig,
+            Response = ServiceResponse<B>,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static,
+    <S::Service as Service<actix_http::Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let http = HttpService::build()
+        .keep_alive(settings.keep_alive)
+        // The wire limits the time for every head, not only for the first.
+        .client_request_timeout(Duration::ZERO)
+        .client_disconnect_timeout(wire::LINGER)
+        // A client that closes its side is gone: its lookups end, which a half-open connection would keep running.
+        .h1_allow_half_closed(false)
+        .on_connect_ext(|wire: &Wire, data| {
+            data.insert(wire.gate());
+        })
+        .h1(map_config(app, |()| AppConfig::default()))
+        .new_service(())
+        .await
+        .map_err(|()| io::Error::other("the HTTP service cannot be made"))?;
+    let http = Rc::new(http);
+    let patience = Patience { head: settings.body_timeout, write: settings.write_timeout };
+    Ok(Box::new(move |Accepted { stream, member, place }| {
+        let http = Rc::clone(&http);
+        Box::pin(async move {
+            let stream = stream.set_nonblocking(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
+            // A connection that is broken already has nobody to serve.
+            let Ok(stream) = stream else { return };
+            let wire = Wire::new(stream, member, patience, place);
+            let address = wire.peer_addr();
+            // How it ended is of no interest: the client knows, and requests have their line in the log.
+            let _ = http.call((wire, address)).await;
+        })
+    }))
 }
 
 impl Running {
-    /// Stops: readiness turns false, no connection is accepted, running requests finish within half a minute.
+    /// Stops in order: readiness turns false at once; for the drain delay connections and requests are still taken,
+    /// and every answer ends its connection; then nothing is accepted any more, and the requests at work end, at the
+    /// latest 5 s after their deadline.
     pub async fn stop(self) {
         self.ready.store(false, Ordering::SeqCst);
-        self.server.stop(true).await;
-        if let Some(admin) = &self.admin {
-            admin.stop(false).await;
-        }
-    }
-}
-
-/// A relay that nobody holds any more, as at the end of a test, stops at once.
-impl Drop for Running {
-    fn drop(&mut self) {
-        // The command is sent by the call; only waiting for the end needs the future.
-        drop(self.server.stop(false));
-        drop(self.admin.as_ref().map(|admin| admin.stop(false)));
+        let peers = Arc::clone(&self.server.peers);
+        peers.drain();
+        tokio::time::sleep(self.drain_delay).await;
+        let _connections = self.server.close().await;
+        peers.finish(self.patience).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -49,8 +49,8 @@ pub(super) struct Report(pub(super) Stats);
 
 pub(super) async fn observe(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
     let id = RequestId::accept(request.headers().get(&REQUEST_ID).map(HeaderValue::as_bytes));
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else { return next.call(request).await };
     let metrics = &site.host.metrics;

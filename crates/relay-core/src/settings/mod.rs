@@ -4,6 +4,7 @@
 //! the warning about unknown names all read those rows. A value that cannot be used stops the start with one
 //! line that names the setting.
 
+mod connections;
 mod load;
 mod provider;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use connections::ConnectionSettings;
 pub use load::{Environment, Loaded};
 pub use provider::ProviderSettings;
 
@@ -29,6 +31,21 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("max_body", "1048576", "largest request body in bytes"),
     Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000"),
     Setting::new("deadline", "25s", "time for a whole platform request"),
+    Setting::new("max_connections", "1000", "connections served at once; further ones wait"),
+    Setting::new(
+        "body_memory",
+        "67108864",
+        "bytes of request bodies being received, all connections together",
+    ),
+    Setting::new("body_timeout", "10s", "time for a client to send a request's head, and its body"),
+    Setting::new("write_timeout", "30s", "time for a client to take any part of an answer"),
+    Setting::new(
+        "write_memory",
+        "67108864",
+        "bytes of answers waiting to be taken, all connections together",
+    ),
+    Setting::new("keep_alive", "75s", "how long a connection may wait for its next request"),
+    Setting::new("drain_delay", "5s", "time after SIGTERM in which connections and requests are still taken"),
     Setting::new("auth.secret_key", "", "shared secret of HS256 tokens; without one they are refused"),
     Setting::new("auth.secret_key_file", "", "file that holds the shared secret"),
     Setting::new(
@@ -66,6 +83,8 @@ pub struct Settings {
     pub entities_limit: usize,
     /// Time for a whole platform request.
     pub deadline: Duration,
+    /// What connections may cost.
+    pub connections: ConnectionSettings,
     /// Which tokens are accepted.
     pub auth: AuthSettings,
     /// How the provider is called.
@@ -175,6 +194,7 @@ impl Settings {
             max_body: values.integer("max_body", 1, 1 << 30)?,
             entities_limit: values.integer("entities_limit", 1, 1000)?,
             deadline: values.patience("deadline")?,
+            connections: ConnectionSettings::new(&values)?,
             auth: AuthSettings {
                 secret_key: secret_key(&values)?,
                 jwks_hosts: values.list("auth.jwks_hosts"),

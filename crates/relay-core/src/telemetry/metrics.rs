@@ -6,6 +6,8 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
+use super::bounds::Bounds;
+
 /// Bounds of duration histograms in seconds: from a cache hit to a request at its deadline.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
 
@@ -24,6 +26,7 @@ pub struct Metrics {
     cache: IntCounterVec,
     token_fetches: IntCounterVec,
     jwks_fetches: IntCounterVec,
+    pub(crate) bounds: Bounds,
 }
 
 impl Metrics {
@@ -87,6 +90,7 @@ impl Metrics {
                 "Key sets of the platform asked for",
                 &["outcome"],
             )?,
+            bounds: Bounds::new(counter("relay_bounds_hit_total", "Bounds that were hit", &["bound"])?),
             registry,
         })
     }

@@ -1,9 +1,11 @@
 //! What operators see: logs, metrics, and the request id that ties them together.
 
+mod bounds;
 pub(crate) mod log;
 mod metrics;
 mod request_id;
 
+pub(crate) use bounds::Bound;
 pub use metrics::Metrics;
 pub(crate) use request_id::{RequestId, current_request_id, with_request_id};
 

@@ -41,7 +41,9 @@ impl TestRelay {
         clock: Clock,
     ) -> Self {
         let fixed = ["RELAY_LISTEN", "RELAY_ADMIN_LISTEN"].map(|name| (name, "127.0.0.1:0".to_owned()));
-        let environment = [("RELAY_WORKERS", "1".to_owned())].into_iter().chain(settings).chain(fixed);
+        let defaults = [("RELAY_WORKERS", "1"), ("RELAY_DRAIN_DELAY", "0s")]
+            .map(|(name, value)| (name, value.to_owned()));
+        let environment = defaults.into_iter().chain(settings).chain(fixed);
         let mut loaded = Settings::load(relay.module(), Environment::of(environment)).expect("good settings");
         assert_eq!(loaded.warnings, Vec::<String>::new(), "a test's settings have their right names");
         loaded.settings.clock = clock;

@@ -9,6 +9,7 @@ mod mock;
 mod audience;
 mod cancellation;
 mod certificates;
+mod connections;
 mod endpoints;
 mod errors;
 mod lookups;
@@ -16,6 +17,7 @@ mod manners;
 mod openapi;
 mod platform_keys;
 mod retries;
+mod stop;
 mod tenants;
 mod tokens;
 

@@ -125,18 +125,6 @@ async fn a_body_of_unknown_length_is_bounded_too() {
     assert!(read_head(&mut socket).await.starts_with("HTTP/1.1 413 "));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_does_not_come_is_not_waited_for_forever() {
-    let provider = Mock::always(thing(true, &[])).await;
-    let stage = setup(&provider).setting("RELAY_DEADLINE", "100ms").start().await;
-    let mut socket = connect(&stage).await;
-    let head = "POST /observe/observables HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n[";
-    socket.write_all(head.as_bytes()).await.expect("a connection");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.expect("an answer");
-    assert!(answer.contains("The request body did not arrive in time."), "{answer}");
-}
-
 async fn connect(stage: &Stage) -> TcpStream {
     TcpStream::connect(stage.relay.url.trim_start_matches("http://")).await.expect("a connection")
 }

@@ -76,6 +76,7 @@ fn start(known: &Known, sim: &Sim, port: u16) -> Result<Running, StartError> {
         ("RELAY_LISTEN", format!("127.0.0.1:{port}")),
         ("RELAY_ADMIN_LISTEN", "off".to_owned()),
         ("RELAY_WORKERS", "1".to_owned()),
+        ("RELAY_DRAIN_DELAY", "0s".to_owned()),
         ("RELAY_AUTH__JWKS_HOSTS", sim.url()),
     ];
     let addresses = known.addresses.iter().map(|(name, path)| (*name, format!("{}{path}", sim.url())));

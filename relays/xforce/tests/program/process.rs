@@ -19,6 +19,7 @@ pub(crate) fn command(settings: &[(&str, &str)]) -> Command {
         ("RELAY_LISTEN", "127.0.0.1:0"),
         ("RELAY_ADMIN_LISTEN", "127.0.0.1:0"),
         ("RELAY_WORKERS", "1"),
+        ("RELAY_DRAIN_DELAY", "0s"),
         ("RELAY_LOG_FORMAT", "json"),
         ("SECRET_KEY", SECRET),
     ]);
@@ -78,8 +79,12 @@ impl Program {
 
     /// Ends it as an orchestrator does.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill");
         assert!(sent.success());
     }
 
@@ -116,7 +121,7 @@ impl Program {
 }
 
 /// The whole answer on a connection that is closed after it.
-fn read(mut socket: TcpStream) -> String {
+pub(crate) fn read(mut socket: TcpStream) -> String {
     socket.set_read_timeout(Some(PATIENCE)).expect("a limit of time");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("an answer");

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use provider_sim::{Options, Sim};
 use relay_testkit::eventually_blocking;
 
-use crate::process::{Program, Provider, token};
+use crate::process::{Program, Provider, read, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_lets_a_running_request_finish() {
@@ -38,4 +38,30 @@ async fn a_stop_lets_a_running_request_finish() {
     for gone in [address, admin] {
         assert!(TcpStream::connect(gone).is_err(), "it still listens");
     }
+}
+
+#[test]
+fn every_signal_to_stop_is_an_orderly_end_and_a_hangup_is_none() {
+    for signal in ["-TERM", "-INT", "-QUIT"] {
+        let program = Program::start(&[]);
+        program.signal("-HUP");
+        assert!(program.probe("/readyz").starts_with("HTTP/1.1 200 "));
+        program.signal(signal);
+        let (code, log) = program.ended();
+        assert_eq!(code, Some(0), "{signal}");
+        assert!(log.iter().any(|line| line["message"] == "stopped"), "{signal}: {log:?}");
+    }
+}
+
+#[test]
+fn connections_are_taken_until_the_drain_delay_is_over() {
+    let program = Program::start(&[("RELAY_DRAIN_DELAY", "1s")]);
+    program.terminate();
+    eventually_blocking("/readyz says 503", || program.probe("/readyz").starts_with("HTTP/1.1 503 "));
+    let mut socket = TcpStream::connect(&program.address).expect("a connection");
+    write!(socket, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n").expect("a request");
+    // The answer ends the connection, which the request did not ask for.
+    let answer = read(socket);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert_eq!(program.ended().0, Some(0));
 }
