@@ -36,6 +36,8 @@ impl Code {
     pub const TIMEOUT: Self = Self("timeout");
     /// The provider's answer cannot be read.
     pub const BAD_RESPONSE: Self = Self("key error");
+    /// The provider's answer is larger than the relay reads.
+    pub const TOO_LARGE: Self = Self("too large");
     /// There is nothing at this path.
     pub const NOT_FOUND: Self = Self("not found");
     /// The path is served, but not with this method.

@@ -55,6 +55,11 @@ impl Client {
         }))
     }
 
+    /// Counts items of answers to a call that were read but are of no use, as those that could not be read.
+    pub fn count_dropped(&self, call: &'static str, items: usize) {
+        self.0.metrics.dropped(call, items);
+    }
+
     pub(super) async fn send(&self, mut request: Request<'_>) -> Result<Answer, Failure> {
         if let Some(failure) = request.broken.take() {
             return Err(failure);
@@ -236,7 +241,7 @@ impl Inner {
         if status.is_success() {
             let body = read_capped(response, self.max_answer).await.map_err(|error| match error {
                 ReadError::Broken(error) => Failure::of_transport(&error),
-                too_large @ ReadError::TooLarge(_) => Failure::Unreadable(too_large.to_string()),
+                ReadError::TooLarge(most) => Failure::TooLarge(most),
             })?;
             return Ok(Answer::new(status, &headers, keep, body));
         }

@@ -22,6 +22,8 @@ pub enum Failure {
     Login(LoginRejection),
     /// A successful answer that cannot be read; the text completes "the provider …: ".
     Unreadable(String),
+    /// A successful answer that is larger than this bound.
+    TooLarge(usize),
     /// The call was not made, since it cannot be put into an HTTP request; the error says why.
     NotSent(Error),
     /// The provider's certificate is not accepted; the text is the reason.
@@ -150,6 +152,10 @@ impl Failure {
             Self::Unreadable(problem) => {
                 Error::fatal(Code::BAD_RESPONSE, format!("{provider} cannot be understood: {problem}."))
             }
+            Self::TooLarge(most) => Error::fatal(
+                Code::TOO_LARGE,
+                format!("{provider} sent too much: its answer is larger than {most} bytes"),
+            ),
             Self::Certificate(reason) => {
                 Error::fatal(Code::UNKNOWN, format!("Unable to verify SSL certificate: {reason}"))
             }
@@ -176,7 +182,7 @@ impl Failure {
                 _ => "status_other",
             },
             Self::Login(_) => "login",
-            Self::Unreadable(_) => "unreadable",
+            Self::Unreadable(_) | Self::TooLarge(_) => "unreadable",
             Self::NotSent(_) => "not_sent",
             Self::Certificate(_) => "certificate",
             Self::Connection(_) => "connection",

@@ -114,7 +114,7 @@ async fn an_answer_larger_than_allowed_is_not_read_to_its_end() {
         }
         let provider = Mock::always(reply).await;
         let answer = observed(setup(&provider).setting("RELAY_PROVIDER__MAX_ANSWER", "2048")).await;
-        let message = only_error(&answer, "fatal", "key error");
+        let message = only_error(&answer, "fatal", "too large");
         assert!(message.contains("larger than 2048 bytes"), "{message}");
     }
 }

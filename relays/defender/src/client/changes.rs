@@ -113,7 +113,11 @@ fn failed(kind: &Kind, failure: &Failure) -> Error {
     let error = error(kind, failure);
     let may_have_arrived = match failure {
         Failure::Rejected(rejection) => rejection.status >= 500,
-        Failure::Unreadable(_) | Failure::Connection(_) | Failure::Timeout(_) | Failure::Deadline(_) => true,
+        Failure::Unreadable(_)
+        | Failure::TooLarge(_)
+        | Failure::Connection(_)
+        | Failure::Timeout(_)
+        | Failure::Deadline(_) => true,
         Failure::Login(_) | Failure::NotSent(_) | Failure::Certificate(_) | Failure::Stopped(_) => false,
     };
     if may_have_arrived { error.with_note(UNCERTAIN) } else { error }

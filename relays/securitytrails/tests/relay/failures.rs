@@ -78,7 +78,7 @@ async fn broken_answers_are_errors_and_not_a_crash() {
         (What::Truncated, "key error"),
         (What::Html, "key error"),
         (What::WrongType, "key error"),
-        (What::Huge(64 * 1024 * 1024), "key error"),
+        (What::Huge(64 * 1024 * 1024), "too large"),
         (What::Reset, "connection error"),
         (What::ResetLate, "connection error"),
     ] {
