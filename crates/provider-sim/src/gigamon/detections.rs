@@ -36,6 +36,11 @@ impl Detections {
                 wanted.is_empty() || wanted.iter().any(|wanted| detection.fields[field] == **wanted)
             })
         });
+        for (parameter, is_muted) in MUTED {
+            if let Some(wanted) = request.param(parameter) {
+                all.retain(|detection| is_muted(&detection.fields) == (wanted == "true"));
+            }
+        }
         let by = request.param("sort_by").unwrap_or("last_seen");
         all.sort_by_key(|detection| match by {
             "indicator_count" => {
@@ -93,6 +98,16 @@ impl Detections {
     }
 }
 
+/// What a parameter looks at in a detection.
+type Looks = fn(&Value) -> bool;
+
+/// The parameters that ask for muted detections or for others.
+const MUTED: [(&str, Looks); 3] = [
+    ("muted", |detection| detection["muted"] == true),
+    ("muted_rule", |detection| detection["muted_rule"] == true),
+    ("muted_device", |detection| !detection["muted_device_uuid"].is_null()),
+];
+
 /// `GET /v1/rules/{uuid}`.
 pub(super) fn rule(uuid: &str) -> Result<Reply, Reply> {
     let rule = RULES.iter().find(|rule| rule.uuid == uuid).ok_or_else(not_found)?;
@@ -146,7 +161,24 @@ fn about(tenant: &Tenant, entity: &Entity, device: Option<&str>) -> Vec<Detectio
     if let Some(rule) = RULES.iter().find(|rule| rule.suits(entity)) {
         all.push(detection(&mut rng, entity, rule, demo, "10.99.1.5"));
     }
+    if entity.value() == network::MUTED {
+        for (detection, (field, value)) in all.iter_mut().zip(muting(&mut rng)) {
+            detection.fields[field] = value;
+            detection.fields["muted_comment"] = json!("Known: the scanner of the network team");
+        }
+    }
+    // Some detections say who the device is.
+    let mut names = entity.rng("names");
+    for detection in all.iter_mut().filter(|_| names.percent(40)) {
+        detection.fields["hostname"] = json!("fin-ws-12");
+        detection.fields["username"] = json!("j.doe");
+    }
     all
+}
+
+/// The three ways to mute a detection.
+fn muting(rng: &mut Rng) -> [(&'static str, Value); 3] {
+    [("muted", json!(true)), ("muted_rule", json!(true)), ("muted_device_uuid", json!(rng.uuid()))]
 }
 
 fn detection(

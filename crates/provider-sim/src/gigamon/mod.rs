@@ -96,7 +96,7 @@ impl Service for Gigamon {
         match call {
             Call::Detections => params::check(request, params::DETECTIONS),
             Call::Events => params::check(request, params::EVENTS),
-            Call::Query => query::Query::of(request).map(drop),
+            Call::Query => tenant.may_list(query::Query::of(request)?.has_lists()),
             Call::Tracking => entity::Tracked::of(request).map(drop),
             Call::Rule(_) | Call::Summary(_) | Call::File(_) => Ok(()),
         }

@@ -91,7 +91,17 @@ const STORY: &[(&str, Visibility)] = &[
     ("323bd9118547125694702f46aa6f4bb7087cd3844d0a1db84473e4f422911ef9", Visibility::Detected),
     ("198.51.100.7", Visibility::Seen),
     ("quiet-garden.example", Visibility::Unseen),
+    (MUTED, Visibility::Detected),
+    (BUSY, Visibility::Seen),
+    (EVERY_KIND, Visibility::Seen),
 ];
+
+/// Its detections are muted, in each of the three ways.
+pub(super) const MUTED: &str = "muted-scanner.example";
+/// It has more events in a week than an answer holds.
+pub(super) const BUSY: &str = "busy-hub.example";
+/// It occurs in events of every type.
+pub(super) const EVERY_KIND: &str = "every-kind.example";
 
 /// A rule: what it is called, what it is about, how bad and how sure, and which technique it finds.
 pub(super) struct Rule {

@@ -57,6 +57,9 @@ pub(super) const EVENTS: Table = &[
     ("offset", Takes::Offset),
 ];
 
+/// Parameters that take one value only, unlike `status` or `include`.
+const ONCE: [&str; 2] = ["indicator_value", "device_ip"];
+
 /// Checks all parameters of a call.
 pub(super) fn check(request: &Request, table: Table) -> Result<(), Reply> {
     for (name, value) in &request.query {
@@ -71,6 +74,9 @@ pub(super) fn check(request: &Request, table: Table) -> Result<(), Reply> {
         };
         if !fits {
             return Err(invalid(&format!("Invalid value for parameter '{name}'.")));
+        }
+        if ONCE.contains(&name.as_str()) && request.params(name).len() > 1 {
+            return Err(invalid(&format!("Parameter '{name}' must not be repeated.")));
         }
     }
     let lacking = table.iter().filter_map(|(name, _)| name.strip_suffix('!'));

@@ -63,11 +63,21 @@ impl Query {
         if start >= end {
             return Err(invalid("'start_date' must be before 'end_date'."));
         }
+        if !matches!(text("order_by"), None | Some("timestamp")) {
+            return Err(invalid("'order_by' must be 'timestamp'."));
+        }
         if !matches!(text("order"), None | Some("asc" | "desc")) {
             return Err(invalid("'order' must be 'asc' or 'desc'."));
         }
         let account = text("customer_id").map(str::to_owned);
         Ok(Self { expression, start, end, limit, account, ascending: text("order") == Some("asc") })
+    }
+}
+
+impl Query {
+    /// Whether it asks for lists of values.
+    pub(super) fn has_lists(&self) -> bool {
+        self.expression.has_lists()
     }
 }
 
@@ -90,6 +100,7 @@ pub(super) fn answer(tenant: &Tenant, query: &Query) -> Reply {
     let mut events: Vec<Value> = query
         .expression
         .values()
+        .into_iter()
         .filter_map(Entity::of)
         .flat_map(|entity| traffic::between(tenant, &entity, query.start, query.end))
         .filter(|event| query.expression.fits(event))

@@ -43,6 +43,8 @@ pub enum Access {
     Forbidden,
     /// None is: too many.
     Limited,
+    /// All of them are answered, but for searches with lists of values.
+    NoLists,
 }
 
 /// A tenant.
@@ -68,6 +70,7 @@ pub const TENANTS: &[Tenant] = &[
     },
     Tenant { token: "detections-token", account: ACME, access: Access::Only(Api::Detections) },
     Tenant { token: "forbidden-token", account: ACME, access: Access::Forbidden },
+    Tenant { token: "no-lists-token", account: ACME, access: Access::NoLists },
     Tenant { token: "limited-token", account: ACME, access: Access::Limited },
 ];
 
@@ -85,13 +88,21 @@ impl Tenant {
     pub(super) fn may(&self, api: Api) -> Result<(), Reply> {
         let forbidden = || Err(error(403, "client.forbidden", "You do not have permission to do this."));
         match self.access {
-            Access::Full => Ok(()),
+            Access::Full | Access::NoLists => Ok(()),
             Access::Only(only) if only == api => Ok(()),
             Access::Only(_) | Access::Forbidden => forbidden(),
             Access::Limited => {
                 Err(error(429, "client.too_many_requests", "Too many requests.").header("Retry-After", "60"))
             }
         }
+    }
+
+    /// Whether it may search for lists of values.
+    pub(super) fn may_list(&self, lists: bool) -> Result<(), Reply> {
+        if lists && self.access == Access::NoLists {
+            return Err(error(400, "client.invalid_query", "Unexpected token IN."));
+        }
+        Ok(())
     }
 
     /// Whether it may see an account, where a call names one.

@@ -24,7 +24,9 @@ pub(super) fn between(tenant: &Tenant, entity: &Entity, start: Timestamp, end: T
             break;
         }
         let mut rng = entity.rng(&format!("day {day}"));
-        for _ in 0..rng.below(4) {
+        // Of one value, more than an answer holds.
+        let count = if entity.value() == network::BUSY { 1500 } else { rng.below(4) };
+        for _ in 0..count {
             let second = i64::try_from(rng.below(86_400)).unwrap_or_default();
             let at = midnight + SignedDuration::from_secs(second) + SignedDuration::from_millis(120);
             // Now and then the provider's own networks see the same.
@@ -36,9 +38,67 @@ pub(super) fn between(tenant: &Tenant, entity: &Entity, start: Timestamp, end: T
                 events.push(event);
             }
         }
+        if entity.value() == network::EVERY_KIND {
+            let at = midnight + SignedDuration::from_hours(12);
+            events.extend(gallery(tenant, entity, at).into_iter().filter(|_| (start..end).contains(&at)));
+        }
         day += 1;
     }
     events
+}
+
+/// An event of each type, with all that it may say, between a device and a server, in which a feed names the value.
+fn gallery(tenant: &Tenant, entity: &Entity, at: Timestamp) -> Vec<Value> {
+    let value = entity.value();
+    let mut rng = entity.rng(&format!("gallery {}", at.as_second()));
+    let file = json!({"md5": rng.hex(32), "sha256": rng.hex(64), "name": "drop.exe", "mime_type": "application/x-dosexec"});
+    let mut request = http("", value, "POST", "/upload.php", std::slice::from_ref(&file));
+    request["request_mimes"] = json!(["application/x-dosexec"]);
+    request["referrer"] = json!({"uri": format!("http://{value}/start")});
+    let mut proxied =
+        http("", value, "GET", &format!("http://{value}/drop.exe"), std::slice::from_ref(&file));
+    proxied["proxied"] = json!(["VIA -> 1.1 squid"]);
+    let kinds = [
+        json!({"event_type": "flow", "proto": "tcp", "flow_state": "SF", "service": "ssl", "total_pkts": 20}),
+        json!({
+            "event_type": "dns", "query": {"domain": value}, "qtype": 1, "qtype_name": "A",
+            "answers": [{"domain": format!("edge.{value}")}, {"ip": "198.51.100.23"}],
+        }),
+        request,
+        proxied,
+        json!({"event_type": "ssl", "server_name_indication": {"domain": value}, "version": "TLSv12", "ja3": rng.hex(32)}),
+        json!({"event_type": "x509", "san_dns": [format!("*.{value}")]}),
+        json!({
+            "event_type": "suricata", "alert": {"signature": "ET MALWARE", "category": "Trojan", "signature_id": 7, "rev": 2, "severity": 1},
+            "http": {"host": {"domain": value}, "method": "GET", "status": 200, "uri": "/9Azi", "user_agent": "curl/8"},
+        }),
+        json!({"event_type": "observation", "title": "Rare destination", "category": "beaconing", "confidence": "high"}),
+        json!({"event_type": "ssh", "direction": "OUTBOUND", "client": "SSH-2.0-a", "server": "SSH-2.0-b"}),
+        json!({"event_type": "smb_file", "files": [file]}),
+        json!({"event_type": "pe", "sha1": rng.hex(40)}),
+        json!({"event_type": "kerberos"}),
+    ];
+    let [own, ..] = tenant.accounts();
+    let event = |mut event: Value| {
+        event["uuid"] = json!(rng.uuid());
+        event["timestamp"] = json!(written(at));
+        event["customer_id"] = json!(own.code);
+        event["sensor_id"] = json!(format!("{}1", own.code));
+        event["src"] = end("10.20.30.40", 51_000, true);
+        event["dst"] = end("198.51.100.23", 8080, false);
+        event["dst"]["geo"]["country"] = json!("NL");
+        event["dst"]["asn"] = json!({"asn": 64_500, "asn_org": "Example Hosting"});
+        let feed = |name: &str, indicator: &str, malicious: bool| {
+            json!({
+                "feed": name, "indicator": indicator, "is_malicious": malicious, "confidence": "high",
+                "severity": "moderate", "timestamp": written(at), "meta": "{}",
+            })
+        };
+        event["intel"] =
+            json!([feed("Example Feed", value, true), feed("Other Feed", "198.51.100.23", false)]);
+        event
+    };
+    kinds.into_iter().map(event).collect()
 }
 
 /// An event of a type in which such a value can occur.

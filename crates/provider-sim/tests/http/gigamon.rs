@@ -77,6 +77,8 @@ async fn only_documented_parameters_and_values_are_taken() {
         "sort_by=uuid",
         "sort_order=down",
         "indicator=x",
+        "indicator_value=a.example&indicator_value=b.example",
+        "device_ip=10.0.0.1&device_ip=10.0.0.2",
     ] {
         let refused = gigamon.get(&format!("/v1/detections?{bad}")).await;
         assert_eq!(code(&refused), (400, "client.invalid_request"), "{bad}");
@@ -164,6 +166,7 @@ async fn a_malformed_search_is_refused() {
         ("end_date", json!("2026-02-27")),
         ("offset", json!(5)),
         ("order", json!("newest")),
+        ("order_by", json!("uuid")),
     ] {
         let mut body = good.clone();
         body[field] = value.clone();
@@ -192,4 +195,54 @@ async fn tracking_wants_at_least_one_address_with_a_time() {
     assert_eq!(status, 200);
     let of = |code: &str| records.iter().filter(|record| record["account_code"] == code).count();
     assert!(of("acm") > 20 && of("dmo") > 20, "private addresses occur in several networks");
+}
+
+#[tokio::test]
+async fn lists_of_values_are_searched_together_unless_the_token_may_not() {
+    let gigamon = Gigamon::start().await;
+    let totals = |answer: &(u16, Value)| answer.1["total"].as_u64().unwrap();
+    let one = gigamon.search("domain = 'login-verify.example'").await;
+    let other = gigamon.search("ip = '203.0.113.9'").await;
+    let query =
+        "ip IN ('203.0.113.9', '192.0.2.250') OR domain IN ('login-verify.example', 'quiet-garden.example')";
+    let both = gigamon.search(query).await;
+    assert!(totals(&both) >= totals(&one).max(totals(&other)) && totals(&both) > 0, "{both:?}");
+    let call = gigamon.call(Method::POST, "/v2/query").header("Authorization", "IBToken no-lists-token");
+    let body = json!({"query": query, "start_date": START, "end_date": END});
+    assert_eq!(code(&answer(call.json(&body)).await), (400, "client.invalid_query"));
+}
+
+#[tokio::test]
+async fn a_busy_value_has_more_events_than_an_answer_holds() {
+    let gigamon = Gigamon::start().await;
+    let (status, answer) = gigamon.search("domain = 'busy-hub.example'").await;
+    assert_eq!((status, answer["events"].as_array().unwrap().len()), (200, 100));
+    assert!(answer["total"].as_u64().unwrap() > 10_000, "{}", answer["total"]);
+}
+
+#[tokio::test]
+async fn muted_detections_are_listed_unless_they_are_not_wanted() {
+    let gigamon = Gigamon::start().await;
+    let list = "/v1/detections?indicator_value=muted-scanner.example";
+    let count =
+        async |more: &str| gigamon.get(&format!("{list}{more}")).await.1["total_count"].as_u64().unwrap();
+    let all = count("").await;
+    for kind in ["muted", "muted_rule", "muted_device"] {
+        assert_eq!(count(&format!("&{kind}=true")).await + count(&format!("&{kind}=false")).await, all);
+        assert_eq!(count(&format!("&{kind}=true")).await, 1, "{kind}");
+    }
+    assert_eq!(count("&muted=false&muted_rule=false&muted_device=false").await, all - 3);
+}
+
+#[tokio::test]
+async fn one_value_occurs_in_events_of_every_type() {
+    let gigamon = Gigamon::start().await;
+    let (_, answer) = gigamon.search("domain = 'every-kind.example'").await;
+    let events = answer["events"].as_array().unwrap();
+    for kind in
+        ["flow", "dns", "http", "ssl", "x509", "suricata", "observation", "ssh", "smb_file", "pe", "kerberos"]
+    {
+        assert!(events.iter().any(|event| event["event_type"] == kind), "{kind}");
+    }
+    assert!(events[0]["intel"].as_array().unwrap().len() > 1);
 }
