@@ -20,11 +20,12 @@ use url::Url;
 use answers::{DOMAIN, EVENTS, answers};
 
 /// All of it, with only the newest `limit` hits mapped.
-fn answered(subject: &Subject, list: &str, pages: &[String], limit: usize) -> Vec<u8> {
+fn answered(about: &Observable, list: &str, pages: &[String], limit: usize) -> Vec<u8> {
+    let subject = Subject::of(about).unwrap();
     let list: DetectionPage = serde_json::from_str(list).unwrap();
     let mut hits = Vec::new();
     for (detection, page) in list.detections.items.into_iter().zip(pages) {
-        let rule = list.rules.iter().find(|rule| rule.uuid == detection.rule_uuid).cloned();
+        let rule = list.rules.iter().find(|rule| rule.uuid == detection.rule_uuid).cloned().map(Arc::new);
         let case = DetectionWithRule {
             detection,
             rule,
@@ -37,7 +38,7 @@ fn answered(subject: &Subject, list: &str, pages: &[String], limit: usize) -> Ve
         for event in page.into_events().items {
             let paths = case.detection.indicators.iter().filter_map(|indicator| indicator.path());
             if paths.clone().any(|path| event.leads_to(path, |text| subject.is(text))) {
-                hits.push(Hit::Event { event, case: Some(Arc::clone(&case)) });
+                hits.push(Hit::Event { event: Arc::new(event), case: Some(Arc::clone(&case)) });
             }
         }
     }
@@ -45,17 +46,18 @@ fn answered(subject: &Subject, list: &str, pages: &[String], limit: usize) -> Ve
     hits.truncate(limit);
     let links = Links::new(Url::parse("https://portal.icebrg.io").unwrap(), RulePage::Path);
     let devices = Devices::default();
-    serde_json::to_vec(&Mapping::new(subject, &links, &devices).hits(&hits)).unwrap()
+    let mapping = Mapping::new(&subject, about, &links, &devices, jiff::Timestamp::UNIX_EPOCH);
+    serde_json::to_vec(&mapping.hits(&hits)).unwrap()
 }
 
 fn mapping(criterion: &mut Criterion) {
-    let subject = Subject::of(&Observable::new(ObservableType::Domain, DOMAIN).unwrap()).unwrap();
+    let about = Observable::new(ObservableType::Domain, DOMAIN).unwrap();
     let (list, pages) = answers(EVENTS);
     let mut group = criterion.benchmark_group("gigamon/read 2000 events");
     group.sample_size(20);
     for limit in [100, 1000] {
         group.bench_function(format!("and map {limit}"), |bench| {
-            bench.iter(|| answered(&subject, black_box(&list), black_box(&pages), limit));
+            bench.iter(|| answered(&about, black_box(&list), black_box(&pages), limit));
         });
     }
     group.finish();
@@ -66,22 +68,23 @@ fn hits(count: usize) -> Vec<Hit> {
     let hit = |number: usize| {
         let id = format!("{number:07}");
         let event = json!({"uuid": id, "event_type": "pe", "timestamp": "2026-03-02T08:15:30Z"});
-        let rule = Some(Rule { uuid: Some(id), ..Rule::default() });
+        let rule = Some(Arc::new(Rule { uuid: Some(id), ..Rule::default() }));
         let detection = Detection::default();
         let case =
             DetectionWithRule { detection, rule, impacted_devices: 1, indicator_values: 1, on_device: false };
         let event = Event::new(serde_json::from_value(event).unwrap()).unwrap();
-        Hit::Event { event, case: Some(Arc::new(case)) }
+        Hit::Event { event: Arc::new(event), case: Some(Arc::new(case)) }
     };
     (0..count).map(hit).collect()
 }
 
 /// Ten times as many take ten times as long: no rule is looked for among all rules.
 fn rules(criterion: &mut Criterion) {
-    let subject = Subject::of(&Observable::new(ObservableType::Domain, DOMAIN).unwrap()).unwrap();
+    let about = Observable::new(ObservableType::Domain, DOMAIN).unwrap();
+    let subject = Subject::of(&about).unwrap();
     let links = Links::new(Url::parse("https://portal.icebrg.io").unwrap(), RulePage::Path);
     let devices = Devices::default();
-    let mapping = Mapping::new(&subject, &links, &devices);
+    let mapping = Mapping::new(&subject, &about, &links, &devices, jiff::Timestamp::UNIX_EPOCH);
     let mut group = criterion.benchmark_group("gigamon/a rule for every event");
     group.sample_size(10);
     for count in [1000, 10_000] {

@@ -6,14 +6,15 @@
 //! (<https://docs.fortinet.com/document/fortindr-cloud/2024.10.0/user-guide/223914>).
 
 use relay_core::api::{Api, Caller};
-use relay_core::call::{Call, RequestContext};
+use relay_core::call::{ALL_CALLS, Call};
 use relay_core::ctim::Timestamp;
-use relay_core::error::{Code, Error, Severity};
+use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
 use relay_core::lenient::{LenientValue, List};
 use relay_core::provider::{Auth, Failure, HeaderName, Request};
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 use url::Url;
 
 use crate::Gigamon;
@@ -61,19 +62,21 @@ pub(crate) struct Page {
     pub(crate) offset: usize,
 }
 
-/// What the event search is asked.
+/// What the event search is asked: the newest `limit` events that a query finds from a moment until before another.
 #[derive(Serialize)]
 pub(crate) struct SearchBody<'q> {
     query: &'q str,
     start_date: Timestamp,
     end_date: Timestamp,
     limit: usize,
+    order_by: &'static str,
+    order: &'static str,
 }
 
 impl<'q> SearchBody<'q> {
-    /// The newest `limit` events that a query finds from a moment until before another.
     pub(crate) fn new(query: &'q str, start: Timestamp, end: Timestamp, limit: usize) -> Self {
-        Self { query, start_date: start, end_date: end, limit }
+        // The order is the usual one; said all the same, since what is asked next depends on it.
+        Self { query, start_date: start, end_date: end, limit, order_by: "timestamp", order: "desc" }
     }
 }
 
@@ -85,18 +88,28 @@ pub(crate) struct Tracked {
     pub(crate) at: Timestamp,
 }
 
-impl Gigamon {
+/// The calls of one platform request.
+pub(crate) struct Calls<'r> {
+    relay: &'r Gigamon,
+    call: &'r Call<ApiToken>,
+    /// Wakes the calls that wait when the token is refused: none of them can succeed any more.
+    refused: Notify,
+}
+
+impl<'r> Calls<'r> {
+    pub(crate) fn new(relay: &'r Gigamon, call: &'r Call<ApiToken>) -> Self {
+        Self { relay, call, refused: Notify::new() }
+    }
+
     /// One small call: proves address, token and the right to detections.
-    pub(crate) async fn probe(&self, call: &Call<ApiToken>) -> Result<(), Error> {
-        let url = self.detections_url(call).param("status", "active").param("limit", 1);
-        let request = self.api(call).get("health", accounted(url, call).build()).absent(NO_DATA);
-        request.fetch::<DetectionPage>().await.map(drop)
+    pub(crate) async fn probe(&self) -> Result<(), Error> {
+        let url = self.accounted(self.detections_url().param("status", "active").param("limit", 1));
+        self.api(&API).get("health", url.build()).absent(NO_DATA).fetch::<DetectionPage>().await.map(drop)
     }
 
     /// A page of active detections, newest first, with the rules that opened them.
     pub(crate) async fn detections(
         &self,
-        call: &Call<ApiToken>,
         role: Role,
         subject: &Subject,
         page: Page,
@@ -106,7 +119,7 @@ impl Gigamon {
             Role::Device => ("device_detections", "device_ip"),
         };
         let url = self
-            .detections_url(call)
+            .detections_url()
             .param(parameter, subject.value())
             .param("status", "active")
             .param("include", "indicators")
@@ -115,120 +128,131 @@ impl Gigamon {
             .param("sort_order", "desc")
             .param("limit", page.limit)
             .param("offset", page.offset);
-        in_time(call, self.api(call).get(name, accounted(url, call).build()).cached()).await
+        let url = if self.shows_muted() {
+            url
+        } else {
+            url.param("muted", false).param("muted_rule", false).param("muted_device", false)
+        };
+        self.read(self.api(&API).get(name, self.accounted(url).build()).cached()).await
     }
 
     /// A rule that came with no detection.
-    pub(crate) async fn rule(&self, call: &Call<ApiToken>, uuid: &str) -> Result<Option<Rule>, Failure> {
-        let url = UrlBuilder::new(&self.site(call).detections).path("v1/rules").segment(uuid);
-        let request = self.details(call).get("rule", accounted(url, call).build()).cached();
-        let answer: Option<RuleAnswer> = in_time(call, request).await?;
+    pub(crate) async fn rule(&self, uuid: &str) -> Result<Option<Rule>, Failure> {
+        let url = UrlBuilder::new(&self.site().detections).path("v1/rules").segment(uuid);
+        let request = self.api(&DETAILS).get("rule", self.accounted(url).build()).cached();
+        let answer: Option<RuleAnswer> = self.read(request).await?;
         Ok(answer.map(|answer| answer.rule))
     }
 
     /// A page of a detection's events, and how many there are on all pages where the provider says.
     pub(crate) async fn detection_events(
         &self,
-        call: &Call<ApiToken>,
         detection: &str,
         page: Page,
     ) -> Result<Option<(List<Event>, Option<i64>)>, Failure> {
-        let url = UrlBuilder::new(&self.site(call).detections)
+        let url = UrlBuilder::new(&self.site().detections)
             .path("v1/events")
             .param("detection_uuid", detection)
             .param("limit", page.limit)
             .param("offset", page.offset);
-        let request = self.details(call).get("detection_events", accounted(url, call).build()).cached();
-        let page: Option<EventPage> = in_time(call, request).await?;
+        let request = self.api(&DETAILS).get("detection_events", self.accounted(url).build()).cached();
+        let page: Option<EventPage> = self.read(request).await?;
         Ok(page.map(|page| {
             let total = page.total_count;
             (page.into_events(), total)
         }))
     }
 
-    /// The newest events of a stretch of time. Slow answers are normal here, so only the request's time bounds it.
+    /// The event search. Slow answers are normal here, so only the request's time bounds it.
     pub(crate) async fn search(
         &self,
-        call: &Call<ApiToken>,
         events: &Url,
         body: &SearchBody<'_>,
     ) -> Result<Option<SearchPage>, Failure> {
         let url = UrlBuilder::new(events).path("v2/query").build();
         // Not cached: it asks for the time until now, so no two are equal.
-        let request = self.api(call).post("event_search", url).json(body).repeatable();
-        in_time(call, request.timeout(call.time_allowed()).absent(NO_DATA)).await
+        let request = self.api(&API).post("event_search", url).json(body).repeatable();
+        self.read(request.timeout(self.call.time_allowed()).absent(NO_DATA)).await
     }
 
     /// Who had some addresses at some times. Never asked about none: the provider takes that for a mistake.
-    pub(crate) async fn leases(
-        &self,
-        call: &Call<ApiToken>,
-        devices: &[Tracked],
-    ) -> Result<Vec<Lease>, Failure> {
+    pub(crate) async fn leases(&self, devices: &[Tracked]) -> Result<Vec<Lease>, Failure> {
         #[derive(Serialize)]
         struct Body<'b> {
             entities: &'b [Tracked],
         }
-        let url = UrlBuilder::new(&self.site(call).entity).path("v2/entity/tracking/bulk/get/ip");
-        let request = self.details(call).post("tracking", url.build()).json(&Body { entities: devices });
+        let url = UrlBuilder::new(&self.site().entity).path("v2/entity/tracking/bulk/get/ip");
+        let request = self.api(&DETAILS).post("tracking", url.build()).json(&Body { entities: devices });
         // It comes last, so it has all the time that is left.
         let answer: Option<TrackingAnswer> = request.repeatable().cached().read().await?;
         Ok(answer.map(|answer| answer.response.dhcp).unwrap_or_default())
     }
 
     /// When and how often a value was seen in the network.
-    pub(crate) async fn summary(
-        &self,
-        call: &Call<ApiToken>,
-        subject: &Subject,
-    ) -> Result<Option<Summary>, Failure> {
-        let url = UrlBuilder::new(&self.site(call).entity).path("v1/entity").segment(subject.value());
+    pub(crate) async fn summary(&self, subject: &Subject) -> Result<Option<Summary>, Failure> {
+        let url = UrlBuilder::new(&self.site().entity).path("v1/entity").segment(subject.value());
         let url = match subject.entity_type() {
-            Some(kind) => accounted(url.path("summary").param("entity_type", kind), call),
+            Some(kind) => self.accounted(url.path("summary").param("entity_type", kind)),
             None => url.path("file"),
         };
-        let answer = in_time(call, self.details(call).get("summary", url.build()).cached()).await?;
+        let answer = self.read(self.api(&DETAILS).get("summary", url.build()).cached()).await?;
         Ok(answer.and_then(SummaryAnswer::into_summary))
     }
 
-    fn detections_url(&self, call: &Call<ApiToken>) -> UrlBuilder {
-        UrlBuilder::new(&self.site(call).detections).path("v1/detections")
+    /// Whether muted detections are wanted.
+    pub(crate) fn shows_muted(&self) -> bool {
+        self.call.credentials.show_muted.unwrap_or(self.relay.options.show_muted)
     }
 
-    fn api<'r>(&'r self, call: &'r Call<ApiToken>) -> Caller<'r> {
-        self.client.api(&API, call, auth(call))
+    /// Until when all but the last step may take: what is left then is enough to name the devices of the events found.
+    pub(crate) fn end(&self) -> Instant {
+        const LAST_STEP: u32 = 10;
+        let end = self.call.deadline().checked_sub(self.call.time_allowed() / LAST_STEP);
+        end.unwrap_or_else(|| self.call.deadline())
     }
 
-    fn details<'r>(&'r self, call: &'r Call<ApiToken>) -> Caller<'r> {
-        self.client.api(&DETAILS, call, auth(call))
+    /// Makes a call that ends in time for the last step, and as soon as the token is refused.
+    async fn read<T: for<'a> LenientValue<'a>>(&self, request: Request<'_>) -> Result<Option<T>, Failure> {
+        let refused = self.refused.notified();
+        tokio::select! {
+            biased;
+            outcome = request.read() => {
+                if outcome.is_err() && self.call.stopped(ALL_CALLS).is_some() {
+                    self.refused.notify_waiters();
+                }
+                outcome
+            }
+            () = refused => {
+                Err(Failure::Stopped(self.call.stopped(ALL_CALLS).unwrap_or_else(|| self.call.out_of_time())))
+            }
+            () = sleep_until(self.end()) => Err(Failure::Deadline(self.call.out_of_time())),
+        }
     }
-}
 
-fn auth(call: &Call<ApiToken>) -> Auth {
-    Auth::Header {
-        name: HeaderName::from_static("authorization"),
-        prefix: "IBToken ",
-        value: call.credentials.token.clone(),
+    fn site(&self) -> &'r crate::settings::Site {
+        self.relay.site(self.call)
     }
-}
 
-/// Restricts a call to the account that the token names.
-fn accounted(url: UrlBuilder, call: &Call<ApiToken>) -> UrlBuilder {
-    match &call.credentials.account {
-        Some(account) => url.param("account_uuid", account),
-        None => url,
+    fn detections_url(&self) -> UrlBuilder {
+        UrlBuilder::new(&self.site().detections).path("v1/detections")
     }
-}
 
-/// Makes a call that must leave time for the last step: what is left then is enough to name the devices of the
-/// events found.
-async fn in_time<T: for<'a> LenientValue<'a>>(
-    context: &RequestContext,
-    request: Request<'_>,
-) -> Result<Option<T>, Failure> {
-    const LAST_STEP: u32 = 10;
-    let end = context.deadline().checked_sub(context.time_allowed() / LAST_STEP).unwrap_or_else(Instant::now);
-    timeout_at(end, request.read()).await.unwrap_or_else(|_| Err(Failure::Deadline(context.out_of_time())))
+    /// Restricts a call to the account that the token names.
+    fn accounted(&self, url: UrlBuilder) -> UrlBuilder {
+        match &self.call.credentials.account {
+            Some(account) => url.param("account_uuid", account),
+            None => url,
+        }
+    }
+
+    fn api(&self, api: &'static Api) -> Caller<'r> {
+        let auth = Auth::Header {
+            name: HeaderName::from_static("authorization"),
+            prefix: "IBToken ",
+            value: self.call.credentials.token.clone(),
+        };
+        self.relay.client.api(api, self.call, auth)
+    }
 }
 
 /// Whether a failed search means that there is no such service.
@@ -241,17 +265,17 @@ pub(crate) fn is_refusal(failure: &Failure) -> bool {
     matches!(failure.status(), Some(401 | 403))
 }
 
+/// Whether an answer was larger than the relay reads.
+pub(crate) fn is_too_large(failure: &Failure) -> bool {
+    matches!(failure, Failure::TooLarge(_))
+}
+
+/// Whether a call had no answer in its time.
+pub(crate) fn is_out_of_time(failure: &Failure) -> bool {
+    matches!(failure, Failure::Timeout(_) | Failure::Deadline(_))
+}
+
 /// The error of a failed call.
 pub(crate) fn error(failure: &Failure) -> Error {
     API.error(failure)
-}
-
-/// The same as a note that the answer is incomplete, and what is missing. If the request itself ended, that is
-/// reported instead, once.
-pub(crate) fn warning(failure: &Failure, missing: &str) -> Error {
-    match failure {
-        Failure::Stopped(error) => error.clone(),
-        Failure::Deadline(error) => error.clone().with_severity(Severity::Warning),
-        other => error(other).with_severity(Severity::Warning).with_note(missing),
-    }
 }

@@ -20,6 +20,8 @@ pub struct ApiToken {
     pub(crate) region: Option<Region>,
     /// The only account whose detections are wanted, by its UUID.
     pub(crate) account: Option<String>,
+    /// Whether muted detections are shown, if the token says.
+    pub(crate) show_muted: Option<bool>,
     test_accounts: bool,
 }
 
@@ -42,6 +44,7 @@ impl Credentials for ApiToken {
             token: SecretString::from(token),
             region: optional(claims, "region", Region::named, "one of `icebrg`, `us` and `eu`")?,
             account: optional(claims, "account_uuid", uuid, "a UUID")?,
+            show_muted: claims.flag("SHOW_MUTED"),
             test_accounts: claims.flag("GTI_ALLOW_TEST_ACCOUNTS").unwrap_or(false),
         })
     }

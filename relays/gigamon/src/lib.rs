@@ -1,14 +1,14 @@
 //! Relay for Gigamon ThreatINSIGHT, today Fortinet FortiNDR Cloud: what the user's own network had to do with
 //! addresses, domains and file hashes. Network sensors turn traffic into *events*; *rules* that match events open
-//! *detections*. Each event becomes a sighting, each rule an indicator.
+//! *detections*. Each event becomes a sighting, each rule and each intelligence feed an indicator.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`credentials`] | what a token carries |
-//! | [`settings`] | the regions, their hosts, and the settings that override them |
+//! | [`settings`] | the regions, their hosts, and how lookups are made |
 //! | `api` | the calls of the three APIs, and what their refusals mean |
 //! | [`model`] | what is asked, and the APIs' answers as far as they are read |
-//! | `search` | which calls are made about one observable, and what is kept of their answers |
+//! | `search` | which calls are made for the observables of a request, and what is kept of their answers |
 //! | [`mapping`] | what was found to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the portal |
 
@@ -31,10 +31,9 @@ use relay_core::provider::Client;
 use relay_core::relay::{Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 
+use api::Calls;
 use credentials::ApiToken;
-use model::Subject;
-use search::Search;
-use settings::{Region, Site};
+use settings::{Options, Region, Site};
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
@@ -46,17 +45,22 @@ pub struct Gigamon {
     client: Client,
     sites: [Site; Region::NAMES.len()],
     region: Region,
-    /// Regions whose event search was found absent lately.
-    absent: Lapsing<Region, ()>,
-    event_days: u32,
-    device_detections: bool,
-    entity_summary: bool,
+    options: Options,
+    /// What a region lacks, so that not every request asks in vain.
+    lacking: Lapsing<(Region, Lacking), ()>,
+}
+
+/// What the event search of a region may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lacking {
+    /// The search itself, which is in no list of today's APIs.
+    Search,
+    /// Lists of values in its queries.
+    Lists,
 }
 
 impl Provider for Gigamon {
     const MODULE: Module = module::MODULE;
-    /// No limit is published; others that ask this provider keep to this too.
-    const MAX_CONCURRENCY: usize = 10;
     type Credentials = ApiToken;
 
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
@@ -65,24 +69,23 @@ impl Provider for Gigamon {
             client,
             sites: [icebrg?, us?, eu?],
             region: settings.choice("region", &Region::NAMES)?,
-            absent: Lapsing::new(Region::NAMES.len() as u64),
-            event_days: settings.integer("event_days", 1, 30)?.try_into().unwrap_or(7),
-            device_detections: settings.flag("device_detections")?,
-            entity_summary: settings.flag("entity_summary")?,
+            options: Options::of(settings)?,
+            lacking: Lapsing::new(16),
         })
     }
 
     async fn health(&self, call: &Call<ApiToken>) -> Result<(), Error> {
-        self.probe(call).await
+        Calls::new(self, call).probe().await
     }
 }
 
 impl Observe for Gigamon {
     async fn observe(&self, call: &Call<ApiToken>, about: &Observable) -> Lookup {
-        match Subject::of(about) {
-            Some(subject) => Search::new(self, call, &subject).run().await,
-            None => Lookup::nothing(),
-        }
+        self.observe_all(call, std::slice::from_ref(about)).await
+    }
+
+    async fn observe_all(&self, call: &Call<ApiToken>, about: &[Observable]) -> Lookup {
+        search::run(self, call, about).await
     }
 }
 

@@ -6,6 +6,7 @@ use relay_core::observable::Observable;
 use relay_core::relay::Link;
 use url::Url;
 
+use crate::model::Subject;
 use crate::module::TITLE;
 
 /// How the portal addresses the page of a rule.
@@ -61,7 +62,9 @@ impl Links {
     /// The link that lets the user search for an observable. None where it would be too long.
     pub fn refer(&self, about: &Observable) -> Option<Link> {
         let (kind, label) = (about.kind(), label(about.kind()));
-        let url = self.search(about.value())?;
+        // What the provider cannot hold is linked as it was received.
+        let value = Subject::of(about).map_or_else(|| about.value().to_owned(), |subject| subject.value());
+        let url = self.search(&value)?;
         Some(Link {
             id: format!("ref-gti-search-{kind}-{}", about.value()),
             title: format!("Search for this {label}"),
@@ -123,6 +126,20 @@ mod tests {
             assert_eq!(text(links.rule(uuid, None)), None, "{uuid:?}");
         }
         assert_eq!(text(links.rule("..", None)), None);
+    }
+
+    #[test]
+    fn a_link_has_the_value_as_the_provider_takes_it_and_the_id_as_it_was_received() {
+        for (kind, value, query) in [
+            (ObservableType::Domain, "Bücher.Example.", "xn--bcher-kva.example"),
+            (ObservableType::Ipv6, "2001:DB8:0::1", "2001%3Adb8%3A%3A1"),
+            (ObservableType::Md5, &*"AB".repeat(16), &*"ab".repeat(16)),
+            (ObservableType::Ip, "10.0.0.0/8", "10.0.0.0%2F8"),
+        ] {
+            let link = links(RulePage::Path).refer(&Observable::new(kind, value).unwrap()).unwrap();
+            assert_eq!(link.url, format!("https://portal.example/search?query={query}"));
+            assert_eq!(link.id, format!("ref-gti-search-{kind}-{value}"));
+        }
     }
 
     #[test]

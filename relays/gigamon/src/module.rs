@@ -53,6 +53,13 @@ pub(crate) const MODULE: Module = Module {
             secret: false,
             help: "only this account's detections, for tokens that see several accounts",
         },
+        Claim {
+            name: "SHOW_MUTED",
+            label: "SHOW MUTED DETECTIONS",
+            required: false,
+            secret: false,
+            help: "true: show detections that are muted too, marked; default: the setting provider.show_muted",
+        },
     ],
     settings: &[
         Setting::new("provider.region", "icebrg", "`icebrg`, `us` or `eu`, where the token does not say"),
@@ -65,7 +72,14 @@ pub(crate) const MODULE: Module = Module {
         Setting::new("provider.entity_url", "", "base URL of the Entity API; default: the region's"),
         Setting::new("provider.ui_url", "", "base URL of the portal, for links; default: the region's"),
         Setting::new("provider.event_days", "7", "days of events that are searched, 1 to 30"),
-        Setting::new("provider.device_detections", "true", "for addresses, look for detections on them too"),
+        Setting::new("provider.search_values", "50", "most values in one event search, 1 to 100"),
+        Setting::new("provider.detection_reads", "100", "most detections per request whose events are read"),
+        Setting::new(
+            "provider.device_detections",
+            "true",
+            "look for detections on addresses: `true`, `local` (local addresses only) or `false`",
+        ),
+        Setting::new("provider.show_muted", "false", "show muted detections, where the token does not say"),
         Setting::new("provider.entity_summary", "false", "where nothing else is found, ask when it was seen"),
     ],
 };

@@ -1,4 +1,4 @@
-//! Where an account lives: one row per region, and the settings that override its columns.
+//! Where an account lives: one row per region, and the settings that override its columns; and how lookups are made.
 
 use relay_core::settings::{ProviderSettings, SettingsError};
 use url::Url;
@@ -100,6 +100,59 @@ impl Site {
             },
             entity: base("entity_url", hosts.entity)?,
             links: Links::new(base("ui_url", hosts.portal)?, hosts.rule_page),
+        })
+    }
+}
+
+/// For which addresses detections **on** them are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceDetections {
+    /// All: a network may have public ones inside.
+    Always,
+    /// Those of local networks.
+    Local,
+    /// None.
+    Never,
+}
+
+/// How lookups are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Days of events that are searched.
+    pub event_days: u32,
+    /// Most values in one event search.
+    pub search_values: usize,
+    /// Most detections of a request whose events are read.
+    pub detection_reads: usize,
+    /// For which addresses detections on them are looked for.
+    pub device_detections: DeviceDetections,
+    /// Whether muted detections are shown, where the token does not say.
+    pub show_muted: bool,
+    /// Whether the summary of a value is asked for where nothing else is found.
+    pub entity_summary: bool,
+}
+
+impl Options {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// A setting is out of bounds or none of its words.
+    pub fn of(settings: &ProviderSettings) -> Result<Self, SettingsError> {
+        let number = |name: &str, most: u64| settings.integer(name, 1, most);
+        Ok(Self {
+            event_days: number("event_days", 30)?.try_into().unwrap_or(7),
+            search_values: number("search_values", 100)?.try_into().unwrap_or(50),
+            detection_reads: number("detection_reads", 1000)?.try_into().unwrap_or(100),
+            device_detections: settings.choice(
+                "device_detections",
+                &[
+                    ("true", DeviceDetections::Always),
+                    ("local", DeviceDetections::Local),
+                    ("false", DeviceDetections::Never),
+                ],
+            )?,
+            show_muted: settings.flag("show_muted")?,
+            entity_summary: settings.flag("entity_summary")?,
         })
     }
 }

@@ -1,112 +1,152 @@
 //! How the observables of an event relate.
 
 use relay_core::ctim::{Observable, ObservableType, RelationType, Relations};
-use url::Url;
+use relay_core::observable::{domain, ip_address};
+use serde_json::Map;
 
 use super::RELATIONS_BY;
-use crate::model::Subject;
-use crate::model::{Event, Value, filled};
+use super::files::{self, Direction};
+use super::http::Http;
+use crate::model::{End, Event, Subject, Value, filled};
 
 /// The relations of an event, in a fixed order.
-pub(super) fn of(event: &Event, subject: &Subject) -> Relations {
-    let source = event.source().and_then(|end| Observable::address(end.ip));
-    let destination = event.destination().and_then(|end| Observable::address(end.ip));
+pub(super) fn of(event: &Event, subject: &Subject, about: &Observable) -> Relations {
+    let (source, destination) = (address(event.source()), address(event.destination()));
     let mut relations = Relations::new(&RELATIONS_BY);
-    relations.add(source.clone(), RelationType::CONNECTED_TO, destination.clone());
-    match event.kind() {
-        "dns" => dns(event, source, &mut relations),
-        "http" => http(event, source.as_ref(), destination.as_ref(), &mut relations),
-        "x509" if subject.is_domain() => {
-            relations.add(subject.about().clone(), RelationType::SAN_DNS_FOR, destination);
-        }
-        _ => {}
+    let sides = sides(event);
+    match sides {
+        Some((client, server)) => relations.add(address(client), RelationType::CONNECTED_TO, address(server)),
+        None => relations.add(source.clone(), RelationType::RELATED_TO, destination.clone()),
+    }
+    if event.kind() == "dns" {
+        dns(event, source.as_ref(), &mut relations);
+    }
+    let (client, server) = sides.unwrap_or_default();
+    let request = Http::of(event).filter(|_| sides.is_some());
+    let mut url = None;
+    if let Some(request) = &request {
+        url = Observable::new(ObservableType::Url, request.url(server).as_deref());
+        http(request, address(client).as_ref(), address(server).as_ref(), url.as_ref(), &mut relations);
+    }
+    if event.kind() == "ssl" {
+        relations.add(address(client), RelationType::CONNECTED_TO, name(server_name(event)));
+    }
+    let place = if request.is_some_and(|request| request.proxied) { url } else { address(server) };
+    files_of(event, &[address(client), place], &[source, destination.clone()], &mut relations);
+    if event.kind() == "x509" && subject.is_domain() {
+        relations.add(about.clone(), RelationType::SAN_DNS_FOR, destination);
     }
     relations
 }
 
-fn dns(event: &Event, source: Option<Observable>, relations: &mut Relations) {
-    let name = Observable::new(ObservableType::Domain, event.text_in("query", "domain"));
-    relations.add(source, RelationType::QUERIED_FOR, name.clone());
-    for answer in event.list("answers") {
-        let address = Observable::address(text(answer, "ip"));
-        relations.add(name.clone(), RelationType::RESOLVED_TO, address);
+/// Client and server, if the event tells which is which: sensors log the initiator as the source, but the ends of a
+/// Suricata alert are those of one packet, which may be the answer.
+fn sides(event: &Event) -> Option<(Option<End<'_>>, Option<End<'_>>)> {
+    let (source, destination) = (event.source(), event.destination());
+    if event.kind() != "suricata" {
+        return Some((source, destination));
+    }
+    let (forth, back) = (Some((source, destination)), Some((destination, source)));
+    let host = event.at_path("http.host.ip").and_then(|host| ip_address(host.as_str()?));
+    let is_host = |end: Option<End<'_>>| host.is_some() && end.and_then(|end| ip_address(end.ip)) == host;
+    if is_host(destination) {
+        return forth;
+    }
+    if is_host(source) {
+        return back;
+    }
+    let serves = |end: Option<End<'_>>| end.and_then(|end| end.port()).is_some_and(is_port_of_server);
+    match (serves(source), serves(destination)) {
+        (false, true) => forth,
+        (true, false) => back,
+        _ => None,
+    }
+}
+
+fn is_port_of_server(port: i64) -> bool {
+    const USUAL: [i64; 7] = [3128, 8000, 8008, 8080, 8081, 8443, 8888];
+    (0..1024).contains(&port) || USUAL.contains(&port)
+}
+
+fn dns(event: &Event, source: Option<&Observable>, relations: &mut Relations) {
+    let asked = name(event.at_path("query.domain").and_then(Value::as_str));
+    relations.add(source.cloned(), RelationType::QUERIED_FOR, asked.clone());
+    let answers = event.list("answers");
+    for answer in answers {
+        let address = Observable::address(answer.text("ip"));
+        relations.add(asked.clone(), RelationType::RESOLVED_TO, address);
+    }
+    let record = match event.text("qtype_name") {
+        None | Some("A" | "AAAA" | "HTTPS" | "SVCB") => "CNAME",
+        Some(other) => other,
+    };
+    for answer in answers {
+        let info = Map::from_iter([("record_type".to_owned(), record.into())]);
+        let other = name(answer.text("domain"));
+        relations.add_with_info(asked.clone(), RelationType::RELATED_TO, other, info);
     }
 }
 
 fn http(
-    event: &Event,
-    source: Option<&Observable>,
-    destination: Option<&Observable>,
+    request: &Http<'_>,
+    client: Option<&Observable>,
+    server: Option<&Observable>,
+    url: Option<&Observable>,
     relations: &mut Relations,
 ) {
-    let agent = Observable::new(ObservableType::UserAgent, event.text("user_agent"));
-    relations.add(agent.clone(), RelationType::SENT_FROM, source.cloned());
-    relations.add(agent, RelationType::SENT_TO, destination.cloned());
-    let host = Observable::new(ObservableType::Domain, event.text_in("host", "domain"));
-    relations.add(host, RelationType::RESOLVED_TO, destination.cloned());
-    let address = Observable::new(ObservableType::Url, url(event).as_deref());
-    relations.add(source.cloned(), RelationType::CONNECTED_TO, address.clone());
-    relations.add(address, RelationType::HOSTED_ON, destination.cloned());
-    let (at_source, at_destination) = match event.text("method") {
-        Some("GET") => (RelationType::DOWNLOADED_TO, RelationType::DOWNLOADED_FROM),
-        Some(_) => (RelationType::UPLOADED_FROM, RelationType::UPLOADED_TO),
-        // Which way the files went is not known.
-        None => return,
-    };
-    let hashes: Vec<Observable> = event.list("files").iter().flat_map(hashes).collect();
-    for (end, relation) in [(source, at_source), (destination, at_destination)] {
-        for hash in &hashes {
-            relations.add(hash.clone(), relation.clone(), end.cloned());
+    let agent = Observable::new(ObservableType::UserAgent, request.user_agent);
+    relations.add(agent.clone(), RelationType::SENT_FROM, client.cloned());
+    relations.add(agent, RelationType::SENT_TO, server.cloned());
+    let site = server.filter(|_| !request.proxied);
+    relations.add(name(request.domain()), RelationType::RESOLVED_TO, site.cloned());
+    relations.add(client.cloned(), RelationType::CONNECTED_TO, url.cloned());
+    relations.add(url.cloned(), RelationType::HOSTED_ON, site.cloned());
+    let referrer = Observable::new(ObservableType::Url, request.referrer);
+    relations.add(referrer, RelationType::REFERS_TO, url.cloned());
+}
+
+/// `ends`: the client, and where the files are at the other end; `sides`: source and destination.
+fn files_of(
+    event: &Event,
+    ends: &[Option<Observable>; 2],
+    sides: &[Option<Observable>; 2],
+    relations: &mut Relations,
+) {
+    let files = files::of(event);
+    for (direction, ends, kinds) in [
+        (Direction::Down, ends, [RelationType::DOWNLOADED_TO, RelationType::DOWNLOADED_FROM]),
+        (Direction::Up, ends, [RelationType::UPLOADED_FROM, RelationType::UPLOADED_TO]),
+        (Direction::Unknown, sides, [RelationType::RELATED_TO, RelationType::RELATED_TO]),
+    ] {
+        for (end, kind) in ends.iter().zip(kinds) {
+            for hash in files.iter().filter(|file| file.direction == direction).flat_map(|file| &file.hashes)
+            {
+                relations.add(hash.clone(), kind.clone(), end.clone());
+            }
+        }
+    }
+    for file in &files {
+        for hash in &file.hashes {
+            relations.add(file.name.clone(), RelationType::FILE_NAME_OF, hash.clone());
         }
     }
 }
 
-fn hashes(file: &Value) -> impl Iterator<Item = Observable> {
-    [ObservableType::Md5, ObservableType::Sha1, ObservableType::Sha256]
-        .into_iter()
-        .filter_map(|kind| Observable::hash(text(file, kind.as_str())).filter(|hash| hash.kind() == kind))
+fn address(end: Option<End<'_>>) -> Option<Observable> {
+    Observable::address(end?.ip)
 }
 
-fn text<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
-    filled(object.get(name)?.as_str())
+/// The name that a TLS client asked for.
+pub(super) fn server_name(event: &Event) -> Option<&str> {
+    let name = event.field("server_name_indication")?;
+    filled(name.as_str()).or_else(|| name.text("domain")).or_else(|| name.text("ip"))
 }
 
-/// The URL that an HTTP event asked for. None for what names no page of a host: `*`, a tunnel, nonsense.
-fn url(event: &Event) -> Option<String> {
-    let target = event.text_in("uri", "uri")?;
-    if target == "*" || event.text("method") == Some("CONNECT") {
-        return None;
-    }
-    let url = if has_scheme(target) {
-        target.to_owned()
-    } else {
-        // A target that begins with two slashes is a path too: it must not name the host.
-        let slash = if target.starts_with('/') { "" } else { "/" };
-        format!("http://{}{slash}{target}", host(event)?)
-    };
-    // Of a URL without a host, the parser would take the first name of the path for one.
-    let named = url.split_once("://").is_some_and(|(_, rest)| !rest.starts_with(['/', '\\']));
-    let plain = !url.contains(|c: char| c.is_whitespace() || c.is_control());
-    (named && plain && Url::parse(&url).ok()?.has_host()).then_some(url)
-}
-
-fn has_scheme(target: &str) -> bool {
-    target.split_once("://").is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-    })
-}
-
-fn host(event: &Event) -> Option<String> {
-    if let Some(name) = event.text_in("host", "domain") {
-        // Anything that ends the host of a URL would make another host of it.
-        return (!name.contains(['/', '\\', '?', '#', '@'])).then(|| name.to_owned());
-    }
-    let address = event.text_in("host", "ip").or(event.destination().map(|end| end.ip))?;
-    Some(match Observable::address(address)?.kind() {
-        ObservableType::Ipv6 => format!("[{}]", address.trim()),
-        _ => address.trim().to_owned(),
-    })
+/// A domain, if it is one: what stands in its place may be anything.
+fn name(text: Option<&str>) -> Option<Observable> {
+    let text = text?.trim();
+    let is_name = domain(text).is_some() && ip_address(text).is_none();
+    is_name.then(|| Observable::new(ObservableType::Domain, text)).flatten()
 }
 
 #[cfg(test)]
@@ -115,59 +155,48 @@ mod tests {
 
     use super::*;
 
-    fn url_of(fields: &Json) -> Option<String> {
-        let mut event = json!({
-            "uuid": "e1", "event_type": "http", "timestamp": "2026-03-02T08:15:30.120Z", "method": "GET",
-            "dst": {"ip": "192.0.2.1"},
-        });
-        event.as_object_mut()?.extend(fields.as_object()?.clone());
-        url(&Event::new(serde_json::from_value(event).ok()?)?)
+    fn sides_of(own: &Json) -> Option<bool> {
+        let mut event =
+            json!({"uuid": "e1", "event_type": "suricata", "timestamp": "2026-03-02T08:15:30.120Z"});
+        event.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        let event = Event::new(serde_json::from_value(event).unwrap()).unwrap();
+        sides(&event).map(|(client, _)| client.map(|end| end.ip) == Some("10.2.1.9"))
     }
 
     #[test]
-    fn urls_are_made_of_host_and_target() {
-        let host = json!({"domain": "good.example"});
-        for (fields, expected) in [
-            (json!({"uri": {"uri": "/a?b"}, "host": host}), "http://good.example/a?b"),
-            (json!({"uri": {"uri": "a/b"}, "host": host}), "http://good.example/a/b"),
-            (
-                json!({"uri": {"uri": "//evil.example/x"}, "host": host}),
-                "http://good.example//evil.example/x",
-            ),
-            (
-                json!({"uri": {"uri": "/r?to=http://evil.example"}, "host": host}),
-                "http://good.example/r?to=http://evil.example",
-            ),
-            (
-                json!({"uri": {"uri": "r?to=http://evil.example"}, "host": host}),
-                "http://good.example/r?to=http://evil.example",
-            ),
-            (json!({"uri": {"uri": "https://other.example/x"}, "host": host}), "https://other.example/x"),
-            (json!({"uri": {"uri": "/x"}, "host": {"ip": "10.1.70.2"}}), "http://10.1.70.2/x"),
-            (json!({"uri": {"uri": "/x"}, "host": {"ip": "2001:db8::7"}}), "http://[2001:db8::7]/x"),
-            (json!({"uri": {"uri": "/x"}, "host": null}), "http://192.0.2.1/x"),
+    fn the_server_of_an_alert_is_known_by_its_host_or_port() {
+        let ends = |source: Json, destination: Json| json!({"src": {"ip": "10.2.1.9", "port": source}, "dst": {"ip": "198.51.100.9", "port": destination}});
+        for (mut event, host, client_is_source) in [
+            (ends(json!(45955), json!(80)), None, Some(true)),
+            (ends(json!(443), json!(45955)), None, Some(false)),
+            (ends(json!(8443), json!(45955)), None, Some(false)),
+            (ends(json!(45955), json!(8082)), None, None),
+            (ends(json!(53), json!(80)), None, None),
+            (ends(json!(null), json!(80)), None, Some(true)),
+            (ends(json!(null), json!(null)), None, None),
+            (ends(json!(80), json!(45955)), Some("198.51.100.9"), Some(true)),
+            (ends(json!(45955), json!(80)), Some("10.2.1.9"), Some(false)),
+            (ends(json!(45955), json!(80)), Some("192.0.2.1"), Some(true)),
         ] {
-            assert_eq!(url_of(&fields).as_deref(), Some(expected), "{fields}");
+            if let Some(host) = host {
+                event["http"] = json!({"host": {"ip": host}});
+            }
+            assert_eq!(sides_of(&event), client_is_source, "{event}");
         }
     }
 
     #[test]
-    fn what_names_no_page_is_no_url() {
-        for fields in [
-            json!({}),
-            json!({"uri": null}),
-            json!({"uri": "/x"}),
-            json!({"uri": {"uri": "*"}}),
-            json!({"uri": {"uri": "example.org:443"}, "method": "CONNECT"}),
-            json!({"uri": {"uri": "http:///x"}, "dst": null}),
-            json!({"uri": {"uri": "/x"}, "dst": null}),
-            json!({"uri": {"uri": "/x y"}}),
-            json!({"uri": {"uri": "/x\ny"}}),
-            json!({"uri": {"uri": "/x"}, "host": {"domain": "good.example/@evil.example"}}),
-            json!({"uri": {"uri": "/x"}, "host": {"domain": "good.example:80@evil.example"}}),
-            json!({"uri": {"uri": "/x"}, "host": {"ip": "not an address"}}),
+    fn what_stands_in_the_place_of_a_domain_has_to_be_one() {
+        for (text, is_name) in [
+            ("a.example", true),
+            ("_ldap._tcp.a.example.", true),
+            ("192.0.2.1", false),
+            (".", false),
+            ("*.a.example", false),
+            ("a b", false),
+            (" ", false),
         ] {
-            assert_eq!(url_of(&fields), None, "{fields}");
+            assert_eq!(name(Some(text)).is_some(), is_name, "{text}");
         }
     }
 }

@@ -12,8 +12,8 @@ impl Mapping<'_> {
         let name = filled(rule.name.as_deref());
         let page = self.links.rule(id, None);
         let indicator = Indicator::new(ORIGIN, &format!("rule:{id}"), valid(rule))
-            .confidence(confidence(rule))
-            .severity(severity(rule))
+            .confidence(confidence(rule.confidence.as_deref()))
+            .severity(severity(rule.severity.as_deref()))
             .title(name.unwrap_or(id))
             .short_description(name)
             .description(rule.description.as_deref())
@@ -38,9 +38,9 @@ fn valid(rule: &Rule) -> ValidTime {
     time(rule.created.as_deref()).map_or_else(ValidTime::none, ValidTime::from)
 }
 
-/// How sure a rule is; none for words that are not known.
-fn confidence(rule: &Rule) -> Option<Confidence> {
-    match rule.confidence.as_deref()? {
+/// How sure a rule or a feed is; none for words that are not known.
+pub(super) fn confidence(word: Option<&str>) -> Option<Confidence> {
+    match word? {
         "high" => Some(Confidence::High),
         "moderate" => Some(Confidence::Medium),
         "low" => Some(Confidence::Low),
@@ -48,9 +48,9 @@ fn confidence(rule: &Rule) -> Option<Confidence> {
     }
 }
 
-/// How bad a match of a rule is; none for words that are not known.
-pub(super) fn severity(rule: &Rule) -> Option<Severity> {
-    match rule.severity.as_deref()? {
+/// How bad a match of a rule or a feed is; none for words that are not known.
+pub(super) fn severity(word: Option<&str>) -> Option<Severity> {
+    match word? {
         "high" => Some(Severity::High),
         "moderate" => Some(Severity::Medium),
         "low" => Some(Severity::Low),

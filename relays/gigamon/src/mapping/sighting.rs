@@ -1,30 +1,28 @@
 //! Hits to sightings.
 
 use relay_core::ctim::{
-    Confidence, ExternalReference, HttpUrl, Observable, ObservableType, ObservedTime, Sensor, ShortText,
-    Sighting, Target,
+    Confidence, ExternalReference, HttpUrl, Observable, ObservableType, ObservedTime, Sensor, Severity,
+    ShortText, Sighting, Target,
 };
 
-use super::hit::{Device, detection_key, event_key};
-use super::{DetectionWithRule, Mapping, ORIGIN, REFERENCED, Ruled, relations, rule, table};
-use crate::model::{Event, Lease, Rule, Summary, filled, time};
+use super::hit::{Device, Hit, detection_key, event_key};
+use super::{DetectionWithRule, Mapping, ORIGIN, REFERENCED, Ruled, feeds, relations, rule, table};
+use crate::model::{Event, Lease, Summary, filled, time};
 
 impl Mapping<'_> {
     /// An event, with its detection where it belongs to one.
-    pub(super) fn event(&self, event: &Event, ruled: Option<Ruled<'_>>) -> Sighting {
+    pub(super) fn event(&self, event: &Event, hit: &Hit) -> Sighting {
+        let ruled = hit.ruled();
         let seen = ObservedTime::at(event.at());
         let page = self.links.event(event.uuid());
-        let target = event.device().and_then(|end| {
-            let lease = self.devices.in_account(end.ip, event.account());
-            target(Device { ip: end.ip, hostname: None }, lease, seen)
+        let target = hit.device().and_then(|device| {
+            let lease = self.devices.in_account(device.ip, event.account());
+            let hostname = lease.and_then(|lease| filled(lease.hostname.as_deref())).or(device.hostname);
+            target(Device { hostname, ..device }, lease, seen)
         });
-        let mut description = format!("- Event: {}", code(&event.kind().to_uppercase()));
-        if let Some(line) = ruled.and_then(|ruled| rule_line(ruled.rule)) {
-            description = format!("{description}\n{line}");
-        }
         let sighting = self
             .sighting(&event_key(event, ruled), seen)
-            .description(description)
+            .description(self.description(event, ruled))
             .external_id(event.uuid())
             .external_reference(
                 ExternalReference::new(REFERENCED)
@@ -33,39 +31,51 @@ impl Mapping<'_> {
                     .description("The event in the portal"),
             )
             .source_uri(page)
-            .relations(relations::of(event, self.subject))
+            .relations(relations::of(event, self.subject, self.about))
             .sensor(sensor(event.sensor()))
             .target(target)
             .data(table::of_event(event, ruled));
         match ruled {
             Some(ruled) => {
                 let page = self.links.rule(ruled.id, ruled.case.account());
-                ruled_by(sighting, ruled.id, page).severity(rule::severity(ruled.rule))
+                ruled_by(sighting, ruled.id, page).severity(severity(ruled.case))
             }
             None => sighting,
         }
     }
 
+    fn description(&self, event: &Event, ruled: Option<Ruled<'_>>) -> String {
+        let mut lines = vec![line("Event", &event.kind().to_uppercase())];
+        lines.extend(ruled.and_then(|ruled| rule_line(ruled.case)));
+        if event.kind() == "observation" {
+            let title = table::text(event, table::OBSERVATION_TITLE);
+            lines.extend(title.map(|title| line("Observation", title)));
+        }
+        lines.extend(feeds::of(event, self.subject).into_iter().map(|feed| line("Intel", feed)));
+        lines.extend(ruled.and_then(|ruled| muted_line(ruled.case)));
+        lines.join("\n")
+    }
+
     /// A detection whose events are lacking.
     pub(super) fn detection(&self, case: &DetectionWithRule, seen: ObservedTime) -> Sighting {
         let detection = &case.detection;
-        let device = filled(detection.device_ip.as_deref())
-            .map(|ip| Device { ip, hostname: filled(detection.hostname.as_deref()) });
-        let target = device.and_then(|device| {
+        let device = Hit::Detection { case: case.clone().into(), seen };
+        let target = device.device().and_then(|device| {
             let lease = match device.hostname {
                 Some(_) => None,
                 None => self.devices.in_any_account(device.ip),
             };
-            target(device, lease, seen)
+            let hostname = device.hostname.or(lease.and_then(|lease| lease.hostname.as_deref()));
+            target(Device { hostname, ..device }, lease, seen)
         });
-        let rule = case.rule.as_ref();
+        let lines: Vec<String> = rule_line(case).into_iter().chain(muted_line(case)).collect();
         let sighting = self
             .sighting(&detection_key(case), seen)
             .count(detection.event_count.and_then(|count| count.try_into().ok()).unwrap_or(1))
-            .title(rule.and_then(|rule| rule.name.as_deref()))
-            .description(rule.and_then(rule_line))
+            .title(case.rule.as_ref().and_then(|rule| rule.name.as_deref()))
+            .description(lines.join("\n"))
             .external_id(detection.uuid.as_deref())
-            .severity(rule.and_then(rule::severity))
+            .severity(severity(case))
             .sensor(sensor(detection.sensor_id.as_deref()))
             .target(target)
             .data(table::of_detection(case));
@@ -78,7 +88,7 @@ impl Mapping<'_> {
     /// That the value was seen in the network. None without both times.
     pub(super) fn seen_at_all(&self, summary: &Summary) -> Option<Sighting> {
         let [first, last] = [&summary.first_seen, &summary.last_seen].map(|text| time(text.as_deref()));
-        let page = self.links.search(self.subject.about().value());
+        let page = self.links.search(&self.subject.value());
         let sighting = self
             .sighting("entity", ObservedTime::between(first?, last?))
             .title("Seen in this network")
@@ -92,7 +102,7 @@ impl Mapping<'_> {
 
     /// A sighting with what all of them share.
     fn sighting(&self, key: &str, seen: ObservedTime) -> Sighting {
-        Sighting::new(ORIGIN, key, self.subject.about(), seen).confidence(Confidence::High).internal(true)
+        Sighting::new(ORIGIN, key, self.about, seen).confidence(Confidence::High).internal(true)
     }
 }
 
@@ -106,14 +116,22 @@ fn ruled_by(sighting: Sighting, id: &str, page: Option<HttpUrl>) -> Sighting {
     if page.is_some() { sighting.source_uri(page) } else { sighting }
 }
 
+/// How bad the rule says that it is; what the user's own team has muted is not.
+fn severity(case: &DetectionWithRule) -> Option<Severity> {
+    match case.detection.muted() {
+        Some(_) => Some(Severity::Info),
+        None => case.rule.as_ref().and_then(|rule| rule::severity(rule.severity.as_deref())),
+    }
+}
+
 /// A device as a target. None where its address is none, such as a whole network.
 fn target(device: Device<'_>, lease: Option<&Lease>, seen: ObservedTime) -> Option<Target> {
     let address = Observable::address(device.ip)?;
-    let hostname = device.hostname.or(lease.and_then(|lease| lease.hostname.as_deref()));
     let observables = [
         Some(address),
-        Observable::new(ObservableType::Hostname, hostname),
+        Observable::new(ObservableType::Hostname, device.hostname),
         Observable::new(ObservableType::MacAddress, lease.and_then(|lease| lease.mac.as_deref())),
+        Observable::new(ObservableType::User, device.user),
     ];
     Target::new(Sensor::ENDPOINT, observables.into_iter().flatten(), seen)
 }
@@ -123,13 +141,17 @@ fn sensor(id: Option<&str>) -> Option<Sensor> {
     Sensor::new(id?.to_owned())
 }
 
-fn rule_line(rule: &Rule) -> Option<String> {
-    Some(format!("- Rule: {}", code(filled(rule.name.as_deref())?)))
+fn rule_line(case: &DetectionWithRule) -> Option<String> {
+    Some(line("Rule", filled(case.rule.as_ref()?.name.as_deref())?))
 }
 
-/// A text as one code span of Markdown, whatever is in it.
-fn code(text: &str) -> String {
+fn muted_line(case: &DetectionWithRule) -> Option<String> {
+    Some(line("Muted", &case.muted()?))
+}
+
+/// A line of a description. The text is one code span of Markdown, whatever is in it.
+fn line(name: &str, text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let short = ShortText::new(text.replace('`', "'"));
-    format!("`{}`", short.as_ref().map_or("", ShortText::as_str))
+    format!("- {name}: `{}`", short.as_ref().map_or("", ShortText::as_str))
 }

@@ -42,6 +42,21 @@ pub struct Detection {
     /// The device's name.
     #[serde(default, deserialize_with = "lenient::field")]
     pub hostname: Option<String>,
+    /// Who uses the device.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub username: Option<String>,
+    /// Whether the detection itself is muted.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub muted: Option<bool>,
+    /// Whether its rule is.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub muted_rule: Option<bool>,
+    /// Its device, where that is muted.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub muted_device_uuid: Option<String>,
+    /// Why it is muted.
+    #[serde(default, deserialize_with = "lenient::field")]
+    pub muted_comment: Option<String>,
     /// When its first event was seen.
     #[serde(default, deserialize_with = "lenient::field")]
     pub first_seen: Option<String>,
@@ -67,6 +82,17 @@ impl Detection {
         let last = last.or(first).or(created)?;
         Some(ObservedTime::between(first.unwrap_or(last), last))
     }
+
+    /// What the customer's own team has muted: the detection, its rule or its device.
+    pub fn muted(&self) -> Option<&'static str> {
+        if self.muted == Some(true) {
+            Some("detection")
+        } else if self.muted_rule == Some(true) {
+            Some("rule")
+        } else {
+            filled(self.muted_device_uuid.as_deref()).map(|_| "device")
+        }
+    }
 }
 
 /// Values that a field took in the events of a detection.
@@ -81,13 +107,17 @@ pub struct IndicatorField {
 }
 
 impl IndicatorField {
-    /// Where in an event the values stand, if they are of a type that can be looked up.
+    /// Where in an event the values stand.
     pub fn path(&self) -> Option<&str> {
-        const LOOKED_UP: [&str; 5] = ["ip", "domain", "md5", "sha1", "sha256"];
         let field = self.field.as_deref()?;
-        let path = field.rsplit_once(':').map_or(field, |(_, path)| path);
-        let last = path.rsplit_once('.').map_or(path, |(_, last)| last);
-        LOOKED_UP.contains(&last).then_some(path)
+        filled(Some(field.rsplit_once(':').map_or(field, |(_, path)| path)))
+    }
+
+    /// Whether its values are addresses, names or hashes.
+    pub fn names_values(&self) -> bool {
+        const LAST: [&str; 9] =
+            ["ip", "domain", "md5", "sha1", "sha256", "host", "server_name_indication", "san_dns", "san_ip"];
+        self.path().is_some_and(|path| LAST.contains(&path.rsplit_once('.').map_or(path, |(_, last)| last)))
     }
 }
 
@@ -153,18 +183,20 @@ mod tests {
 
     #[test]
     fn the_path_in_an_event_is_what_follows_the_event_type() {
-        for (field, path) in [
-            ("src.ip", Some("src.ip")),
-            ("http:files.sha256", Some("files.sha256")),
-            ("dns:answers.ip", Some("answers.ip")),
-            ("a:b:host.domain", Some("host.domain")),
-            ("domain", Some("domain")),
-            ("dns:qtype_name", None),
-            ("src.ip.port", None),
-            ("", None),
+        for (field, path, names_values) in [
+            ("src.ip", Some("src.ip"), true),
+            ("http:files.sha256", Some("files.sha256"), true),
+            ("dns:answers.ip", Some("answers.ip"), true),
+            ("a:b:host.domain", Some("host.domain"), true),
+            ("domain", Some("domain"), true),
+            ("suricata:http.host", Some("http.host"), true),
+            ("x509:san_dns", Some("san_dns"), true),
+            ("dns:qtype_name", Some("qtype_name"), false),
+            ("src.ip.port", Some("src.ip.port"), false),
+            ("", None, false),
         ] {
             let indicator = IndicatorField { field: Some(field.to_owned()), values: Vec::new() };
-            assert_eq!(indicator.path(), path, "{field}");
+            assert_eq!((indicator.path(), indicator.names_values()), (path, names_values), "{field}");
         }
     }
 
@@ -179,5 +211,17 @@ mod tests {
         assert_eq!(detection.seen().unwrap().start().to_string(), "2026-03-01T00:00:00Z");
         detection = Detection { created: at("yesterday"), ..Detection::default() };
         assert_eq!(detection.seen(), None);
+    }
+
+    #[test]
+    fn what_is_muted_is_the_first_of_detection_rule_and_device() {
+        let device =
+            |uuid: &str| Detection { muted_device_uuid: Some(uuid.to_owned()), ..Detection::default() };
+        assert_eq!(Detection::default().muted(), None);
+        assert_eq!(device(" ").muted(), None);
+        assert_eq!(device("d1").muted(), Some("device"));
+        assert_eq!(Detection { muted_rule: Some(true), ..device("d1") }.muted(), Some("rule"));
+        let all = Detection { muted: Some(true), muted_rule: Some(true), ..device("d1") };
+        assert_eq!(all.muted(), Some("detection"));
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::MapAccess;
 
 use super::detection::Wrapped;
-use super::{Object, Value, filled};
+use super::{Object, Value, filled, time};
 
 /// `GET /v1/events`.
 #[derive(Debug, Deserialize)]
@@ -28,7 +28,7 @@ impl EventPage {
 }
 
 /// `POST /v2/query`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct SearchPage {
     /// The newest events of the time that was asked for.
     #[serde(deserialize_with = "required")]
@@ -57,6 +57,15 @@ pub struct End<'e> {
     pub ip: &'e str,
     /// Whether it is in the user's own network.
     pub internal: bool,
+    /// All that is known of it.
+    pub facts: &'e Value,
+}
+
+impl End<'_> {
+    /// The port.
+    pub fn port(&self) -> Option<i64> {
+        self.facts.integer("port")
+    }
 }
 
 impl<'de> LenientValue<'de> for Event {
@@ -70,7 +79,7 @@ impl Event {
     pub fn new(mut fields: Object) -> Option<Self> {
         let read = |name: &str| filled(fields.get(name)?.as_str()).map(str::to_owned);
         let (uuid, kind) = (read("uuid")?, read("event_type")?);
-        let at = Timestamp::parse(fields.get("timestamp")?.as_str()?)?;
+        let at = time(fields.get("timestamp")?.as_str())?;
         for side in &SIDES {
             normalize_end(&mut fields, side);
         }
@@ -114,16 +123,17 @@ impl Event {
         self.end("dst")
     }
 
-    /// The side that is in the user's own network, the source first.
-    pub fn device(&self) -> Option<End<'_>> {
-        [self.source(), self.destination()].into_iter().flatten().find(|end| end.internal)
+    /// The sides that are there, the source first.
+    pub fn ends(&self) -> impl DoubleEndedIterator<Item = End<'_>> {
+        [self.source(), self.destination()].into_iter().flatten()
     }
 
     fn end(&self, side: &str) -> Option<End<'_>> {
-        let end = self.fields.get(side)?;
+        let facts = self.fields.get(side)?;
         Some(End {
-            ip: end.get("ip")?.as_str()?,
-            internal: end.get("internal").and_then(Value::as_bool).unwrap_or(false),
+            ip: facts.get("ip")?.as_str()?,
+            internal: facts.get("internal").and_then(Value::as_bool).unwrap_or(false),
+            facts,
         })
     }
 
@@ -137,9 +147,11 @@ impl Event {
         filled(self.field(name)?.as_str())
     }
 
-    /// A text in an object of the event: `text_in("host", "domain")`.
-    pub fn text_in(&self, object: &str, name: &str) -> Option<&str> {
-        filled(self.field(object)?.get(name)?.as_str())
+    /// A field of objects within each other: `at_path("http.status")`.
+    pub fn at_path(&self, path: &str) -> Option<&Value> {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let value = self.fields.get(first)?;
+        rest.map_or(Some(value), |rest| rest.split('.').try_fold(value, Value::get))
     }
 
     /// The items of a field that is a list; none where it is not.
@@ -147,14 +159,27 @@ impl Event {
         self.field(name).and_then(Value::as_list).unwrap_or_default()
     }
 
-    /// Whether following a path such as `answers.ip` through objects, and through each item of lists, leads to
-    /// a text that is wanted.
+    /// Hands over each text in it, however deep.
+    pub fn each_text<'e>(&'e self, found: &mut impl FnMut(&'e str)) {
+        self.fields.each_text(found);
+    }
+
+    /// What intelligence feeds say of values in it.
+    pub fn intel(&self) -> impl Iterator<Item = &Value> {
+        self.list("intel").iter().filter(|intel| intel.text("feed").is_some())
+    }
+
+    /// Whether following a path such as `answers.ip` through objects, and through each item of lists, leads to a
+    /// text that is wanted, or to an object such as a host with a member that is.
     pub fn leads_to(&self, path: &str, wanted: impl Fn(&str) -> bool) -> bool {
         let mut names = path.split('.');
         let first = names.next().and_then(|name| self.fields.get(name));
         first.is_some_and(|value| reaches(value, names, &wanted))
     }
 }
+
+/// The members by which an object stands for a value.
+const MEMBERS: [&str; 5] = ["ip", "domain", "md5", "sha1", "sha256"];
 
 fn reaches<'p>(
     value: &Value,
@@ -165,7 +190,10 @@ fn reaches<'p>(
         return items.iter().any(|item| reaches(item, names.clone(), wanted));
     }
     match names.next() {
-        None => value.as_str().is_some_and(wanted),
+        None => match value {
+            Value::Object(object) => MEMBERS.iter().filter_map(|name| object.get(name)?.as_str()).any(wanted),
+            value => value.as_str().is_some_and(wanted),
+        },
         Some(name) => value.get(name).is_some_and(|value| reaches(value, names, wanted)),
     }
 }
@@ -222,11 +250,12 @@ fn normalize_sensor(fields: &mut Object) {
 
 /// Suricata's own names, which the stream of events uses.
 fn normalize_alert(fields: &mut Object) {
-    const NAMES: [(&str, &str); 4] = [
+    const NAMES: [(&str, &str); 5] = [
         ("signature", "sig_name"),
         ("category", "sig_category"),
         ("signature_id", "sig_id"),
         ("rev", "sig_rev"),
+        ("severity", "sig_severity"),
     ];
     let Some(Value::Object(alert)) = fields.get("alert").cloned() else { return };
     for (theirs, ours) in NAMES {
@@ -288,7 +317,7 @@ mod tests {
     fn a_side_without_an_address_is_absent() {
         for src in [json!(null), json!({}), json!({"ip": null}), json!({"ip": 5}), json!("10.1.1.1")] {
             let event = event(&json!({"src": src, "dst": {"ip": "10.0.0.1", "internal": null}})).unwrap();
-            assert!(event.source().is_none() && event.device().is_none(), "{event:?}");
+            assert!(event.source().is_none() && event.ends().all(|end| !end.internal), "{event:?}");
         }
     }
 
@@ -296,13 +325,14 @@ mod tests {
     fn the_first_of_several_sensors_and_suricatas_own_names_are_read() {
         let event = event(&json!({
             "sensor_ids": ["acm1", "acm2"],
-            "alert": {"signature": "ET SCAN", "category": "scan", "signature_id": 7, "rev": 2},
+            "alert": {"signature": "ET SCAN", "category": "scan", "signature_id": 7, "rev": 2, "severity": 1},
         }))
         .unwrap();
         assert_eq!(event.sensor(), Some("acm1"));
         assert_eq!(event.text("sig_name"), Some("ET SCAN"));
         assert_eq!(event.field("sig_id"), Some(&value(json!(7))));
         assert_eq!(event.field("sig_rev"), Some(&value(json!(2))));
+        assert_eq!(event.field("sig_severity"), Some(&value(json!(1))));
     }
 
     #[test]
@@ -316,7 +346,9 @@ mod tests {
             ("files.md5", "AA", true),
             ("files.sha1", "bb", true),
             ("files.sha1", "AA", false),
-            ("files", "AA", false),
+            ("files", "AA", true),
+            ("host", "a.example", true),
+            ("host", "A", false),
             ("host.domain", "a.example", true),
             ("host.domain.x", "a.example", false),
             ("names", "y.example", true),
@@ -340,7 +372,7 @@ mod tests {
             let mut fields = Map::new();
             fields.insert(name, value);
             if let Some(event) = event(&Json::Object(fields)) {
-                let _ = (event.device().is_some(), event.leads_to(&path, |_| true));
+                let _ = (event.ends().count(), event.leads_to(&path, |_| true), event.at_path(&path).is_some());
             }
         }
     }

@@ -11,13 +11,15 @@ use relay_core::ctim::Timestamp;
 
 pub use detection::{Detection, DetectionPage, IndicatorField, Rule, RuleAnswer};
 pub use device::{Lease, Summary, SummaryAnswer, Tracking, TrackingAnswer};
-pub use event::{Event, EventPage, SearchPage};
+pub use event::{End, Event, EventPage, SearchPage};
 pub use subject::Subject;
 pub use value::{Object, Value};
 
-/// A time, where it can be read.
+/// A time, where it can be read. One without an offset is in UTC; a date alone is no time.
 pub(crate) fn time(text: Option<&str>) -> Option<Timestamp> {
-    text.and_then(Timestamp::parse)
+    let text = text?;
+    Timestamp::parse(text)
+        .or_else(|| text.contains(':').then(|| Timestamp::parse_assuming_utc(text)).flatten())
 }
 
 /// A text, unless it is blank.

@@ -1,4 +1,4 @@
-//! What is looked up: an observable whose value has the form that its type asks for.
+//! What is looked up: a value that has the form that its type asks for.
 //!
 //! The event search takes a query language that publishes no escape for quotes. None is attempted: only values
 //! that passed the check here are placed in a query, and none of those can hold a quote, backslash, space or `%`.
@@ -7,90 +7,93 @@ use std::net::IpAddr;
 
 use relay_core::observable::{Observable, ObservableType, domain, hash_type, ip_address};
 
-/// A value as the provider takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Value {
+/// A value as the provider takes it. Observables of one value share every call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An address.
     Address(IpAddr),
-    /// Lower case, without a dot at the end.
+    /// A name, in lower case, without a dot at the end.
     Domain(String),
-    /// Lower case.
-    Hash(String),
-}
-
-/// An observable that the provider may know.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    about: Observable,
-    value: Value,
+    /// A hash of a file by its type, in lower case.
+    Hash(ObservableType, String),
 }
 
 impl Subject {
-    /// None for a value that is not of its type's form: the provider cannot hold it.
+    /// None for an observable whose value is not of its type's form: the provider cannot hold it.
     pub fn of(about: &Observable) -> Option<Self> {
         let text = about.value();
-        let value = match about.kind() {
-            ObservableType::Ip => Value::Address(ip_address(text)?),
-            ObservableType::Ipv6 => Value::Address(ip_address(text).filter(IpAddr::is_ipv6)?),
-            ObservableType::Domain => Value::Domain(domain(text)?),
-            kind if hash_type(text) == Some(kind) => Value::Hash(text.to_ascii_lowercase()),
+        Some(match about.kind() {
+            ObservableType::Ip => Self::Address(ip_address(text)?),
+            ObservableType::Ipv6 => Self::Address(ip_address(text).filter(IpAddr::is_ipv6)?),
+            ObservableType::Domain => Self::Domain(domain(text)?),
+            kind if hash_type(text) == Some(kind) => Self::Hash(kind, text.to_ascii_lowercase()),
             _ => return None,
-        };
-        Some(Self { about: about.clone(), value })
-    }
-
-    /// The observable as it was received.
-    pub fn about(&self) -> &Observable {
-        &self.about
+        })
     }
 
     /// The value as the provider takes it.
     pub fn value(&self) -> String {
-        match &self.value {
-            Value::Address(address) => address.to_string(),
-            Value::Domain(value) | Value::Hash(value) => value.clone(),
+        match self {
+            Self::Address(address) => address.to_string(),
+            Self::Domain(value) | Self::Hash(_, value) => value.clone(),
         }
     }
 
-    /// The query that finds the events in which it occurs
+    /// The field of the query language that holds such values
     /// (<https://docs.fortinet.com/document/fortindr-cloud/latest/user-guide/676549/iql-quick-reference>).
-    pub fn query(&self) -> String {
-        let field = self.entity_type().unwrap_or(self.about.kind().as_str());
-        format!("{field} = '{}'", self.value())
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "ip",
+            Self::Domain(_) => "domain",
+            Self::Hash(kind, _) => kind.as_str(),
+        }
     }
 
     /// What the entity summary calls it; none for files, which have a call of their own.
     pub fn entity_type(&self) -> Option<&'static str> {
-        match self.value {
-            Value::Address(_) => Some("ip"),
-            Value::Domain(_) => Some("domain"),
-            Value::Hash(_) => None,
+        match self {
+            Self::Hash(..) => None,
+            _ => Some(self.field()),
         }
     }
 
     /// Whether it is an address.
     pub fn is_address(&self) -> bool {
-        matches!(self.value, Value::Address(_))
+        matches!(self, Self::Address(_))
+    }
+
+    /// Whether it is an address of a local network.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Address(IpAddr::V4(address)) => {
+                let [first, second, ..] = address.octets();
+                let shared = first == 100 && second & 0xc0 == 64;
+                address.is_private() || address.is_link_local() || shared
+            }
+            Self::Address(IpAddr::V6(address)) => {
+                address.is_unique_local() || address.is_unicast_link_local()
+            }
+            _ => false,
+        }
     }
 
     /// Whether it is a domain.
     pub fn is_domain(&self) -> bool {
-        matches!(self.value, Value::Domain(_))
+        matches!(self, Self::Domain(_))
     }
 
     /// Whether a text of the provider is the same value, however it is spelled.
     pub fn is(&self, text: &str) -> bool {
-        match &self.value {
-            Value::Address(address) => ip_address(text) == Some(*address),
-            Value::Domain(name) => text.strip_suffix('.').unwrap_or(text).eq_ignore_ascii_case(name),
-            Value::Hash(hash) => text.eq_ignore_ascii_case(hash),
+        match self {
+            Self::Address(address) => ip_address(text) == Some(*address),
+            Self::Domain(name) => text.strip_suffix('.').unwrap_or(text).eq_ignore_ascii_case(name),
+            Self::Hash(_, hash) => text.eq_ignore_ascii_case(hash),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn subject(kind: ObservableType, value: &str) -> Option<Subject> {
@@ -99,19 +102,18 @@ mod tests {
 
     #[test]
     fn values_are_brought_to_the_providers_form() {
-        for (kind, value, query) in [
-            (ObservableType::Ip, "8.8.8.8", "ip = '8.8.8.8'"),
-            (ObservableType::Ip, "2001:0DB8::0001", "ip = '2001:db8::1'"),
-            (ObservableType::Ipv6, "2001:db8:0:0::1", "ip = '2001:db8::1'"),
-            (ObservableType::Domain, "CDN-Update.Example.", "domain = 'cdn-update.example'"),
-            (ObservableType::Domain, "münchen.example", "domain = 'xn--mnchen-3ya.example'"),
+        for (kind, value, field, normalised) in [
+            (ObservableType::Ip, "8.8.8.8", "ip", "8.8.8.8"),
+            (ObservableType::Ip, "2001:0DB8::0001", "ip", "2001:db8::1"),
+            (ObservableType::Ipv6, "2001:db8:0:0::1", "ip", "2001:db8::1"),
+            (ObservableType::Domain, "CDN-Update.Example.", "domain", "cdn-update.example"),
+            (ObservableType::Domain, "münchen.example", "domain", "xn--mnchen-3ya.example"),
         ] {
             let subject = subject(kind, value).unwrap();
-            assert_eq!(subject.query(), query);
-            assert_eq!(subject.about().value(), value, "as it was received");
+            assert_eq!((subject.field(), subject.value().as_str()), (field, normalised));
         }
         let upper = subject(ObservableType::Md5, &"AB".repeat(16)).unwrap();
-        assert_eq!(upper.query(), format!("md5 = '{}'", "ab".repeat(16)));
+        assert_eq!((upper.field(), upper.value()), ("md5", "ab".repeat(16)));
     }
 
     #[test]
@@ -138,25 +140,29 @@ mod tests {
         assert!(domain.is("eXample.com") && domain.is("example.com.") && !domain.is("www.example.com"));
         let address = subject(ObservableType::Ip, "2001:db8::1").unwrap();
         assert!(address.is("2001:0db8:0::1") && !address.is("2001:db8::2") && !address.is("x"));
+        assert_eq!(Some(&address), subject(ObservableType::Ipv6, "2001:0db8::1").as_ref());
     }
 
-    proptest! {
-        #[test]
-        fn no_value_leaves_its_literal(
-            value in "\\PC{0,40}|[a-z0-9.'\"\\\\ %:=-]{0,70}|[0-9a-fA-F]{32}|[a-z']{1,9}\\.example",
-            kind in prop::sample::select(vec![
-                ObservableType::Ip, ObservableType::Ipv6, ObservableType::Domain,
-                ObservableType::Md5, ObservableType::Sha1, ObservableType::Sha256,
-            ]),
-        ) {
-            if let Some(subject) = subject(kind, &value) {
-                let query = subject.query();
-                let (field, literal) = query.split_once(" = ").unwrap();
-                prop_assert!(field.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-                let inner = literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap();
-                prop_assert!(inner.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte)));
-                prop_assert!(subject.is(inner), "it finds itself");
-            }
+    #[test]
+    fn addresses_of_local_networks_are_known() {
+        for (address, local) in [
+            ("10.1.2.3", true),
+            ("172.31.255.1", true),
+            ("172.32.0.1", false),
+            ("192.168.0.1", true),
+            ("100.64.0.1", true),
+            ("100.127.255.254", true),
+            ("100.128.0.1", false),
+            ("169.254.1.1", true),
+            ("fd00::1", true),
+            ("fe80::1", true),
+            ("febf::1", true),
+            ("fec0::1", false),
+            ("2001:db8::1", false),
+            ("8.8.8.8", false),
+        ] {
+            assert_eq!(subject(ObservableType::Ip, address).unwrap().is_local(), local, "{address}");
         }
+        assert!(!subject(ObservableType::Domain, "10.example").unwrap().is_local());
     }
 }

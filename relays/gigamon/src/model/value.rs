@@ -11,6 +11,8 @@ use relay_core::lenient::LenientValue;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
+use super::filled;
+
 /// A value of JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -38,6 +40,11 @@ impl Object {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
+    /// Hands over each text in it, however deep.
+    pub fn each_text<'v>(&'v self, found: &mut impl FnMut(&'v str)) {
+        self.0.iter().for_each(|(_, value)| value.each_text(found));
+    }
+
     /// Adds a field, in place of one with the same name.
     pub(super) fn insert(&mut self, name: &str, value: Value) {
         self.remove(name);
@@ -56,6 +63,26 @@ impl Value {
         match self {
             Self::Object(object) => object.get(name),
             _ => None,
+        }
+    }
+
+    /// A field of an object that is a text and not blank.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        filled(self.get(name)?.as_str())
+    }
+
+    /// A field of an object that is a whole number.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.get(name)?.as_number()?.as_i64()
+    }
+
+    /// Hands over each text in it, however deep.
+    pub fn each_text<'v>(&'v self, found: &mut impl FnMut(&'v str)) {
+        match self {
+            Self::Text(text) => found(text),
+            Self::List(items) => items.iter().for_each(|item| item.each_text(found)),
+            Self::Object(object) => object.each_text(found),
+            _ => {}
         }
     }
 

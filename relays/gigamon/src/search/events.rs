@@ -1,236 +1,290 @@
-//! The search in all events, day by day: the service answers for a stretch of time, without paging.
+//! The search in all events: one question for all values.
+//!
+//! A search whose answer is cut is repeated for the values that it left short, so that a busy value never pushes a quiet
+//! one out. What is asked next depends on what detections gave, so answers wait until those are known.
 
-use std::cmp::Reverse;
 use std::collections::{HashSet, VecDeque};
-use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::stream::{self, Stream};
-use jiff::SignedDuration;
-use relay_core::ctim::Timestamp;
+use futures::future::{AbortHandle, Abortable, BoxFuture};
+use futures::stream::FuturesUnordered;
+use relay_core::call::ALL_CALLS;
 use relay_core::error::{Code, Error};
 use relay_core::provider::Failure;
+use tokio::time::sleep_until;
 use url::Url;
 
-use super::{Hits, Search};
-use crate::api::{self, SearchBody};
+use super::Search;
+use super::ask::{Answer, Ask, Outcome};
+use super::problems::Problems;
+use super::query::Span;
+use crate::Lacking;
+use crate::api;
 use crate::mapping::Hit;
 use crate::model::{Event, SearchPage};
 use crate::module::TITLE;
 
-/// How often the rest of a day is asked for, where one answer cannot hold it.
-const FURTHER_PAGES: usize = 2;
-/// How long an absent search is not asked again: it is in no list of today's APIs.
-const PAUSE: Duration = Duration::from_secs(600);
-/// The service's times are exact to this.
-const TICK: SignedDuration = SignedDuration::from_millis(1);
+/// How long the search, or lists in its queries, are not tried again where they were refused.
+pub(super) const PAUSE: Duration = Duration::from_secs(600);
 
-/// A stretch of time: its start is in it, its end is not.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    start: Timestamp,
-    end: Timestamp,
-}
+type Running<'a> = Abortable<BoxFuture<'a, Vec<Answer>>>;
 
-type Pages<'a> = Pin<Box<dyn Stream<Item = (Window, Result<Option<SearchPage>, Failure>)> + Send + 'a>>;
-
-/// A search that may run beside other work. Windows are asked all at once and taken newest first.
+/// A search that may run beside other work.
 pub(super) struct EventSearch<'a> {
-    lookup: Search<'a>,
-    /// Base of the service; none where it is switched off.
+    search: &'a Search<'a>,
+    /// Base of the service; none where it is switched off or absent.
     base: Option<&'a Url>,
-    /// Whether it was found lately that there is no such service.
+    /// Whether it was found that there is no such service.
     absent: bool,
-    pages: Pages<'a>,
-    /// Pages that came and were not looked at yet.
-    arrived: VecDeque<(Window, Result<Option<SearchPage>, Failure>)>,
+    /// Stretches of time that were not searched yet, newest first.
+    spans: VecDeque<Span>,
+    running: FuturesUnordered<Running<'a>>,
+    /// The values of what runs.
+    asked: Vec<(Vec<usize>, AbortHandle)>,
+    /// Answers that nobody looked at yet.
+    arrived: Vec<Answer>,
 }
 
-/// The events that are kept.
-struct Kept {
-    events: Vec<Event>,
+/// The events of a value.
+struct Held {
+    /// How many are wanted beside those of detections.
+    room: usize,
     /// Uuids of these and of the detections' events.
     known: HashSet<String>,
-    /// How many are wanted.
-    room: usize,
+    events: Vec<Arc<Event>>,
 }
 
-impl Kept {
-    /// Keeps events that are not known yet.
-    fn add(&mut self, events: impl Iterator<Item = Event>) {
-        self.events.extend(events.filter(|event| self.known.insert(event.uuid().to_owned())));
+impl Held {
+    fn beside(hits: &[Hit], limit: usize) -> Self {
+        let uuids = hits.iter().filter_map(Hit::event).map(|event| event.uuid().to_owned());
+        Self { room: limit.saturating_sub(hits.len()), known: uuids.collect(), events: Vec::new() }
     }
 
     fn is_full(&self) -> bool {
         self.events.len() >= self.room
     }
+
+    fn add(&mut self, event: &Arc<Event>) {
+        if self.known.insert(event.uuid().to_owned()) {
+            self.events.push(Arc::clone(event));
+        }
+    }
+}
+
+/// What the search gave.
+pub(super) struct Found {
+    /// The events of each value, newest first, as many as there is room for.
+    pub(super) events: Vec<Vec<Arc<Event>>>,
+    failed: Vec<(Vec<usize>, Option<Failure>)>,
+    absent: bool,
 }
 
 impl<'a> EventSearch<'a> {
     /// Begins a search; nothing is asked where there is no such service.
-    pub(super) fn begin(lookup: Search<'a>) -> Self {
-        let site = lookup.site();
-        let base = site.events.as_ref();
-        let absent = base.is_some() && lookup.relay.absent.holds(&site.region, lookup.call.now());
-        let pages: Pages<'a> = match base.filter(|_| !absent) {
-            Some(base) => {
-                let windows = windows(lookup.call.now(), lookup.relay.event_days);
-                let at_once = windows.len();
-                let ask = move |window| async move { (window, lookup.page(base, window).await) };
-                Box::pin(stream::iter(windows).map(ask).buffered(at_once))
-            }
-            None => Box::pin(stream::empty()),
+    pub(super) fn begin(search: &'a Search<'a>) -> Self {
+        let (relay, now) = (search.relay, search.call.now());
+        let base = search.site.events.as_ref();
+        let absent = base.is_some() && relay.lacking.holds(&(search.site.region, Lacking::Search), now);
+        let mut this = Self {
+            search,
+            base: base.filter(|_| !absent),
+            absent,
+            spans: Span::last(now, search.options.event_days).into(),
+            running: FuturesUnordered::new(),
+            asked: Vec::new(),
+            arrived: Vec::new(),
         };
-        Self { lookup, base, absent, pages, arrived: VecDeque::new() }
+        this.stretch(|_| true);
+        this
     }
 
-    /// Goes on until another page has come; nothing where all have.
+    /// Searches the next stretch of time for the values that want more; whether there was one.
+    fn stretch(&mut self, wants: impl Fn(usize) -> bool) -> bool {
+        let Some(span) = self.spans.pop_front().filter(|_| self.base.is_some()) else { return false };
+        let values = (0..self.search.subjects.len()).filter(|place| wants(*place));
+        for values in self.search.packed(values) {
+            self.ask(Ask { values, span, round: 0 });
+        }
+        true
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let Some(base) = self.base else { return };
+        let (abort, registration) = AbortHandle::new_pair();
+        self.asked.push((ask.values.clone(), abort));
+        let answers: BoxFuture<'a, _> = Box::pin(self.search.ask(base, ask));
+        self.running.push(Abortable::new(answers, registration));
+    }
+
+    /// Goes on until another answer has come; nothing where all have.
     pub(super) async fn advance(&mut self) -> Option<()> {
-        let page = self.pages.next().await?;
-        self.arrived.push_back(page);
+        let answers = self.running.next().await?;
+        self.arrived.extend(answers.unwrap_or_default());
         Some(())
     }
 
-    /// Asks nothing more; what has come stays.
-    pub(super) fn cancel(&mut self) {
-        self.pages = Box::pin(stream::empty());
-    }
-
-    /// The events found beside the hits that there are already, as many as there is room for.
-    pub(super) async fn finish(mut self, detected: &[Hit]) -> Hits {
-        let uuid = |hit: &Hit| match hit {
-            Hit::Event { event, .. } => Some(event.uuid().to_owned()),
-            Hit::Detection { .. } => None,
-        };
-        let mut kept = Kept {
-            events: Vec::new(),
-            known: detected.iter().filter_map(uuid).collect(),
-            room: self.lookup.limit().saturating_sub(detected.len()),
-        };
-        let mut failures = Vec::new();
-        while let Some(base) = self.base.filter(|_| !kept.is_full() && !self.absent) {
-            let Some((window, page)) = self.next().await else { break };
-            match page {
-                Ok(None) => {}
-                Ok(Some(page)) => {
-                    failures.extend(self.lookup.take(base, window, page, &mut kept).await.err());
+    /// The events found beside the hits of each value.
+    pub(super) async fn finish(mut self, detected: &[Vec<Hit>]) -> Found {
+        let mut held: Vec<Held> = detected.iter().map(|hits| Held::beside(hits, self.search.limit)).collect();
+        let mut failed = Vec::new();
+        let call = self.search.call;
+        // A stretch that takes this long holds up the next one no longer.
+        let patience = call.deadline().checked_sub(call.time_allowed() / 2).unwrap_or(call.deadline());
+        let mut slow = false;
+        loop {
+            for answer in std::mem::take(&mut self.arrived) {
+                self.take(answer, &mut held, &mut failed);
+            }
+            // What runs only for values that have enough is not needed any more.
+            for (values, abort) in &self.asked {
+                if self.absent || values.iter().all(|place| held[*place].is_full()) {
+                    abort.abort();
                 }
-                Err(failure) if api::is_absent(&failure) => {
-                    let (relay, now) = (self.lookup.relay, self.lookup.call.now());
-                    relay.absent.remember(self.lookup.site().region, (), PAUSE, now);
-                    self.absent = true;
+            }
+            if (slow || self.running.is_empty()) && !self.absent {
+                if held.iter().all(Held::is_full) {
+                    self.spans.clear();
                 }
-                Err(failure) => failures.push(failure),
+                if self.stretch(|place| !held[place].is_full()) {
+                    continue;
+                }
+            }
+            let waits = !slow && !self.spans.is_empty();
+            tokio::select! {
+                biased;
+                answers = self.running.next() => match answers {
+                    Some(answers) => self.arrived.extend(answers.unwrap_or_default()),
+                    None => break,
+                },
+                () = sleep_until(patience), if waits => slow = true,
             }
         }
-        kept.events.sort_by_key(|event| Reverse(event.at()));
-        kept.events.truncate(kept.room);
-        let mut found = Hits::default();
-        let some_data = !detected.is_empty() || !kept.events.is_empty();
-        found.errors.extend(failures.iter().map(|failure| reported(failure, some_data)));
-        if self.absent && !kept.is_full() {
-            found.errors.add(Error::warning(
-                Code::UNAVAILABLE,
-                format!("The event search of {TITLE} is unavailable; only detections were searched"),
-            ));
-        }
-        found.hits.extend(kept.events.into_iter().map(|event| Hit::Event { event, case: None }));
-        found
+        // A refused token is all that has to be said.
+        let absent = self.absent && !held.iter().all(Held::is_full) && call.stopped(ALL_CALLS).is_none();
+        let events = held.into_iter().map(|mut held| {
+            held.events.sort_by_key(|event| std::cmp::Reverse(event.at()));
+            held.events.truncate(held.room);
+            held.events
+        });
+        Found { events: events.collect(), failed, absent }
     }
 
-    async fn next(&mut self) -> Option<(Window, Result<Option<SearchPage>, Failure>)> {
-        match self.arrived.pop_front() {
-            Some(page) => Some(page),
-            None => self.pages.next().await,
+    /// Keeps the events of an answer and asks for those that it could not hold.
+    fn take(&mut self, answer: Answer, held: &mut [Held], failed: &mut Vec<(Vec<usize>, Option<Failure>)>) {
+        let Answer { ask, outcome } = answer;
+        if ask.values.iter().all(|place| held[*place].is_full()) {
+            return;
         }
-    }
-}
-
-impl Search<'_> {
-    /// Keeps the events of a window, asking for those that one answer could not hold while there is room.
-    async fn take(
-        self,
-        base: &Url,
-        mut window: Window,
-        mut page: SearchPage,
-        kept: &mut Kept,
-    ) -> Result<(), Failure> {
-        let allowed = |event: &Event| self.call.credentials.allows(event.account());
-        for further in 0..=FURTHER_PAGES {
-            let received = page.events.received;
-            let more = |total| usize::try_from(total).is_ok_and(|total: usize| total > received);
-            let cut = received >= self.page_size() && page.total.is_some_and(more);
-            let oldest = page.events.items.iter().map(Event::at).min();
-            kept.add(page.events.items.into_iter().filter(allowed));
-            if !cut || kept.is_full() || further == FURTHER_PAGES {
-                break;
+        match outcome {
+            Outcome::Nothing => {}
+            Outcome::Page(page) => {
+                let rest = self.rest(&ask, &page);
+                self.distribute(page, &ask.values, held);
+                if let Some(rest) = rest {
+                    self.ask_again(&ask, rest, held);
+                }
             }
-            let Some(rest) = oldest.and_then(|oldest| window.until(oldest)) else { break };
-            window = rest;
-            let Some(next) = self.page(base, window).await? else { break };
-            page = next;
+            Outcome::NewestDay(page) => {
+                self.distribute(page, &ask.values, held);
+                failed.push((ask.values, None));
+            }
+            Outcome::Failed(failure) if api::is_absent(&failure) => {
+                let (relay, now) = (self.search.relay, self.search.call.now());
+                relay.lacking.remember((self.search.site.region, Lacking::Search), (), PAUSE, now);
+                (self.absent, self.base) = (true, None);
+            }
+            Outcome::Failed(failure) => failed.push((ask.values, Some(failure))),
         }
-        Ok(())
     }
 
-    async fn page(self, base: &Url, window: Window) -> Result<Option<SearchPage>, Failure> {
-        let text = self.subject.query();
-        let body = SearchBody::new(&text, window.start, window.end, self.page_size());
-        self.relay.search(self.call, base, &body).await
+    /// The time before the events of an answer, if it is cut. Answers are newest first, so nothing newer is missing.
+    fn rest(&self, ask: &Ask, page: &SearchPage) -> Option<Span> {
+        let (received, limit) = (page.events.received, self.search.events_for(ask.values.len()));
+        let more = |total| usize::try_from(total).is_ok_and(|total: usize| total > received);
+        let cut = received >= limit && page.total.is_none_or(more);
+        let oldest = page.events.items.iter().map(Event::at).min();
+        cut.then(|| oldest.map_or(ask.span, |oldest| ask.span.until(oldest)))
+    }
+
+    /// Asks for the rest of values that want more: once together, then each by itself.
+    fn ask_again(&mut self, ask: &Ask, span: Span, held: &[Held]) {
+        let values: Vec<usize> = ask.values.iter().copied().filter(|place| !held[*place].is_full()).collect();
+        let progress = span != ask.span || values.len() < ask.values.len();
+        match ask.round {
+            0 if progress && !values.is_empty() => self.ask(Ask { values, span, round: 1 }),
+            0 | 1 if progress || values.len() > 1 => {
+                for place in values {
+                    self.ask(Ask { values: vec![place], span, round: 2 });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An event belongs to every value of the search that one of its texts is; in a search of one value, always to that.
+    fn distribute(&self, page: SearchPage, values: &[usize], held: &mut [Held]) {
+        let mut unclaimed = 0;
+        for event in page.events.items {
+            if !self.search.call.credentials.allows(event.account()) {
+                continue;
+            }
+            let mut owners = Vec::new();
+            if let [only] = values {
+                owners.push(*only);
+            } else {
+                event.each_text(&mut |text| {
+                    // A certificate for all names below one stands for that one.
+                    let text = text.strip_prefix("*.").unwrap_or(text);
+                    self.search.subjects.find(text, |place| {
+                        if values.contains(&place) && !owners.contains(&place) {
+                            owners.push(place);
+                        }
+                    });
+                });
+            }
+            unclaimed += usize::from(owners.is_empty());
+            let event = Arc::new(event);
+            for place in owners {
+                held[place].add(&event);
+            }
+        }
+        if unclaimed > 0 {
+            self.search.relay.client.count_dropped("event_search", unclaimed);
+        }
     }
 }
 
-impl Window {
-    /// The part of it up to the moment of an event, that included. None where that is no less.
-    fn until(self, event: Timestamp) -> Option<Self> {
-        let end = Timestamp::from_clock_millis(event.instant().checked_add(TICK).ok()?);
-        (end < self.end).then_some(Self { end, ..self })
-    }
-}
-
-/// The last days until now, newest first.
-fn windows(now: jiff::Timestamp, days: u32) -> Vec<Window> {
-    let back = |days: u32| {
-        let moment = now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(now);
-        Timestamp::from_clock_millis(moment)
-    };
-    (0..days).map(|day| Window { start: back(day + 1), end: back(day) }).collect()
-}
-
-/// A part that is missing is a warning where there is other data. A token that is not accepted is never that.
-fn reported(failure: &Failure, some_data: bool) -> Error {
-    if some_data && !api::is_refusal(failure) {
-        api::warning(failure, "events of some days are missing")
-    } else {
-        api::error(failure)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn texts(window: Window) -> (String, String) {
-        (window.start.to_string(), window.end.to_string())
+impl Found {
+    /// Whether there are any events.
+    pub(super) fn has_events(&self) -> bool {
+        self.events.iter().any(|events| !events.is_empty())
     }
 
-    #[test]
-    fn windows_are_days_back_from_now_with_milliseconds_also_at_a_whole_second() {
-        let windows = windows("2026-03-02T08:15:30Z".parse().unwrap(), 7);
-        assert_eq!(windows.len(), 7);
-        let texts: Vec<_> = windows.into_iter().map(texts).collect();
-        assert_eq!(texts[0], ("2026-03-01T08:15:30.000Z".into(), "2026-03-02T08:15:30.000Z".into()));
-        assert_eq!(texts[6], ("2026-02-23T08:15:30.000Z".into(), "2026-02-24T08:15:30.000Z".into()));
-        assert!(texts.windows(2).all(|pair| pair[0].0 == pair[1].1), "without gaps");
-    }
-
-    #[test]
-    fn the_rest_of_a_window_ends_behind_the_oldest_event() {
-        let window = windows("2026-03-02T08:15:30.5Z".parse().unwrap(), 1)[0];
-        let rest = |event: &str| window.until(Timestamp::parse(event).unwrap()).map(texts);
-        let (start, _) = texts(window);
-        assert_eq!(rest("2026-03-02T01:02:03.456789Z"), Some((start, "2026-03-02T01:02:03.457Z".into())));
-        assert_eq!(rest("2026-03-02T08:15:30.499Z"), None, "no progress");
+    /// What failed: a warning where the request found any data, else a failed lookup.
+    pub(super) fn report(&self, any_data: bool, problems: &mut Problems<'_>) {
+        if self.absent {
+            let message =
+                format!("The event search of {TITLE} is unavailable; only detections were searched");
+            problems.add(Error::warning(Code::UNAVAILABLE, message), &[]);
+        }
+        let all: usize = self.events.len();
+        for (values, failure) in &self.failed {
+            let about = if values.len() == all { &[] } else { values.as_slice() };
+            let Some(failure) = failure else {
+                let message = format!(
+                    "The event search of {TITLE} took too long; only events of its newest 24 hours are shown, \
+                     older ones are missing"
+                );
+                problems.add(Error::warning(Code::TIMEOUT, message), about);
+                continue;
+            };
+            if any_data && !api::is_refusal(failure) {
+                problems.incomplete(failure, "some events", about);
+            } else {
+                problems.failed(failure, about);
+            }
+        }
     }
 }

@@ -1,111 +1,143 @@
-//! Everything that is asked about one observable.
+//! Everything that is asked about the observables of a request, together.
 //!
-//! Detections and the event search run at the same time. The hits of detections go first, each group newest first,
-//! until the limit is reached; what is not needed any more is dropped while it runs. Which hits those are does not
-//! depend on which call was faster. Then the devices of these hits are named, and all of it is mapped.
+//! | step | module |
+//! |---|---|
+//! | distinct values, and which of them a text is | `subjects` |
+//! | the detections of each value, with their rules | `lists` |
+//! | the events of these detections, each read once | `reads` |
+//! | meanwhile, one search in all events for all values | `events`, `ask`, `query` |
+//! | the names of the devices concerned | `devices` |
+//! | what failed on the way | `problems` |
+//!
+//! The hits of detections go first, each group newest first, until the limit is reached; what is not needed any more is
+//! dropped while it runs. Which hits those are does not depend on which call was faster.
 
-mod cases;
-mod detections;
+mod ask;
 mod devices;
 mod events;
+mod lists;
+mod problems;
+mod query;
+mod reads;
+mod subjects;
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
-use relay_core::call::{ALL_CALLS, Call};
-use relay_core::ctim::Bundle;
-use relay_core::error::Errors;
+use futures::{StreamExt, stream};
+use relay_core::call::Call;
 use relay_core::lookup::Lookup;
+use relay_core::observable::Observable;
 
 use crate::Gigamon;
-use crate::api;
+use crate::api::Calls;
 use crate::credentials::ApiToken;
-use crate::mapping::{Devices, Hit, Mapping};
-use crate::model::Subject;
-use crate::settings::Site;
-use events::EventSearch;
+use crate::mapping::{Hit, Mapping};
+use crate::model::Summary;
+use crate::settings::{Options, Site};
+use events::{EventSearch, Found};
+use problems::Problems;
+use subjects::Subjects;
 
-/// The lookup of one observable.
-#[derive(Clone, Copy)]
-pub(crate) struct Search<'a> {
+/// The lookup of one request.
+struct Search<'a> {
     relay: &'a Gigamon,
     call: &'a Call<ApiToken>,
-    subject: &'a Subject,
-}
-
-/// Hits of one kind, newest first, and what failed on the way.
-#[derive(Default)]
-struct Hits {
-    hits: Vec<Hit>,
-    errors: Errors,
-}
-
-impl<'a> Search<'a> {
-    pub(crate) fn new(relay: &'a Gigamon, call: &'a Call<ApiToken>, subject: &'a Subject) -> Self {
-        Self { relay, call, subject }
-    }
-
-    pub(crate) async fn run(self) -> Lookup {
-        let Hits { mut hits, mut errors } = self.hits().await;
-        // Stable: hits of the same moment keep the order of the groups.
-        hits.sort_by_key(|hit| Reverse(hit.at()));
-        let mut devices = Devices::default();
-        errors.extend(self.devices(&hits, &mut devices).await);
-        let mapping = Mapping::new(self.subject, &self.site().links, &devices);
-        let mut bundle = mapping.hits(&hits);
-        if bundle.is_empty() && self.relay.entity_summary {
-            bundle = self.summary(&mapping, &mut errors).await;
-        }
-        Lookup { bundle, errors }
-    }
-
-    /// The hits of detections, then those of the search, as many as the limit allows.
-    async fn hits(self) -> Hits {
-        let mut search = EventSearch::begin(self);
-        let detecting = self.detections();
-        tokio::pin!(detecting);
-        let mut found = loop {
-            tokio::select! {
-                biased;
-                found = &mut detecting => break found,
-                Some(()) = search.advance() => {}
-            }
-        };
-        if self.call.stopped(ALL_CALLS).is_some() {
-            search.cancel();
-        }
-        let searched = search.finish(&found.hits).await;
-        found.hits.extend(searched.hits);
-        found.errors.extend(searched.errors);
-        found
-    }
-
-    async fn summary(self, mapping: &Mapping<'_>, errors: &mut Errors) -> Bundle {
-        match self.relay.summary(self.call, self.subject).await {
-            Ok(summary) => summary.map(|summary| mapping.summary(&summary)).unwrap_or_default(),
-            Err(failure) => {
-                errors.add(api::warning(&failure, "when it was seen at all is missing"));
-                Bundle::new()
-            }
-        }
-    }
-
-    fn site(self) -> &'a Site {
-        self.relay.site(self.call)
-    }
-
-    /// How many hits are wanted.
-    fn limit(self) -> usize {
-        self.call.limit()
-    }
-
+    calls: Calls<'a>,
+    subjects: &'a Subjects<'a>,
+    options: Options,
+    site: &'a Site,
+    /// How many hits a value may have.
+    limit: usize,
     /// How many items are asked for at a time.
-    fn page_size(self) -> usize {
-        self.limit().max(100)
-    }
+    page_size: usize,
 }
 
 /// How many pages of a list are read at most.
 const PAGES: usize = 10;
+/// The least page size: the usual one of the provider.
+const LEAST_PAGE: usize = 100;
+
+/// Looks the observables of a request up.
+pub(crate) async fn run(relay: &Gigamon, call: &Call<ApiToken>, about: &[Observable]) -> Lookup {
+    let subjects = Subjects::of(about);
+    if subjects.len() == 0 {
+        return Lookup::nothing();
+    }
+    let search = Search {
+        relay,
+        call,
+        calls: Calls::new(relay, call),
+        subjects: &subjects,
+        options: relay.options,
+        site: relay.site(call),
+        limit: call.limit(),
+        page_size: call.limit().max(LEAST_PAGE),
+    };
+    let mut problems = Problems::new(&subjects);
+    let (mut hits, found) = search.hits(&mut problems).await;
+    found.report(hits.iter().any(|hits| !hits.is_empty()) || found.has_events(), &mut problems);
+    for (hits, events) in hits.iter_mut().zip(found.events) {
+        hits.extend(events.into_iter().map(|event| Hit::Event { event, case: None }));
+        // Stable: hits of the same moment keep the order of the groups.
+        hits.sort_by_key(|hit| Reverse(hit.at()));
+    }
+    let devices = search.devices(&hits, &mut problems).await;
+    let summaries = search.summaries(&hits, &mut problems).await;
+    let mut lookup = Lookup::nothing();
+    for (place, observable) in subjects.asked() {
+        let subject = subjects.subject(*place);
+        let mapping = Mapping::new(subject, observable, &search.site.links, &devices, call.now());
+        lookup.bundle.merge(mapping.hits(&hits[*place]));
+        if let Some(summary) = summaries.get(place) {
+            lookup.bundle.merge(mapping.summary(summary));
+        }
+    }
+    lookup.errors = problems.finish();
+    lookup
+}
+
+impl Search<'_> {
+    /// The hits of detections, newest first, and what the event search found beside them.
+    async fn hits(&self, problems: &mut Problems<'_>) -> (Vec<Vec<Hit>>, Found) {
+        let mut events = EventSearch::begin(self);
+        let detecting = async {
+            let cases = self.detections(problems).await;
+            self.events_of_detections(&cases, problems).await
+        };
+        tokio::pin!(detecting);
+        let mut detected = loop {
+            tokio::select! {
+                biased;
+                Some(()) = events.advance() => {}
+                detected = &mut detecting => break detected,
+            }
+        };
+        for hits in &mut detected {
+            hits.sort_by_key(|hit| Reverse(hit.at()));
+            hits.truncate(self.limit);
+        }
+        let found = events.finish(&detected).await;
+        (detected, found)
+    }
+
+    /// When values of which nothing else is found were seen at all, if that is wanted.
+    async fn summaries(&self, hits: &[Vec<Hit>], problems: &mut Problems<'_>) -> HashMap<usize, Summary> {
+        let wanted = |place: &usize| self.options.entity_summary && hits[*place].is_empty();
+        let places: Vec<usize> = (0..hits.len()).filter(wanted).collect();
+        let mut answers = stream::iter(places)
+            .map(|place| async move { (place, self.calls.summary(self.subjects.subject(place)).await) })
+            .buffered(self.call.concurrency());
+        let mut summaries = HashMap::new();
+        while let Some((place, answer)) = answers.next().await {
+            match answer {
+                Ok(summary) => summaries.extend(summary.map(|summary| (place, summary))),
+                Err(failure) => problems.incomplete(&failure, "summaries of some values", &[place]),
+            }
+        }
+        summaries
+    }
+}
 
 /// Whether a list goes on behind a page.
 fn goes_on(offset: usize, received: usize, page_size: usize, total: Option<i64>) -> bool {

@@ -11,11 +11,11 @@
 //! | keys come from any host, without an end, each time | `a_host_that_a_token_names_is_not_called_and_keys_are_not_fetched_for_every_request`, `a_key_host_that_never_answers_does_not_hang_the_request` |
 //! | a hundred detections at most, in any order | `lookups::detections_are_read_page_by_page_until_enough_may_be_shown` |
 //! | a hundred events of a detection at most | `lookups::events_of_a_detection_are_read_page_by_page` |
-//! | a hundred events of a day at most | `lookups::a_limit_above_a_hundred_is_asked_for_and_reached` |
+//! | a hundred events of a search at most | `lookups::a_limit_above_a_hundred_is_asked_for_and_reached` |
 //! | the cut comes before the order, which is random | `lookups::detections_go_before_newer_events_and_the_newest_of_each_survive_the_cut`, `which_detections_survive_the_cut_does_not_depend_on_which_call_was_faster` |
 //! | local time is labelled as UTC | `dates_are_in_utc_also_where_local_time_is_not` |
-//! | a whole second has no seconds | `search::tests::windows_are_days_back_from_now_with_milliseconds_also_at_a_whole_second` |
-//! | one call waits for the other | `days_and_observables_do_not_wait_for_each_other` |
+//! | a whole second has no seconds | `query::tests::the_last_days_are_stretches_of_a_week_with_milliseconds_also_at_a_whole_second` |
+//! | one call waits for the other | `observables_and_the_search_do_not_wait_for_each_other` |
 //! | a failing observable ends the request | `failures::a_failing_observable_leaves_those_after_it` |
 //! | a failed search or device call discards all | `failures::a_part_that_fails_takes_nothing_from_the_others` |
 //! | failed events of a detection are not told | `failures::a_detection_whose_events_fail_stands_for_itself` |
@@ -23,13 +23,13 @@
 //! | faults of the provider are status 500, or no end | `no_fault_of_the_provider_is_an_http_500`, `failures::a_call_that_hangs_ends_in_time` |
 //! | faults of TLS are status 500 | `certificates::another_fault_of_a_certificate_is_told_as_well`, `certificates::a_connection_that_is_no_tls_at_all_is_no_crash` |
 //! | a rule that is not listed is status 500 | `failures::a_rule_that_cannot_be_had_costs_the_detections_part` |
-//! | a missing field is status 500 | `gaps::an_event_that_lacks_a_field_is_a_sighting_nevertheless`, … |
-//! | an unknown severity is status 500 | `gaps::a_severity_or_confidence_that_is_not_known_is_left_out` |
-//! | cells of the table are null | `gaps::a_field_that_is_null_has_neither_column_nor_cell` |
-//! | URLs without or with a wrong host | `relations::tests::urls_are_made_of_host_and_target`, `relations::tests::what_names_no_page_is_no_url` |
+//! | a missing field is status 500 | `missing_fields::an_event_that_lacks_a_field_is_a_sighting_nevertheless`, … |
+//! | an unknown severity is status 500 | `missing_fields::a_severity_or_confidence_that_is_not_known_is_left_out` |
+//! | cells of the table are null | `missing_fields::a_field_that_is_null_has_neither_column_nor_cell` |
+//! | URLs without or with a wrong host | `http::tests::urls_are_made_of_host_and_target`, `http::tests::what_names_no_page_is_no_url` |
 //! | ids are random | `lookups::the_same_request_twice_has_the_same_answer` |
 //! | a rule is listed again and again; values asked twice | `a_rule_that_several_observables_meet_is_listed_once_and_each_value_asked_once` |
-//! | an event of several days or windows is repeated | `lookups::an_event_that_several_windows_return_is_one_sighting` |
+//! | an event of several days or windows is repeated | `lookups::an_event_that_several_stretches_return_is_one_sighting` |
 //! | case hides detections | `a_value_in_another_case_than_the_providers_has_its_detections` |
 //! | times are compared as text | `lookups::the_whole_answer_is_newest_first_by_instant_not_by_text` |
 //! | codes of the provider are passed on, all as fatal | `failures::a_revoked_token_is_told_in_the_providers_words_and_ends_the_calls`, `failures::a_part_that_fails_takes_nothing_from_the_others` |
@@ -37,6 +37,7 @@
 //! | time grows with the square | measured: the group `gigamon/a rule for every event` of `benches/mapping.rs` |
 //! | a 404 ends everything | `failures::a_part_that_fails_takes_nothing_from_the_others` |
 //! | spaces are a value | `a_value_of_spaces_is_no_value` |
+//! | the target is the source even where the detection is on the destination; files go by `GET` or not; a proxy is the site; muted detections are live | the fixtures `domain-device-is-the-destination`, `http-…`, `domain-muted-shown` |
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -46,8 +47,8 @@ use provider_sim::{Answer, Fault, Options, Sim, What};
 use relay_testkit::{asked, docs, errors};
 use serde_json::{Value, json};
 
+use crate::fixtures::{self, calls_to, detection, event, found, listed, of_detection, pin, seen};
 use crate::setup;
-use crate::world::{self, calls_to, detection, event, found, listed, of_detection, pin, seen};
 
 const DOMAIN: &str = "a.example";
 const TRACKING: &str = "/v2/entity/tracking/bulk/get/ip";
@@ -55,7 +56,7 @@ const TRACKING: &str = "/v2/entity/tracking/bulk/get/ip";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_a_token_names_is_not_called_and_keys_are_not_fetched_for_every_request() {
     let stage = setup().start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let elsewhere = Sim::start(Options::default()).await.unwrap();
     let mut claims = stage.claims();
     claims["jwks_host"] = json!(elsewhere.host());
@@ -88,7 +89,7 @@ async fn which_detections_survive_the_cut_does_not_depend_on_which_call_was_fast
         .setting("RELAY_CACHE__TTL", "0s")
         .start()
         .await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let five: Vec<Value> = (0..5).map(|number| detection(number, DOMAIN)).collect();
     pin(&stage, Answer::get("/v1/detections").json(listed(&five)));
     for number in 0..5 {
@@ -115,7 +116,7 @@ fn dates_are_in_utc_also_where_local_time_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn days_that_are_searched_end_at_this_moment_in_utc() {
     let stage = setup().start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let before = Timestamp::now();
     stage.observe(&[("domain", DOMAIN)]).await;
     let after = Timestamp::now();
@@ -131,19 +132,16 @@ async fn days_that_are_searched_end_at_this_moment_in_utc() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn days_and_observables_do_not_wait_for_each_other() {
-    // One list and seven days of one observable; a list and a day of each of four.
-    for (days, observables, at_once) in [("7", 1, 8), ("1", 4, 8)] {
-        let stage = setup().setting("RELAY_PROVIDER__EVENT_DAYS", days).start().await;
-        world::empty(&stage);
-        // Long enough that calls which are made at once overlap on a busy machine too.
-        stage.sim.faults().add(Fault::latency(Duration::from_millis(500)).on("gigamon"));
-        let about: Vec<String> = (0..observables).map(|number| format!("d{number}.example")).collect();
-        let about: Vec<(&str, &str)> = about.iter().map(|name| ("domain", name.as_str())).collect();
-        stage.observe(&about).await;
-        assert_eq!(stage.sim.calls_to("gigamon").len(), at_once);
-        assert_eq!(stage.sim.peak_in_flight("gigamon"), at_once, "{days} days of {observables} observables");
-    }
+async fn observables_and_the_search_do_not_wait_for_each_other() {
+    let stage = setup().start().await;
+    fixtures::empty(&stage);
+    // Long enough that calls which are made at once overlap on a busy machine too.
+    stage.sim.faults().add(Fault::latency(Duration::from_millis(500)).on("gigamon"));
+    let about: Vec<String> = (0..7).map(|number| format!("d{number}.example")).collect();
+    let about: Vec<(&str, &str)> = about.iter().map(|name| ("domain", name.as_str())).collect();
+    stage.observe(&about).await;
+    assert_eq!(stage.sim.calls_to("gigamon").len(), 8);
+    assert_eq!(stage.sim.peak_in_flight("gigamon"), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +188,7 @@ async fn no_fault_of_the_provider_is_an_http_500() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_several_observables_meet_is_listed_once_and_each_value_asked_once() {
     let stage = setup().setting("RELAY_CACHE__TTL", "0s").start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let names = ["a.example", "b.example"];
     for (number, name) in names.into_iter().enumerate() {
         let about = Answer::get("/v1/detections").query("indicator_value", name);
@@ -204,7 +202,7 @@ async fn a_rule_that_several_observables_meet_is_listed_once_and_each_value_aske
     let relations = docs(&answer, "relationships");
     assert_eq!(relations.len(), 2);
     assert!(relations.iter().all(|relation| relation["target_ref"] == rule["id"]), "{answer}");
-    assert_eq!((calls_to(&stage, "/v1/detections"), calls_to(&stage, "/v2/query")), (2, 14));
+    assert_eq!((calls_to(&stage, "/v1/detections"), calls_to(&stage, "/v2/query")), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +213,7 @@ async fn a_value_in_another_case_than_the_providers_has_its_detections() {
         ("sha1", &*hash.to_uppercase(), "http:files.sha1", json!({"files": [{"sha1": hash}]})),
     ] {
         let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
-        world::empty(&stage);
+        fixtures::empty(&stage);
         let lower = value.to_lowercase();
         let mut about = detection(0, &lower);
         about["indicators"] = json!([{"field": field, "values": [lower]}]);
@@ -232,7 +230,7 @@ async fn a_value_in_another_case_than_the_providers_has_its_detections() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_devices_of_sightings_are_asked_for_and_never_more_than_a_hundred_at_once() {
     let stage = setup().claim("CTR_ENTITIES_LIMIT", 250).start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let events: Vec<Value> = (0..300)
         .map(|number| {
             let mut event = event(number, DOMAIN);

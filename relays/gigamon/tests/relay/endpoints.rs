@@ -4,8 +4,8 @@ use provider_sim::{Answer, Fault, What};
 use relay_testkit::{docs, errors};
 use serde_json::json;
 
+use crate::fixtures::{self, event, listed, pin};
 use crate::setup;
-use crate::world::{self, event, listed, pin};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_one_small_call() {
@@ -70,16 +70,16 @@ async fn a_link_is_encoded_whatever_the_value() {
 #[tokio::test(flavor = "multi_thread")]
 async fn europe_has_links_of_its_own_and_no_search() {
     let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "").claim("region", "eu").start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, "a.example", &[event(1, "a.example")]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, "a.example", &[event(1, "a.example")]);
     let answer = stage.observe(&[("domain", "a.example")]).await;
     assert_eq!(errors(&answer), []);
     let portal = "https://portal-eu.fortindr.forticloud.com/detections/rules?rule_uuid=";
     let uri = docs(&answer, "indicators")[0]["source_uri"].as_str().unwrap();
-    assert_eq!(uri, format!("{portal}{}", world::RULE));
+    assert_eq!(uri, format!("{portal}{}", fixtures::RULE));
     let uri = docs(&answer, "sightings")[0]["source_uri"].as_str().unwrap();
-    assert_eq!(uri, format!("{portal}{}&account_uuid={}", world::RULE, world::ACME));
-    assert_eq!(world::calls_to(&stage, "/v2/query"), 0);
+    assert_eq!(uri, format!("{portal}{}&account_uuid={}", fixtures::RULE, fixtures::ACME));
+    assert_eq!(fixtures::calls_to(&stage, "/v2/query"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,10 +87,10 @@ async fn each_api_is_asked_at_its_own_base() {
     let elsewhere = provider_sim::Sim::start(provider_sim::Options::default()).await.unwrap();
     let base = format!("{}/gigamon", elsewhere.url());
     let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", &base).start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     pin(&stage, Answer::get("/v1/detections").json(listed(&[])));
     stage.observe(&[("domain", "a.example")]).await;
-    assert_eq!(elsewhere.calls_to("gigamon").len(), 7);
+    assert_eq!(elsewhere.calls_to("gigamon").len(), 1);
     assert!(stage.sim.calls_to("gigamon").iter().all(|call| !call.path.ends_with("/query")));
 }
 

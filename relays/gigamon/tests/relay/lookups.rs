@@ -4,26 +4,34 @@ use provider_sim::{Answer, Fault, SeenCall, What};
 use relay_testkit::{docs, errors};
 use serde_json::{Value, json};
 
+use crate::fixtures::{self, calls_to, detection, event, found, listed, of_detection, pin, seen};
 use crate::setup;
-use crate::world::{self, calls_to, detection, event, found, listed, of_detection, pin, seen};
 
 const DOMAIN: &str = "a.example";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_worked_example_takes_one_call_per_list_seven_searches_and_one_for_the_device() {
+async fn the_worked_example_takes_one_call_for_each_of_list_events_search_and_device() {
     let stage = setup().at("2026-03-02T09:00:00Z").start().await;
     stage.observe(&[("domain", "cdn-update.example")]).await;
     assert_eq!(calls_to(&stage, "/v1/detections"), 1);
     assert_eq!(calls_to(&stage, "/v1/events"), 1);
-    assert_eq!(calls_to(&stage, "/v2/query"), 7);
+    assert_eq!(calls_to(&stage, "/v2/query"), 1);
     assert_eq!(calls_to(&stage, "/v2/entity/tracking/bulk/get/ip"), 1);
     let calls = stage.sim.calls_to("gigamon");
-    assert_eq!(calls.len(), 10);
+    assert_eq!(calls.len(), 4);
     assert!(calls.iter().all(|call| call.header("authorization") == Some("IBToken demo-token")));
     assert_eq!(
         calls.iter().find(|call| call.path.ends_with("/v1/detections")).unwrap().query,
         "indicator_value=cdn-update.example&status=active&include=indicators&include=rules\
-         &sort_by=last_seen&sort_order=desc&limit=100&offset=0"
+         &sort_by=last_seen&sort_order=desc&limit=100&offset=0&muted=false&muted_rule=false&muted_device=false"
+    );
+    let search = calls.iter().find(|call| call.path.ends_with("/v2/query")).and_then(SeenCall::json).unwrap();
+    assert_eq!(
+        search,
+        json!({
+            "query": "domain = 'cdn-update.example'", "start_date": "2026-02-23T09:00:00.000Z",
+            "end_date": "2026-03-02T09:00:00.000Z", "limit": 100, "order_by": "timestamp", "order": "desc",
+        })
     );
 }
 
@@ -46,7 +54,7 @@ async fn what_the_provider_cannot_hold_is_never_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_is_found_nobody_is_asked_for_devices() {
     let stage = setup().start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     assert_eq!(stage.observe(&[("domain", DOMAIN)]).await, json!({"data": {}}));
     assert_eq!(calls_to(&stage, "/v2/entity/tracking/bulk/get/ip"), 0);
 }
@@ -54,8 +62,8 @@ async fn where_nothing_is_found_nobody_is_asked_for_devices() {
 #[tokio::test(flavor = "multi_thread")]
 async fn detections_go_before_newer_events_and_the_newest_of_each_survive_the_cut() {
     let stage = setup().claim("CTR_ENTITIES_LIMIT", 2).start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, DOMAIN, &[event(1, DOMAIN), event(3, DOMAIN), event(2, DOMAIN)]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, DOMAIN, &[event(1, DOMAIN), event(3, DOMAIN), event(2, DOMAIN)]);
     let newer: Vec<Value> = (10..15).map(|number| event(number, DOMAIN)).collect();
     pin(&stage, Answer::post("/v2/query").json(found(&newer)));
     let answer = stage.observe(&[("domain", DOMAIN)]).await;
@@ -65,8 +73,8 @@ async fn detections_go_before_newer_events_and_the_newest_of_each_survive_the_cu
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_answer_is_newest_first_by_instant_not_by_text() {
     let stage = setup().start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, DOMAIN, &[event(2, DOMAIN)]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, DOMAIN, &[event(2, DOMAIN)]);
     let mut others = [event(1, DOMAIN), event(3, DOMAIN), event(4, DOMAIN)];
     // Texts that sort otherwise than the moments that they mean.
     others[1]["timestamp"] = json!("2026-03-02T00:00:03Z");
@@ -79,7 +87,7 @@ async fn the_whole_answer_is_newest_first_by_instant_not_by_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_above_a_hundred_is_asked_for_and_reached() {
     let stage = setup().claim("CTR_ENTITIES_LIMIT", 1000).start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let many: Vec<Value> = (0..1000).map(|number| event(number, DOMAIN)).collect();
     pin(&stage, Answer::post("/v2/query").json(found(&many)));
     let answer = stage.observe(&[("domain", DOMAIN)]).await;
@@ -109,7 +117,7 @@ async fn the_limit_is_read_leniently() {
             setup = setup.claim("CTR_ENTITIES_LIMIT", claim.clone());
         }
         let stage = setup.start().await;
-        world::empty(&stage);
+        fixtures::empty(&stage);
         pin(&stage, Answer::post("/v2/query").json(found(&many)));
         let answer = stage.observe(&[("domain", DOMAIN)]).await;
         assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (limit, vec![]), "{claim:?}");
@@ -119,12 +127,12 @@ async fn the_limit_is_read_leniently() {
 #[tokio::test(flavor = "multi_thread")]
 async fn detections_are_read_page_by_page_until_enough_may_be_shown() {
     let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let all: Vec<Value> = (0..150)
         .map(|number| {
             let mut detection = detection(number, DOMAIN);
             if number < 40 {
-                detection["account_uuid"] = json!(world::DEMO);
+                detection["account_uuid"] = json!(fixtures::DEMO);
             }
             detection
         })
@@ -145,8 +153,8 @@ async fn detections_are_read_page_by_page_until_enough_may_be_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_a_detection_are_read_page_by_page() {
     let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, DOMAIN, &[]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, DOMAIN, &[]);
     let others: Vec<Value> = (0..100).map(|number| event(number, "other.example")).collect();
     let mut first = of_detection(&others);
     first["total_count"] = json!(101);
@@ -159,9 +167,9 @@ async fn events_of_a_detection_are_read_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rest_of_a_day_that_one_answer_cannot_hold_is_asked_for() {
+async fn the_rest_that_one_answer_cannot_hold_is_asked_for() {
     let stage = setup().at("2026-03-02T09:00:00Z").setting("RELAY_PROVIDER__EVENT_DAYS", "1").start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let hidden: Vec<Value> = (100..200)
         .map(|number| {
             let mut event = event(number, DOMAIN);
@@ -179,12 +187,12 @@ async fn the_rest_of_a_day_that_one_answer_cannot_hold_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_several_windows_return_is_one_sighting() {
-    let stage = setup().start().await;
-    world::empty(&stage);
+async fn an_event_that_several_stretches_return_is_one_sighting() {
+    let stage = setup().setting("RELAY_PROVIDER__EVENT_DAYS", "30").start().await;
+    fixtures::empty(&stage);
     pin(&stage, Answer::post("/v2/query").json(found(&[event(1, DOMAIN)])));
     assert_eq!(seen(&stage.observe(&[("domain", DOMAIN)]).await).len(), 1);
-    assert_eq!(calls_to(&stage, "/v2/query"), 7);
+    assert_eq!(calls_to(&stage, "/v2/query"), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,9 +203,9 @@ async fn data_of_test_accounts_is_hidden_by_default_and_shown_on_request() {
             setup = setup.claim("GTI_ALLOW_TEST_ACCOUNTS", claim);
         }
         let stage = setup.start().await;
-        world::empty(&stage);
+        fixtures::empty(&stage);
         let mut test = detection(0, DOMAIN);
-        test["account_uuid"] = json!(world::DEMO);
+        test["account_uuid"] = json!(fixtures::DEMO);
         pin(&stage, Answer::get("/v1/detections").json(listed(&[test])));
         pin(&stage, Answer::get("/v1/events").json(of_detection(&[event(1, DOMAIN)])));
         let mut events = [event(2, DOMAIN), event(3, DOMAIN), event(4, DOMAIN)];
@@ -211,7 +219,7 @@ async fn data_of_test_accounts_is_hidden_by_default_and_shown_on_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_at_the_same_time_keep_their_own_limits_and_switches() {
     let stage = setup().start().await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     let mut events: Vec<Value> = (0..20).map(|number| event(number, DOMAIN)).collect();
     for event in &mut events[10..] {
         event["customer_id"] = json!("dmo");
@@ -247,7 +255,7 @@ async fn the_same_request_twice_has_the_same_answer() {
 async fn a_device_is_found_by_its_detections_unless_that_is_switched_off() {
     for (setting, sightings) in [("true", 1), ("false", 0)] {
         let stage = setup().setting("RELAY_PROVIDER__DEVICE_DETECTIONS", setting).start().await;
-        world::empty(&stage);
+        fixtures::empty(&stage);
         pin(
             &stage,
             Answer::get("/v1/detections")
@@ -264,18 +272,18 @@ async fn a_device_is_found_by_its_detections_unless_that_is_switched_off() {
 async fn the_claim_of_an_account_is_sent_on_every_detections_call() {
     let account = "3B1F8A52-6A0D-4A44-8F5B-9D8A5A7B1E01";
     let stage = setup().claim("account_uuid", account).start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
     stage.observe(&[("domain", DOMAIN)]).await;
     for call in stage.sim.calls_to("gigamon") {
-        let restricted = call.query.contains(&format!("account_uuid={}", world::ACME));
+        let restricted = call.query.contains(&format!("account_uuid={}", fixtures::ACME));
         assert_eq!(restricted, call.path.starts_with("/gigamon/v1/"), "{}", call.line());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_most_ten_calls_are_under_way_whatever_the_setting_says() {
-    let stage = setup().setting("RELAY_PROVIDER__MAX_CONCURRENCY", "50").start().await;
+async fn as_many_calls_are_under_way_as_the_setting_says() {
+    let stage = setup().setting("RELAY_PROVIDER__MAX_CONCURRENCY", "10").start().await;
     stage.sim.faults().add(Fault::latency(std::time::Duration::from_millis(20)).on("gigamon"));
     let about: Vec<String> = (0..20).map(|number| format!("d{number}.example")).collect();
     let about: Vec<(&str, &str)> = about.iter().map(|name| ("domain", name.as_str())).collect();
@@ -286,8 +294,8 @@ async fn at_most_ten_calls_are_under_way_whatever_the_setting_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_answer_does_not_wait_for_the_search() {
     let stage = setup().claim("CTR_ENTITIES_LIMIT", 1).start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
     stage.sim.faults().add(Fault::new(What::Hang).on("gigamon").path("/v2/query"));
     let answer = stage.observe(&[("domain", DOMAIN)]).await;
     assert_eq!((seen(&answer), errors(&answer)), (vec!["event-00001"], vec![]));
@@ -296,8 +304,8 @@ async fn a_full_answer_does_not_wait_for_the_search() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_name_cannot_leave_its_code_span() {
     let stage = setup().start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
     let mut list = listed(&[detection(0, DOMAIN)]);
     list["rules"][0]["name"] = json!(format!("a ` b\n# {}", "x".repeat(3000)));
     pin(&stage, Answer::get("/v1/detections").json(list));
@@ -312,13 +320,13 @@ async fn a_rule_name_cannot_leave_its_code_span() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_in_the_cache_is_not_asked_for_again_and_the_search_asks_until_now() {
     let stage = setup().start().await;
-    world::empty(&stage);
-    world::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
+    fixtures::empty(&stage);
+    fixtures::one_detection(&stage, DOMAIN, &[event(1, DOMAIN)]);
     for _ in 0..2 {
         assert_eq!(seen(&stage.observe(&[("domain", DOMAIN)]).await), ["event-00001"]);
     }
     let paths = ["/v1/detections", "/v1/events", "/v2/entity/tracking/bulk/get/ip", "/v2/query"];
-    assert_eq!(paths.map(|path| calls_to(&stage, path)), [1, 1, 1, 14]);
+    assert_eq!(paths.map(|path| calls_to(&stage, path)), [1, 1, 1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

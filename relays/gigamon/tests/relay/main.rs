@@ -2,16 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
-mod bounds;
 mod certificates;
 mod defects;
 mod endpoints;
-mod extras;
 mod failures;
-mod gaps;
+mod fixtures;
 mod hostile;
+mod limits;
 mod lookups;
-mod world;
+mod missing_fields;
+mod optional_calls;
+mod planning;
 
 use relay_testkit::Setup;
 use serde_json::json;

@@ -4,8 +4,8 @@ use provider_sim::Answer;
 use relay_testkit::{Stage, damaged, docs, errors};
 use serde_json::{Value, json};
 
+use crate::fixtures::{self, detection, event, found, listed, of_detection, pin, rule};
 use crate::setup;
-use crate::world::{self, detection, event, found, listed, of_detection, pin, rule};
 
 const DOMAIN: &str = "a.example";
 
@@ -68,7 +68,7 @@ async fn stage() -> Stage {
         .setting("RELAY_CACHE__TTL", "0s")
         .start()
         .await;
-    world::empty(&stage);
+    fixtures::empty(&stage);
     stage
 }
 
@@ -180,7 +180,7 @@ async fn a_field_that_is_null_has_neither_column_nor_cell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_have_no_direction_where_the_method_is_not_told() {
+async fn files_have_no_direction_if_the_event_does_not_say_it() {
     let stage = stage().await;
     let files = json!([{"md5": "a".repeat(32), "sha1": "none", "sha256": null}]);
     let http = |number, method: Value| {
@@ -201,8 +201,8 @@ async fn files_have_no_direction_where_the_method_is_not_told() {
         relations,
         [
             vec!["Connected_To", "Downloaded_To", "Downloaded_From"],
-            vec!["Connected_To", "Uploaded_From", "Uploaded_To"],
-            vec!["Connected_To"],
+            vec!["Connected_To", "Related_To", "Related_To"],
+            vec!["Connected_To", "Related_To", "Related_To"],
         ]
     );
 }
