@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpResponse, web};
 
+use super::get;
 use crate::telemetry::Metrics;
 
 pub(super) struct Admin {
@@ -18,9 +19,9 @@ pub(super) struct Admin {
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/livez", web::get().to(livez))
-        .route("/readyz", web::get().to(readyz))
-        .route("/metrics", web::get().to(metrics));
+        .route("/livez", get().to(livez))
+        .route("/readyz", get().to(readyz))
+        .route("/metrics", get().to(metrics));
 }
 
 async fn livez() -> HttpResponse {

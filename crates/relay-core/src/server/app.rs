@@ -3,18 +3,19 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::pack::{self, Body};
+use super::pack::{self, Body, Document};
 use super::receive::Receiver;
 use super::telemetry::Report;
-use super::{common, openapi, page};
+use super::{common, get, openapi, page};
 use crate::ctim::ObservableType;
 use crate::endpoint::{Endpoint, Served};
 use crate::envelope::{Reply, Stats};
@@ -27,16 +28,19 @@ use crate::telemetry::{RequestId, with_request_id};
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+/// The page runs nothing and loads nothing.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HEALTH_CHECK: HeaderName = HeaderName::from_static("health-check");
 
 /// What all workers share: the endpoints, what they need, and the answers that never change.
 pub(super) struct Site {
     pub(super) host: Arc<Host>,
     endpoints: Vec<Arc<Served>>,
-    version: String,
-    about: String,
-    page: String,
-    openapi: String,
+    version: Document,
+    about: Document,
+    page: Document,
+    openapi: Document,
     trust_proxy: bool,
     bodies: Receiver,
     runtime: Handle,
@@ -57,10 +61,10 @@ impl Site {
         let about = page::About::of(module, &described);
         Self {
             bodies: Receiver::new(settings, Arc::clone(&host.metrics)),
-            version: json!({"version": module.version}).to_string(),
-            page: about.html(),
-            about: about.json(),
-            openapi: openapi::document(module, &described).to_string(),
+            version: Document::new(JSON, json!({"version": module.version}).to_string()),
+            page: Document::new(HTML, about.html()),
+            about: Document::new(JSON, about.json()),
+            openapi: Document::new(JSON, openapi::document(module, &described).to_string()),
             host: Arc::new(host),
             endpoints: endpoints.into_iter().map(Arc::new).collect(),
             trust_proxy: settings.trust_proxy,
@@ -84,10 +88,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig, site: &Site) {
         config.service(at.route(web::post().to(answer)));
     }
     config
-        .service(resource(common::VERSION).route(web::get().to(version)).route(web::post().to(version)))
-        .service(resource(common::WATCHDOG).route(web::get().to(watchdog)))
-        .service(resource(common::OPENAPI).route(web::get().to(openapi_json)))
-        .service(resource(common::ROOT).route(web::get().to(root)))
+        .service(resource(common::VERSION).route(get().to(version)).route(web::post().to(version)))
+        .service(resource(common::WATCHDOG).route(get().to(watchdog)))
+        .service(resource(common::OPENAPI).route(get().to(openapi_json)))
+        .service(resource(common::ROOT).route(get().to(root)))
         .default_service(web::to(not_found));
 }
 
@@ -105,7 +109,13 @@ async fn ask(
     payload: web::Payload,
 ) -> HttpResponse {
     let arrived = Instant::now();
-    let body = match site.bodies.receive(&request, payload).await {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let received = match authorization {
+        // The token is checked first: where there is none, nobody has to wait for the body.
+        None if served.endpoint.token => Ok(Bytes::new()),
+        _ => site.bodies.receive(&request, payload).await,
+    };
+    let body = match received {
         Ok(body) => body,
         Err(reply) => {
             let mut response = refuse(reply);
@@ -117,7 +127,7 @@ async fn ask(
     let asked = Asked {
         arrived,
         provider_calls: Arc::default(),
-        authorization: request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()),
+        authorization: authorization.map(|value| value.as_bytes().to_vec()),
         origin: origin(&request, site.trust_proxy),
         body,
     };
@@ -195,25 +205,21 @@ fn refuse(reply: Reply) -> HttpResponse {
     respond(Packed::of(reply, false))
 }
 
-fn document(request: &HttpRequest, kind: &'static str, text: String) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    response.content_type(kind);
-    Body::new(text.into_bytes(), pack::is_wanted(request)).send(response)
-}
-
 async fn version(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
-    document(&request, JSON, site.version.clone())
+    site.version.answer(&request)
 }
 
 async fn openapi_json(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
-    document(&request, JSON, site.openapi.clone())
+    with(site.openapi.answer(&request), &[(header::CACHE_CONTROL, "no-cache")])
 }
 
 /// Echoes the key of the platform's own probe.
 async fn watchdog(request: HttpRequest) -> HttpResponse {
     let key = request.headers().get(HEALTH_CHECK).and_then(|key| key.to_str().ok());
     if let Some(key) = key.filter(|key| !key.is_empty()) {
-        return document(&request, JSON, json!({"data": key}).to_string());
+        let mut response = HttpResponse::Ok();
+        response.content_type(JSON);
+        return Body::new(json!({"data": key}).to_string().into(), pack::is_wanted(&request)).send(response);
     }
     let error = Error::fatal(Code::HEALTH_CHECK, "The header Health-Check is missing or empty.");
     refuse(Reply::failed(error))
@@ -221,15 +227,22 @@ async fn watchdog(request: HttpRequest) -> HttpResponse {
 
 /// A page for browsers, the same facts as JSON for others.
 async fn root(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    const VARY: (HeaderName, &str) = (header::VARY, "accept, accept-encoding");
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
     if accept.contains("text/html") {
-        let mut response = document(&request, "text/html; charset=utf-8", site.page.clone());
-        let policy = header::HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        response
+        let headers =
+            [VARY, (header::CACHE_CONTROL, "no-cache"), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+        with(site.page.answer(&request), &headers)
     } else {
-        document(&request, JSON, site.about.clone())
+        with(site.about.answer(&request), &[VARY])
     }
+}
+
+fn with(mut response: HttpResponse, headers: &[(HeaderName, &'static str)]) -> HttpResponse {
+    for (name, value) in headers {
+        response.headers_mut().insert(name.clone(), HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
@@ -240,13 +253,14 @@ async fn not_found(request: HttpRequest) -> HttpResponse {
 
 fn wrong_method(methods: &'static [&'static str], request: &HttpRequest) -> HttpResponse {
     let allowed = methods.join(", ");
+    let answered = allowed.replace("GET", "GET, HEAD");
     let error = Error::fatal(
         Code::METHOD_NOT_ALLOWED,
         format!("{} is not allowed here; use {allowed}.", Method::as_str(request.method())),
     );
     let mut response = refuse(Reply::refused(405, error));
-    if let Ok(allowed) = header::HeaderValue::from_str(&allowed) {
-        response.headers_mut().insert(header::ALLOW, allowed);
+    if let Ok(answered) = HeaderValue::from_str(&answered) {
+        response.headers_mut().insert(header::ALLOW, answered);
     }
     response
 }

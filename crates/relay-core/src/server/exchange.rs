@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use actix_web::Error;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use bytes::Bytes;
@@ -111,7 +111,8 @@ fn body_of(method: &Method, headers: &HeaderMap) -> Option<Body> {
     }
 }
 
-/// Goes around every request of a listener: one at a time on each connection, its answer in pieces and accounted for.
+/// Goes around every request of a listener: one at a time on each connection, its answer in pieces and accounted for,
+/// and with the headers that all answers have.
 pub(super) async fn bounded(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -119,6 +120,7 @@ pub(super) async fn bounded(
     let exchange = Exchange::begin(&request);
     let head_only = request.method() == Method::HEAD;
     let mut response = next.call(request).await?;
+    common_headers(response.headers_mut());
     if exchange.as_ref().is_some_and(|exchange| exchange.0.member.is_ending()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -130,6 +132,21 @@ pub(super) async fn bounded(
         }
         Pieces { rest, head_only, _exchange: exchange }
     }))
+}
+
+/// Headers for whoever shows or keeps answers. What a handler has set itself stays.
+fn common_headers(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"),
+    ] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
 }
 
 /// An answer that is handed out piece by piece: in one, the HTTP server would copy it whole.

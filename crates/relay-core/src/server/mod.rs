@@ -30,7 +30,7 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::{App, web};
+use actix_web::{App, guard, web};
 
 use crate::host::Host;
 use crate::relay::Relay;
@@ -180,6 +180,11 @@ where
             let _ = http.call((wire, address)).await;
         })
     }))
+}
+
+/// A route for GET, and for HEAD, which is answered with the same headers.
+fn get() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 impl Running {

@@ -201,6 +201,18 @@ async fn a_body_that_trickles_is_not_waited_for_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_no_body_is_waited_for() {
+    let stage = stage_with(&[("RELAY_BODY_MEMORY", "1024")]).await;
+    for body in ["Content-Length: 1000000\r\n\r\n[", "Transfer-Encoding: chunked\r\n\r\nffff\r\n["] {
+        let mut client = Client::connect(&stage).await;
+        client.send(format!("POST /observe/observables HTTP/1.1\r\nHost: x\r\n{body}")).await;
+        let answer: Value = serde_json::from_str(&client.answer().await.1).expect("JSON");
+        crate::only_error(&answer, "fatal", "authorization error");
+        assert_eq!(client.rest().await, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_does_not_come_is_not_waited_for_forever() {
     let stage = stage_with(&[("RELAY_BODY_TIMEOUT", "100ms")]).await;
     let mut silent = Client::connect(&stage).await;

@@ -51,19 +51,20 @@ async fn a_wrong_method_names_the_right_one() {
         (Method::GET, "/observe/observables", "POST"),
         (Method::PUT, "/observe/observables/", "POST"),
         (Method::DELETE, "/respond/trigger", "POST"),
-        (Method::DELETE, "/version", "GET, POST"),
-        (Method::PATCH, "/version/", "GET, POST"),
-        (Method::POST, "/watchdog", "GET"),
-        (Method::POST, "/watchdog/", "GET"),
-        (Method::POST, "/openapi.json", "GET"),
-        (Method::POST, "/", "GET"),
+        (Method::DELETE, "/version", "GET, HEAD, POST"),
+        (Method::PATCH, "/version/", "GET, HEAD, POST"),
+        (Method::POST, "/watchdog", "GET, HEAD"),
+        (Method::POST, "/watchdog/", "GET, HEAD"),
+        (Method::POST, "/openapi.json", "GET, HEAD"),
+        (Method::POST, "/", "GET, HEAD"),
     ];
     for (method, path, allowed) in table {
         let response = call(&stage, method.clone(), path).await;
         assert_eq!(response.status(), 405, "{method} {path}");
         assert_eq!(header(&response, "allow"), allowed, "{method} {path}");
         let answer = json_of(response).await;
-        let expected = format!("{method} is not allowed here; use {allowed}.");
+        let usual = allowed.replace(", HEAD", "");
+        let expected = format!("{method} is not allowed here; use {usual}.");
         assert_eq!(only_error(&answer, "fatal", "method not allowed"), expected);
     }
 }
@@ -119,7 +120,7 @@ async fn a_body_of_unknown_length_is_bounded_too() {
     let provider = Mock::always(thing(true, &[])).await;
     let stage = setup(&provider).setting("RELAY_MAX_BODY", "1000").start().await;
     let mut socket = connect(&stage).await;
-    let head = "POST /observe/observables HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "POST /observe/observables HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = format!("400\r\n{}\r\n", " ".repeat(0x400));
     socket.write_all(format!("{head}{chunk}").as_bytes()).await.expect("a connection");
     assert!(read_head(&mut socket).await.starts_with("HTTP/1.1 413 "));
@@ -292,6 +293,65 @@ async fn an_answer_is_packed_where_the_client_asks_for_it() {
     assert!(!plain_head.contains("content-encoding"), "{plain_head}");
     assert!(packed_head.contains("content-encoding: gzip"), "{packed_head}");
     assert!(packed < plain / 2, "{packed} of {plain} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_says_how_it_may_be_shown_and_kept() {
+    let stage = stage().await;
+    let (site, admin) = (&stage.relay.url, &stage.relay.admin_url);
+    let mut answers = vec![
+        stage.raw("/observe/observables", Some(&stage.token()), "[]").await,
+        stage.raw("/observe/observables", None, "[]").await,
+        stage.raw("/nothing", None, "").await,
+        stage.raw("/openapi.json", None, "").await,
+        stage.raw("/observe/observables", Some(&stage.token()), vec![b' '; 2 << 20]).await,
+    ];
+    for url in [
+        format!("{site}/version"),
+        format!("{site}/watchdog"),
+        format!("{site}/"),
+        format!("{admin}/livez"),
+        format!("{admin}/metrics"),
+        format!("{admin}/nothing"),
+    ] {
+        answers.push(stage.http.get(url).send().await.expect("an answer"));
+    }
+    let page = stage.http.get(format!("{site}/")).header("Accept", "text/html").send().await.expect("a page");
+    let openapi = stage.http.get(format!("{site}/openapi.json")).send().await.expect("an answer");
+    for answer in answers.iter().chain([&page, &openapi]) {
+        let url = answer.url();
+        assert_eq!(header(answer, "x-content-type-options"), "nosniff", "{url}");
+        assert_eq!(header(answer, "referrer-policy"), "no-referrer", "{url}");
+        assert_eq!(header(answer, "x-frame-options"), "DENY", "{url}");
+        assert!(header(answer, "content-security-policy").ends_with("frame-ancestors 'none'"), "{url}");
+        let vary = match (url.path(), url.as_str().starts_with(site.as_str())) {
+            ("/", _) => "accept, accept-encoding",
+            (_, true) => "accept-encoding",
+            (_, false) => "",
+        };
+        assert_eq!(header(answer, "vary"), vary, "{url}");
+    }
+    assert!(answers.iter().all(|answer| header(answer, "cache-control") == "no-store"));
+    assert!([page, openapi].iter().all(|answer| header(answer, "cache-control") == "no-cache"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_answered_as_get_is_but_without_a_body() {
+    let stage = stage().await;
+    let site =
+        ["/version", "/watchdog", "/openapi.json", "/"].map(|path| format!("{}{path}", stage.relay.url));
+    let admin = ["/livez", "/readyz", "/metrics"].map(|path| format!("{}{path}", stage.relay.admin_url));
+    for url in site.iter().chain(&admin) {
+        let got = stage.http.get(url).send().await.expect("an answer");
+        let head = stage.http.head(url).send().await.expect("an answer");
+        assert_eq!(head.status(), got.status(), "{url}");
+        assert_eq!(header(&head, "content-type"), header(&got, "content-type"), "{url}");
+        if !url.ends_with("/metrics") {
+            assert_eq!(header(&head, "content-length"), header(&got, "content-length"), "{url}");
+        }
+        assert_eq!(head.text().await.expect("nothing"), "", "{url}");
+    }
+    assert_eq!(call(&stage, Method::HEAD, "/health").await.status(), 405);
 }
 
 #[tokio::test(flavor = "multi_thread")]
