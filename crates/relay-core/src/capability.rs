@@ -83,6 +83,12 @@ pub trait Deliberate: Provider {
         Self::MODULE.observables.to_vec()
     }
 
+    /// The types of observables that are read of a request beside those: a relay whose lookups share work may need all
+    /// of them, to ask the provider what observe asks.
+    fn read_along(&self) -> Vec<ObservableType> {
+        Vec::new()
+    }
+
     /// The verdict on one observable.
     fn deliberate(
         &self,

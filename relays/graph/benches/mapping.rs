@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use relay_core::ctim::Bundle;
 use relay_core::observable::{Observable, ObservableType};
 use relay_graph::mapping;
-use relay_graph::matching::Matcher;
+use relay_graph::mapping::matching::Matcher;
 use relay_graph::model::AlertPage;
 use relay_graph::model::v2::Alert;
 use serde_json::{Value, json};
@@ -79,11 +79,11 @@ fn alert(number: usize) -> Value {
 
 fn read(text: &str) -> Vec<Alert> {
     let page: AlertPage<Alert> = serde_json::from_str(text).unwrap();
-    page.value.unwrap().into_iter().filter_map(|item| item.0).collect()
+    page.value.unwrap().items
 }
 
 fn map(alerts: &[Alert], about: &Observable, ui: &Url) -> Bundle {
-    let matcher = Matcher::new(about);
+    let matcher = Matcher::new(about).unwrap();
     let mut bundle = Bundle::default();
     for alert in alerts.iter().filter(|alert| matcher.concerns(alert)) {
         bundle.push(mapping::v2::sighting(alert, &matcher, ui).unwrap());

@@ -1,72 +1,75 @@
-//! Relay for Microsoft Graph Security: the security alerts of a Microsoft tenant as sightings of observables.
+//! Relay for Microsoft Graph Security: the security alerts of a Microsoft tenant as sightings of observables, with
+//! what Microsoft thinks of them.
 //!
 //! Two APIs hold alerts: `alerts`, which was retired in October 2026 and still serves some tenants, and its
-//! successor `alerts_v2`, which cannot be searched by observable in one sure way.
+//! successor `alerts_v2`. Alerts about observables are found in the latter by one hunting query for all of them.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`search`] | which API is asked how, and what is told of both |
-//! | [`client`] | the named calls, their pages, and what their failures mean |
-//! | [`query`] | observables in OData filters and hunting queries |
-//! | [`matching`] | whether an alert of `alerts_v2` concerns an observable |
+//! | [`search`] | which API is asked how, and what is reported of all of them |
+//! | [`api`] | the calls of the API: addresses, pages, and what its refusals mean |
+//! | [`credentials`] | what a token carries |
+//! | [`links`] | pages of the portal |
 //! | [`model`] | the API's answers, as far as they are read |
-//! | [`mapping`] | alerts to CTIM sightings; no I/O, cannot fail |
-//! | [`memory`] | what was found not to work for a tenant |
-//! | [`options`] | the relay's own settings |
+//! | [`mapping`] | alerts to CTIM entities, and whether they concern an observable; no I/O, cannot fail |
+//! | [`settings`] | the relay's own settings |
 
-pub mod client;
+mod api;
+pub mod credentials;
+mod links;
 pub mod mapping;
-pub mod matching;
-pub mod memory;
 pub mod model;
 mod module;
-pub mod options;
-mod partial;
-pub mod query;
 pub mod search;
+pub mod settings;
 
-use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
+use relay_core::memory::Lapsing;
 use relay_core::module::Module;
-use relay_core::observable::Observable;
-use relay_core::provider::entra::Application;
-use relay_core::provider::{Auth, Client};
-use relay_core::relay::{Credentials, Observe, Provider, Relay};
+use relay_core::observable::{Observable, ObservableType};
+use relay_core::provider::Client;
+use relay_core::relay::{Deliberate, Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
-use url::Url;
 
-use memory::Memory;
-use options::Options;
+use credentials::{GraphCredentials, Whose};
+use mapping::matching::Matcher;
+use mapping::opinion;
+use search::Purpose;
+use settings::{Intelligence, Settings};
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
-    Relay::of::<Graph>().observe().build()
+    Relay::of::<Graph>().observe().deliberate().refer().build()
 }
+
+/// More tenants than one relay serves.
+const TENANTS: u64 = 10_000;
 
 /// The started relay.
 pub struct Graph {
     client: Client,
-    api: Url,
-    login: Url,
-    ui: Url,
-    scope: String,
-    options: Options,
-    memory: Memory,
+    settings: Settings,
+    /// What a tenant lacks, so that it is paid for once and not with every request.
+    lacks: Lapsing<(Whose, Lack), ()>,
+    /// How many hosts in a row Threat Intelligence did not know; nothing where it ever knew one.
+    unknown_hosts: Lapsing<Whose, Option<u32>>,
 }
 
-/// An application of the tenant, with its secret.
-pub struct GraphCredentials(Application);
-
-impl Credentials for GraphCredentials {
-    fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
-        Application::from_claims(claims, "application_id").map(Self)
-    }
-
-    fn identity(&self) -> Vec<&str> {
-        self.0.identity()
-    }
+/// What a tenant may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lack {
+    /// The API `alerts`.
+    LegacyAlerts,
+    /// The API `alerts_v2`.
+    Alerts,
+    /// Advanced hunting.
+    Hunting,
+    /// Batches of calls.
+    Batches,
+    /// Threat Intelligence.
+    Intelligence,
 }
 
 impl Provider for Graph {
@@ -76,12 +79,9 @@ impl Provider for Graph {
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
         Ok(Self {
             client,
-            api: settings.url("api_url")?,
-            login: settings.url("login_url")?,
-            ui: settings.url("ui_url")?,
-            scope: settings.text("scope").unwrap_or_default().to_owned(),
-            options: Options::new(settings)?,
-            memory: Memory::default(),
+            settings: Settings::new(settings)?,
+            lacks: Lapsing::new(TENANTS * 5),
+            unknown_hosts: Lapsing::new(TENANTS),
         })
     }
 
@@ -91,22 +91,69 @@ impl Provider for Graph {
 }
 
 impl Observe for Graph {
+    fn observables(&self) -> Vec<ObservableType> {
+        self.types(|_| true)
+    }
+
     async fn observe(&self, call: &Call<GraphCredentials>, about: &Observable) -> Lookup {
         self.observe_all(call, std::slice::from_ref(about)).await
     }
 
-    /// All at once, since hunting and scans serve all observables of a request together.
+    /// All at once, since one query, one scan or one batch serves all observables of a request.
     async fn observe_all(&self, call: &Call<GraphCredentials>, about: &[Observable]) -> Lookup {
-        let about: Vec<Observable> = about.iter().filter(|one| self.options.admits(one)).cloned().collect();
-        if about.is_empty() {
-            return Lookup::nothing();
+        self.look_up(call, about, Purpose::Observe).await
+    }
+}
+
+impl Deliberate for Graph {
+    /// None where nothing is left that could judge.
+    fn observables(&self) -> Vec<ObservableType> {
+        let (by_alerts, by_hosts) = (self.settings.verdicts, self.settings.intelligence != Intelligence::Off);
+        self.types(|kind| opinion::is_judged(kind, by_alerts, by_hosts))
+    }
+
+    fn read_along(&self) -> Vec<ObservableType> {
+        Observe::observables(self)
+    }
+
+    async fn deliberate(&self, call: &Call<GraphCredentials>, about: &Observable) -> Lookup {
+        self.deliberate_all(call, std::slice::from_ref(about)).await
+    }
+
+    /// Asks what observe asks, so that the two, which the platform calls together, share the answers.
+    async fn deliberate_all(&self, call: &Call<GraphCredentials>, about: &[Observable]) -> Lookup {
+        let judged = Deliberate::observables(self);
+        if about.iter().any(|one| judged.contains(&one.kind())) {
+            self.look_up(call, about, Purpose::Deliberate).await
+        } else {
+            Lookup::nothing()
         }
-        search::observe(self, call, &about).await
+    }
+}
+
+impl Refer for Graph {
+    fn observables(&self) -> Vec<ObservableType> {
+        self.types(|_| true)
+    }
+
+    fn refer(&self, about: &Observable) -> Vec<Link> {
+        links::all(&self.settings.ui, about)
     }
 }
 
 impl Graph {
-    fn auth(&self, call: &Call<GraphCredentials>) -> Auth {
-        Auth::Token(call.credentials.0.token_source(&self.login, &self.scope))
+    /// The types that are looked up with these settings, of those that are wanted.
+    fn types(&self, wanted: impl Fn(ObservableType) -> bool) -> Vec<ObservableType> {
+        let all = module::MODULE.observables.iter().copied();
+        all.filter(|kind| self.settings.looks_up(*kind) && wanted(*kind)).collect()
+    }
+
+    async fn look_up(&self, call: &Call<GraphCredentials>, about: &[Observable], purpose: Purpose) -> Lookup {
+        let fits = |one: &&Observable| Matcher::new(one).is_some();
+        let about: Vec<Observable> = about.iter().filter(fits).cloned().collect();
+        if about.is_empty() {
+            return Lookup::nothing();
+        }
+        search::search(self, call, &about, purpose).await
     }
 }

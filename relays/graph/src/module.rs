@@ -1,5 +1,6 @@
 //! Names, observable types, claims and settings of the relay.
 
+use relay_core::error::Code;
 use relay_core::module::{Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{ObservableType, TypeCase};
 use relay_core::settings::Setting;
@@ -7,12 +8,17 @@ use relay_core::settings::Setting;
 /// The provider's name in every entity.
 pub(crate) const TITLE: &str = "Microsoft Graph Security";
 
+/// The original relay's word for what others call `unavailable`.
+pub(crate) const SERVICE_UNAVAILABLE: Code = Code::new("service unavailable");
+/// Something was left unread.
+pub(crate) const UNPROCESSED: Code = Code::new("unprocessed records");
+
 pub(crate) const MODULE: Module = Module {
     name: "graph",
     package: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     title: TITLE,
-    summary: "Security alerts of a Microsoft tenant, by Microsoft Graph, as sightings of observables",
+    summary: "Security alerts of a Microsoft tenant and Microsoft's Threat Intelligence, by Microsoft Graph",
     // Microsoft asks partners for {Company}-{Product}/{Version}.
     user_agent: Some(concat!(
         "Cisco-SecureXThreatResponseMicrosoftGraphSecurity/",
@@ -20,18 +26,19 @@ pub(crate) const MODULE: Module = Module {
     )),
     observables: &[
         ObservableType::Ip,
+        ObservableType::Ipv6,
         ObservableType::Domain,
         ObservableType::Hostname,
         ObservableType::Url,
         ObservableType::FileName,
         ObservableType::FilePath,
         ObservableType::Sha256,
-        // The rest with `provider.extended_types` only, see `Options::admits`.
-        ObservableType::Ipv6,
         ObservableType::Sha1,
         ObservableType::Md5,
         ObservableType::Email,
         ObservableType::User,
+        ObservableType::EmailSubject,
+        ObservableType::EmailMessageId,
         ObservableType::MsMachineId,
     ],
     type_case: TypeCase::Exact,
@@ -82,20 +89,42 @@ pub(crate) const MODULE: Module = Module {
         ),
         Setting::new(
             "provider.alerts_api",
-            "auto",
+            "v2",
             "which API is asked: `v2` (alerts_v2), `legacy` (alerts, retired in October 2026) or `auto` (both)",
         ),
         Setting::new(
             "provider.v2_search",
             "auto",
-            "how alerts are found in alerts_v2: `filter`, `hunting`, `scan`, or `auto`: what works, in this order",
+            "how alerts are found in alerts_v2: `hunting`, `scan`, `filter`, or `auto`: hunting, else a scan",
         ),
         Setting::new("provider.lookback_days", "30", "how far back `hunting` (at most 30) and `scan` look"),
+        Setting::new(
+            "provider.alert_details",
+            "60",
+            "alerts found by hunting that are read in full, per request, 0 to 200; others are shown as far as \
+             hunting knows them",
+        ),
         Setting::new("provider.scan_max_pages", "10", "pages of 200 alerts that `scan` reads at most"),
         Setting::new(
-            "provider.extended_types",
-            "false",
-            "also look up `ipv6`, `sha1`, `md5`, `email`, `user` and `ms_machine_id` (alerts_v2 only)",
+            "provider.hash_scan_pages",
+            "2",
+            "pages of 200 alerts that are read for SHA-256 and MD5 values that hunting did not find, 0 to 10",
+        ),
+        Setting::new(
+            "provider.verdicts",
+            "all",
+            "whether the evidence of alerts gives judgements and verdicts: `all` or `off`",
+        ),
+        Setting::new(
+            "provider.threat_intel",
+            "auto",
+            "whether Microsoft Threat Intelligence is asked about hosts: `off`, `auto` (where the tenant has it) or \
+             `on` (a warning where it does not)",
+        ),
+        Setting::new(
+            "provider.threat_intel_hosts",
+            "40",
+            "hosts that it is asked about per request, 1 to 200",
         ),
     ],
 };

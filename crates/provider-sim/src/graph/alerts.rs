@@ -51,7 +51,14 @@ pub(super) fn device(host: &str, full: &str, address: &str, machine: &str) -> Va
 
 /// The alerts of `/security/alerts_v2`.
 pub fn v2(tenant: &str) -> Vec<Value> {
-    vec![outbound_connection(tenant), phishing(tenant), analytics_rule(tenant), risky_sign_in(tenant)]
+    vec![
+        outbound_connection(tenant),
+        phishing(tenant),
+        analytics_rule(tenant),
+        risky_sign_in(tenant),
+        dismissed(tenant),
+        odd_forms(tenant),
+    ]
 }
 
 /// A dropped program on a workstation talks to its command and control server.
@@ -107,11 +114,24 @@ fn phishing(tenant: &str) -> Value {
     alert["serviceSource"] = json!("microsoftDefenderForOffice365");
     alert["productName"] = json!("Microsoft Defender for Office 365");
     alert["mitreTechniques"] = json!(["T1566.002"]);
+    alert["status"] = json!("resolved");
+    alert["classification"] = json!("truePositive");
+    alert["determination"] = json!("phishing");
     alert["evidence"] = json!([
         {"@odata.type": "#microsoft.graph.security.urlEvidence", "verdict": "malicious",
          "remediationStatus": "remediated", "roles": [], "url": "https://invoice-portal.example/view.php?id=4711"},
         {"@odata.type": "#microsoft.graph.security.mailboxEvidence", "verdict": "unknown",
          "remediationStatus": "active", "primaryAddress": "jdoe@corp.example"},
+        {"@odata.type": "#microsoft.graph.security.analyzedMessageEvidence", "verdict": "malicious",
+         "remediationStatus": "remediated", "roles": [], "networkMessageId": "1c2d3e4f-0000-4a5b-8c6d-0123456789ab",
+         "internetMessageId": "<invoice-4711@mail.invoice-portal.example>", "subject": "Invoice 4711",
+         "senderIp": "198.51.100.25", "recipientEmailAddress": "jdoe@corp.example", "antiSpamDirection": "inbound",
+         "deliveryAction": "delivered", "deliveryLocation": "inbox", "threats": [], "urlCount": 1,
+         "urls": ["https://invoice-portal.example/view.php?id=4711"],
+         "p1Sender": {"emailAddress": "bounce@mail.invoice-portal.example", "displayName": null,
+                      "domainName": "mail.invoice-portal.example"},
+         "p2Sender": {"emailAddress": "billing@invoice-portal.example", "displayName": "Billing",
+                      "domainName": "invoice-portal.example"}},
         {"@odata.type": "#microsoft.graph.security.userEvidence", "verdict": "unknown",
          "remediationStatus": "pendingApproval", "roles": ["compromised"],
          "userAccount": {"accountName": "jdoe", "domainName": "CORP", "userPrincipalName": "jdoe@corp.example"}},
@@ -134,6 +154,36 @@ fn risky_sign_in(tenant: &str) -> Value {
     alert["evidence"] = json!([
         {"@odata.type": "#microsoft.graph.security.ipEvidence", "verdict": "suspicious",
          "remediationStatus": "none", "roles": ["source"], "ipAddress": "198.51.100.7"},
+    ]);
+    alert
+}
+
+/// An analyst found nothing behind it.
+fn dismissed(tenant: &str) -> Value {
+    let mut alert = v2_alert("da638000000000000004", tenant, "Unusual tool of an administrator", "high", 120);
+    alert["status"] = json!("resolved");
+    alert["classification"] = json!("falsePositive");
+    alert["determination"] = json!("notMalicious");
+    alert["evidence"] = json!([
+        {"@odata.type": "#microsoft.graph.security.fileEvidence", "verdict": "malicious",
+         "remediationStatus": "none", "roles": [],
+         "fileDetails": {"sha1": null, "sha256": null, "md5": null, "fileName": "admintool.exe", "filePath": "C:\\Tools"}},
+        {"@odata.type": "#microsoft.graph.security.processEvidence", "verdict": "suspicious",
+         "remediationStatus": "none", "processCommandLine": "admintool.exe /all",
+         "imageFile": {"fileName": "admintool.exe", "filePath": "C:\\Tools"},
+         "userAccount": {"accountName": "SYSTEM", "domainName": "NT AUTHORITY", "userSid": "S-1-5-18"}},
+    ]);
+    alert
+}
+
+/// Values in forms that products also write.
+fn odd_forms(tenant: &str) -> Value {
+    let mut alert = v2_alert("da638000000000000005", tenant, "Connection to a mapped address", "low", 140);
+    alert["evidence"] = json!([
+        {"@odata.type": "#microsoft.graph.security.ipEvidence", "verdict": "unknown", "remediationStatus": "none",
+         "roles": [], "ipAddress": "::ffff:198.51.100.140"},
+        {"@odata.type": "#microsoft.graph.security.urlEvidence", "verdict": "unknown", "remediationStatus": "none",
+         "roles": [], "url": "odd-forms.example:8443"},
     ]);
     alert
 }

@@ -10,7 +10,7 @@ use super::subject::Subject;
 use super::tenant::State;
 use super::{alerts, generated};
 use crate::hunting;
-use crate::kql::{Column, Query, Row, Table};
+use crate::kql::{AlertQuery, Column, Query, Row, Table};
 use crate::quota::{Limit, Quotas};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -21,7 +21,16 @@ const CYCLE: Limit = Limit { most: 600_000, per: Duration::from_secs(15 * 60) };
 
 /// A query, read and found good.
 #[derive(Debug)]
-pub(super) struct HuntingQuery(Query);
+pub(super) enum HuntingQuery {
+    /// Of one table.
+    Table(Query),
+    /// About many things in the evidence of alerts.
+    Alerts {
+        query: AlertQuery,
+        /// How far back the call looks.
+        timespan: u32,
+    },
+}
 
 impl HuntingQuery {
     pub(super) fn of(request: &Request, state: &State) -> Result<Self, Refusal> {
@@ -29,39 +38,71 @@ impl HuntingQuery {
         let body = request.json().filter(|_| declared.map(str::trim) == Some("application/json"));
         let body = body.ok_or_else(|| bad("The body is not JSON."))?;
         let text = body["Query"].as_str().ok_or_else(|| bad("Query is missing."))?;
-        if !matches!(&body["Timespan"], Value::Null) && body["Timespan"].as_str().and_then(days).is_none() {
+        let timespan = body["Timespan"].as_str().and_then(days);
+        if !body["Timespan"].is_null() && timespan.is_none() {
             return Err(bad("Timespan is not a length of time."));
         }
-        let query = Query::parse(text).map_err(|fault| bad(&format!("'where' operator: {fault}")))?;
-        if query.table == Table::AlertEvidence && !state.tables {
+        let not_understood = |fault| bad(&format!("'where' operator: {fault}"));
+        let query = if AlertQuery::is_one(text) {
+            let query = AlertQuery::parse(text).map_err(not_understood)?;
+            Self::Alerts { query, timespan: timespan.unwrap_or(30) }
+        } else {
+            Self::Table(Query::parse(text).map_err(not_understood)?)
+        };
+        if query.asks_alerts() && !state.tables {
             return Err(bad("Failed to resolve table expression named 'AlertEvidence'"));
         }
-        Ok(Self(query))
+        Ok(query)
+    }
+
+    fn asks_alerts(&self) -> bool {
+        match self {
+            Self::Table(query) => query.table == Table::AlertEvidence,
+            Self::Alerts { .. } => true,
+        }
     }
 
     /// Spends the tenant's running time.
     pub(super) fn spend(&self, spent: &Quotas<String>, tenant: &str) -> Result<(), Refusal> {
-        let cost = hunting::running_time(&self.0).as_millis().try_into().unwrap_or(u64::MAX);
+        let time = match self {
+            Self::Table(query) => hunting::running_time(query),
+            Self::Alerts { query, .. } => {
+                Duration::from_millis(20) * u32::try_from(query.literals().len()).unwrap_or(u32::MAX)
+            }
+        };
+        let cost = time.as_millis().try_into().unwrap_or(u64::MAX);
         let paid = spent.spend(tenant.to_owned(), cost, &[CYCLE], Instant::now());
         paid.map_err(|exceeded| Refusal::OutOfTime { wait: exceeded.seconds() })
     }
 
-    pub(super) fn answer(&self, tenant: &str) -> Reply {
-        let outcome = if self.0.table == Table::AlertEvidence {
-            self.0.run(self.rows(tenant), Timestamp::now())
-        } else {
-            hunting::run(&self.0)
-        };
-        results(&outcome.columns, &json!(outcome.rows))
-    }
-
-    fn rows(&self, tenant: &str) -> Vec<Row> {
-        let subjects = Subject::of_query(&self.0);
-        let generated = subjects.iter().flat_map(|subject| generated::v2(subject, tenant));
-        alerts::v2(tenant).into_iter().chain(generated).flat_map(|alert| rows_of(&alert)).collect()
+    pub(super) fn answer(&self, tenant: &str, ids_differ: bool) -> Reply {
+        match self {
+            Self::Table(query) => {
+                let outcome = hunting::run(query);
+                results(&outcome.columns, &json!(outcome.rows))
+            }
+            Self::Alerts { query, timespan } => {
+                let all = rows(&Subject::of_query(query), tenant);
+                let query = AlertQuery { days: query.days.min(*timespan), legs: query.legs.clone() };
+                let mut found = query.run(&all, Timestamp::now());
+                for row in found.iter_mut().filter(|_| ids_differ) {
+                    let id = row["AlertId"].as_str().unwrap_or_default();
+                    row["AlertId"] = json!(format!("other-{id}"));
+                }
+                let columns = found.first().into_iter().flat_map(|row| row.keys());
+                let columns: Vec<Value> =
+                    columns.map(|name| json!({"name": name, "type": "String"})).collect();
+                answer(&columns, &json!(found))
+            }
+        }
     }
 }
 
+/// The evidence of all alerts that a query may find.
+fn rows(subjects: &[Subject], tenant: &str) -> Vec<Row> {
+    let generated = subjects.iter().flat_map(|subject| generated::v2(subject, tenant));
+    alerts::v2(tenant).into_iter().chain(generated).flat_map(|alert| rows_of(&alert)).collect()
+}
 /// The fixture of the same query by Defender for Endpoint's own API, in this one's words.
 pub(super) fn of_devices(request: &Request, find: &Find<'_>) -> Option<Reply> {
     let body = request.json()?;
@@ -77,6 +118,10 @@ pub(super) fn of_devices(request: &Request, find: &Find<'_>) -> Option<Reply> {
 fn results(columns: &[Column], rows: &Value) -> Reply {
     let schema: Vec<Value> =
         columns.iter().map(|column| json!({"name": column.name, "type": column.kind.name()})).collect();
+    answer(&schema, rows)
+}
+
+fn answer(schema: &[Value], rows: &Value) -> Reply {
     let context = "https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.security.huntingQueryResults";
     Reply::json(200, &json!({"@odata.context": context, "schema": schema, "results": rows}))
 }
@@ -90,7 +135,7 @@ fn bad(text: &str) -> Refusal {
     Refusal::Bad(text.to_owned())
 }
 
-/// One row per piece of evidence. As in reality, SHA-256 is not filled.
+/// One row per piece of evidence.
 fn rows_of(alert: &Value) -> Vec<Row> {
     let evidence = alert["evidence"].as_array().into_iter().flatten();
     evidence.filter_map(|evidence| row(alert, evidence)).collect()
@@ -98,22 +143,62 @@ fn rows_of(alert: &Value) -> Vec<Row> {
 
 fn row(alert: &Value, evidence: &Value) -> Option<Row> {
     let kind = evidence["@odata.type"].as_str()?.strip_prefix("#microsoft.graph.security.")?;
-    let file = |file: &Value| json!({"EntityType": "File", "FileName": file["fileName"], "FolderPath": file["filePath"], "SHA1": file["sha1"]});
+    // As in reality, SHA-256 is mostly not filled.
+    let is_filled = alert["id"].as_str().is_some_and(|id| id.len().is_multiple_of(4));
+    let file = |kind: &str, file: &Value| {
+        let sha256 = if is_filled { file["sha256"].clone() } else { json!("") };
+        json!({"EntityType": kind, "FileName": file["fileName"], "FolderPath": file["filePath"], "SHA1": file["sha1"],
+               "SHA256": sha256})
+    };
+    let with_account = |mut row: Value, account: &Value| {
+        for (column, field) in [
+            ("AccountName", "accountName"),
+            ("AccountDomain", "domainName"),
+            ("AccountSid", "userSid"),
+            ("AccountUpn", "userPrincipalName"),
+            ("AccountObjectId", "azureAdUserId"),
+        ] {
+            row[column] = account[field].clone();
+        }
+        row
+    };
+    let is_destination = evidence["roles"].as_array().is_some_and(|roles| {
+        roles.iter().any(|role| matches!(role.as_str(), Some("destination" | "commandAndControl")))
+    });
+    let direction = if is_destination { "Destination" } else { "" };
     let mut row = match kind {
-        "ipEvidence" => json!({"EntityType": "Ip", "RemoteIP": evidence["ipAddress"]}),
-        "urlEvidence" => json!({"EntityType": "Url", "RemoteUrl": evidence["url"]}),
-        "fileEvidence" => file(&evidence["fileDetails"]),
+        "ipEvidence" => {
+            json!({"EntityType": "Ip", "RemoteIP": evidence["ipAddress"], "EvidenceDirection": direction})
+        }
+        "urlEvidence" => {
+            json!({"EntityType": "Url", "RemoteUrl": evidence["url"], "EvidenceDirection": direction})
+        }
+        "fileEvidence" => file("File", &evidence["fileDetails"]),
         "processEvidence" => {
-            let mut row = file(&evidence["imageFile"]);
-            row["EntityType"] = json!("Process");
+            let mut row = file("Process", &evidence["imageFile"]);
             row["ProcessCommandLine"] = evidence["processCommandLine"].clone();
+            with_account(row, &evidence["userAccount"])
+        }
+        "userEvidence" => with_account(json!({"EntityType": "User"}), &evidence["userAccount"]),
+        "mailboxEvidence" => {
+            let mut row = with_account(json!({"EntityType": "Mailbox"}), &evidence["userAccount"]);
+            row["AccountUpn"] = evidence["primaryAddress"].clone();
+            row["AdditionalFields"] =
+                json!(json!({"MailboxPrimaryAddress": evidence["primaryAddress"]}).to_string());
             row
         }
-        "userEvidence" => json!({
-            "EntityType": "User",
-            "AccountName": evidence["userAccount"]["accountName"],
-            "AccountUpn": evidence["userAccount"]["userPrincipalName"],
-        }),
+        "analyzedMessageEvidence" => {
+            let mail = json!({
+                "Sender": evidence["p2Sender"]["emailAddress"], "P1Sender": evidence["p1Sender"]["emailAddress"],
+                "P2Sender": evidence["p2Sender"]["emailAddress"], "Recipient": evidence["recipientEmailAddress"],
+                "SenderIP": evidence["senderIp"], "Urls": evidence["urls"],
+                "InternetMessageId": evidence["internetMessageId"],
+            });
+            json!({
+                "EntityType": "MailMessage", "NetworkMessageId": evidence["networkMessageId"],
+                "EmailSubject": evidence["subject"], "AdditionalFields": mail.to_string(),
+            })
+        }
         "deviceEvidence" => json!({
             "EntityType": "Machine",
             "DeviceId": evidence["mdeDeviceId"],
@@ -127,6 +212,9 @@ fn row(alert: &Value, evidence: &Value) -> Option<Row> {
     row["Title"] = alert["title"].clone();
     row["Severity"] = alert["severity"].clone();
     row["ServiceSource"] = alert["productName"].clone();
+    row["DetectionSource"] = json!("Antivirus");
+    row["Categories"] = json!(json!([alert["category"]]).to_string());
+    row["AttackTechniques"] = json!(alert["mitreTechniques"].to_string());
     row["EvidenceRole"] = json!("Related");
     match row {
         Value::Object(row) => Some(row.into_iter().filter(|(_, value)| !value.is_null()).collect()),

@@ -6,6 +6,11 @@
 //! | `GET /security/alerts` | `SecurityEvents.Read.All` | alerts of the retired API |
 //! | `GET /security/alerts_v2`, `/security/alerts_v2/{id}` | `SecurityAlert.Read.All` | alerts of its successor |
 //! | `POST /security/runHuntingQuery` | `ThreatHunting.Read.All` | advanced hunting |
+//! | `POST /$batch` | those of its calls | up to 20 calls in one |
+//! | `GET /security/threatIntelligence/hosts/{host}/…` | `ThreatIntelligence.Read.All` | reputation, passive DNS |
+//! | `GET /users`, `/users/{id}` | `User.Read.All` | accounts of [`accounts`] |
+//! | `POST /users/{id}/revokeSignInSessions` | `User.RevokeSessions.All` | |
+//! | `PATCH /users/{id}` | `User.EnableDisableAccount.All` | |
 //!
 //! Tokens come from the [login](crate::login). Which calls work for a tenant, and how, is set by
 //! [`tenant::STATES`]. Alerts are those of [`alerts`] and, about most values that are asked for, generated ones.
@@ -13,10 +18,13 @@
 //! Filters and queries are read by strict grammars; each API has a quota of calls a minute, and hunting has a share
 //! of running time.
 
+pub mod accounts;
 pub mod alerts;
+mod batch;
 mod call;
 mod generated;
 mod hunting;
+mod intelligence;
 mod list;
 mod refusal;
 mod subject;
@@ -31,6 +39,7 @@ use crate::reply::Reply;
 use crate::request::Request;
 use crate::service::{Find, Service};
 
+use accounts::Directory;
 use call::Call;
 use refusal::Refusal;
 use tenant::State;
@@ -42,6 +51,8 @@ pub struct Graph {
     quotas: Quotas<(String, String, &'static str)>,
     /// Running time of queries in milliseconds, by tenant.
     running_time: Quotas<String>,
+    /// Accounts of all tenants.
+    accounts: Directory,
 }
 
 /// A call to which nothing is wrong so far.
@@ -59,14 +70,21 @@ fn authorized(request: &Request) -> Result<Authorized<'_>, Refusal> {
         return Err(Refusal::Method(call.method()));
     }
     let roles = call.roles();
-    if !grant.has_any(&roles) {
-        return Err(Refusal::Forbidden(roles[0]));
+    let role = roles.first().copied().unwrap_or_default();
+    if !roles.is_empty() && !grant.has_any(roles) {
+        return Err(Refusal::Forbidden(role));
     }
     let state = grant.tenant().and_then(State::of).ok_or(Refusal::NotProvisioned)?;
     match (call, state.legacy) {
         (Call::Legacy, tenant::Legacy::Refused(status)) => return Err(Refusal::Retired(status)),
         (Call::Alerts | Call::Alert(_) | Call::Hunting, _) if !state.v2 => return Err(Refusal::NoSuchPath),
-        (Call::Hunting, _) if !state.hunting => return Err(Refusal::Forbidden(roles[0])),
+        (Call::Hunting, _) if !state.hunting => return Err(Refusal::Forbidden(role)),
+        (Call::Batch, _) if !state.batches => return Err(Refusal::NoSuchPath),
+        (Call::Reputation(_) | Call::PassiveDns(_) | Call::PassiveDnsReverse(_), _) => {
+            if let tenant::Intelligence::Refused(status, code) = state.intelligence {
+                return Err(Refusal::Intelligence(status, code));
+            }
+        }
         _ => {}
     }
     Ok(Authorized { call, grant, state })
@@ -75,26 +93,52 @@ fn authorized(request: &Request) -> Result<Authorized<'_>, Refusal> {
 impl Graph {
     fn checked(&self, request: &Request) -> Result<(), Refusal> {
         let Authorized { call, grant, state } = authorized(request)?;
-        let (kind, limit) = call.quota();
-        let key = (grant.tid.clone(), grant.appid.clone(), kind);
-        let spent = self.quotas.spend(key, 1, &[limit], Instant::now());
-        spent.map_err(|exceeded| Refusal::TooMany { wait: exceeded.seconds() })?;
+        if let Some((kind, limit)) = call.quota() {
+            let key = (grant.tid.clone(), grant.appid.clone(), kind);
+            let spent = self.quotas.spend(key, 1, &[limit], Instant::now());
+            spent.map_err(|exceeded| Refusal::TooMany { wait: exceeded.seconds() })?;
+        }
         match call {
             Call::Legacy => list::ListQuery::legacy(request).map(drop),
             Call::Alerts => list::ListQuery::v2(request, state).map(drop),
             Call::Hunting => hunting::HuntingQuery::of(request, state)?.spend(&self.running_time, &grant.tid),
-            Call::Alert(_) => Ok(()),
+            Call::Batch => batch::calls(request).map(drop),
+            _ => Ok(()),
         }
     }
-}
 
-fn answered(request: &Request) -> Result<Reply, Refusal> {
-    let Authorized { call, grant, state } = authorized(request)?;
-    match call {
-        Call::Legacy => Ok(list::ListQuery::legacy(request)?.answer_legacy(request, state)),
-        Call::Alerts => Ok(list::ListQuery::v2(request, state)?.answer_v2(request, &grant.tid)),
-        Call::Alert(id) => list::alert(request, &grant.tid, id),
-        Call::Hunting => Ok(hunting::HuntingQuery::of(request, state)?.answer(&grant.tid)),
+    fn answered(&self, request: &Request) -> Result<Reply, Refusal> {
+        let Authorized { call, grant, state } = authorized(request)?;
+        self.answer_to(request, call, &grant, state)
+    }
+
+    fn answer_to(
+        &self,
+        request: &Request,
+        call: Call<'_>,
+        grant: &Grant,
+        state: &'static State,
+    ) -> Result<Reply, Refusal> {
+        match call {
+            Call::Legacy => Ok(list::ListQuery::legacy(request)?.answer_legacy(request, state)),
+            Call::Alerts => Ok(list::ListQuery::v2(request, state)?.answer_v2(request, &grant.tid)),
+            Call::Alert(id) => list::alert(request, &grant.tid, id),
+            Call::Hunting => {
+                Ok(hunting::HuntingQuery::of(request, state)?.answer(&grant.tid, !state.same_ids))
+            }
+            Call::Batch => Ok(batch::answer(request, &batch::calls(request)?, |inner| {
+                self.checked(inner)
+                    .and_then(|()| self.answered(inner))
+                    .unwrap_or_else(|refusal| refusal.reply(inner))
+            })),
+            Call::Reputation(host) => intelligence::reputation(host),
+            Call::PassiveDns(host) => intelligence::passive_dns(host),
+            Call::PassiveDnsReverse(host) => intelligence::passive_dns_reverse(host),
+            Call::Users => self.accounts.find(request, &grant.tid),
+            Call::User(id) => self.accounts.read(&grant.tid, id),
+            Call::ChangeUser(id) => self.accounts.change(request, &grant.tid, id),
+            Call::RevokeSessions(id) => self.accounts.revoke(&grant.tid, id),
+        }
     }
 }
 
@@ -119,11 +163,12 @@ impl Service for Graph {
     }
 
     fn answer(&self, request: &Request) -> Reply {
-        answered(request).unwrap_or_else(|refusal| refusal.reply(request))
+        self.answered(request).unwrap_or_else(|refusal| refusal.reply(request))
     }
 
     fn reset(&self) {
         self.quotas.reset();
         self.running_time.reset();
+        self.accounts.reset();
     }
 }

@@ -19,7 +19,15 @@ pub(super) enum Refusal {
     NotProvisioned,
     Retired(u16),
     UnknownAlert,
+    UnknownHost,
+    UnknownUser,
+    /// Threat Intelligence refuses with this status and code.
+    Intelligence(u16, &'static str),
+    /// An administrator's account, which needs a directory role.
+    NoDirectoryRole,
     Bad(String),
+    /// A change of an account that cannot be made here.
+    BadChange(&'static str),
     TooMany {
         /// Seconds to wait.
         wait: u64,
@@ -59,6 +67,20 @@ impl Refusal {
                 (*status, code, "The legacy alerts API has been retired. Use alerts_v2.".to_owned())
             }
             Self::UnknownAlert => (404, "ResourceNotFound", "The alert was not found.".to_owned()),
+            Self::UnknownHost => (404, "ResourceNotFound", "The host was not found.".to_owned()),
+            Self::UnknownUser => (
+                404,
+                "Request_ResourceNotFound",
+                "Resource does not exist or one of its queried reference-property objects are not present."
+                    .to_owned(),
+            ),
+            Self::Intelligence(status, code) => (*status, code, "Error retrieving reputation".to_owned()),
+            Self::NoDirectoryRole => (
+                403,
+                "Authorization_RequestDenied",
+                "Insufficient privileges to complete the operation.".to_owned(),
+            ),
+            Self::BadChange(text) => (400, "Request_BadRequest", (*text).to_owned()),
             Self::Bad(text) => (400, "BadRequest", text.clone()),
             Self::OutOfTime { .. } => (
                 429,

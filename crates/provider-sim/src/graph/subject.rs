@@ -1,6 +1,6 @@
 //! What a filter or query asks about, so that alerts about it can be generated.
 
-use crate::kql::{Predicate, Query, Test};
+use crate::kql::{AlertQuery, Leg, Predicate, Test};
 use crate::odata::Filter;
 
 /// A kind of value.
@@ -74,11 +74,14 @@ impl Subject {
         }
     }
 
-    /// What a hunting query asks about.
-    pub(super) fn of_query(query: &Query) -> Vec<Self> {
-        let mut subjects = Vec::new();
-        query.conditions().for_each(|condition| collect(condition, &mut subjects));
-        subjects
+    /// What a query about many things asks about: the first value of each condition says what it is.
+    pub(super) fn of_query(query: &AlertQuery) -> Vec<Self> {
+        let of = |leg: &Leg| {
+            let mut subjects = Vec::new();
+            collect(&leg.predicate, &mut subjects);
+            subjects.into_iter().next()
+        };
+        query.legs.iter().filter_map(of).collect()
     }
 }
 
@@ -89,9 +92,11 @@ fn collect(condition: &Predicate, subjects: &mut Vec<Subject>) {
         Predicate::And(_) => {}
         Predicate::Column(column, test) => {
             let found = match (column.as_str(), test) {
-                ("RemoteIP", Test::Equals(value)) => Some((Kind::Ip, value)),
-                ("RemoteUrl", Test::EqualsFolded(value)) => Some((Kind::Url, value)),
-                ("RemoteUrl", Test::Has(value)) => Some((Kind::Domain, value)),
+                ("RemoteIP", Test::InFolded(values)) => values.first().map(|value| (Kind::Ip, value)),
+                ("RemoteUrl", Test::InFolded(values)) => values.first().map(|value| (Kind::Url, value)),
+                ("Host", Test::In(values)) => values.first().map(|value| (Kind::Domain, value)),
+                ("Host", Test::Equals(value)) => Some((Kind::Domain, value)),
+                ("SHA256", Test::EqualsFolded(value)) => Some((Kind::Sha256, value)),
                 ("DeviceName", Test::EqualsFolded(value)) => Some((Kind::Hostname, value)),
                 ("FileName", Test::EqualsFolded(value)) => Some((Kind::FileName, value)),
                 ("FolderPath", Test::EqualsFolded(value)) => Some((Kind::FilePath, value)),

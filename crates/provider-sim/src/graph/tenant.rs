@@ -4,6 +4,7 @@ use crate::login::directory::Tenant;
 
 /// How a tenant's APIs are.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct State {
     /// Domain of the tenant.
     pub domain: &'static str,
@@ -17,6 +18,12 @@ pub struct State {
     pub hunting: bool,
     /// Whether advanced hunting has the tables of alerts.
     pub tables: bool,
+    /// Whether the ids in these tables are those of the alerts.
+    pub same_ids: bool,
+    /// Whether calls can be put together in batches.
+    pub batches: bool,
+    /// What Threat Intelligence answers in place of what it knows.
+    pub intelligence: Intelligence,
 }
 
 /// What has become of `/security/alerts`.
@@ -28,6 +35,15 @@ pub enum Legacy {
     Refused(u16),
     /// It serves nothing any more.
     Empty,
+}
+
+/// What Threat Intelligence does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intelligence {
+    /// It answers.
+    Licensed,
+    /// It refuses with this status and code.
+    Refused(u16, &'static str),
 }
 
 /// What a filter over evidence does.
@@ -49,6 +65,9 @@ const TODAY: State = State {
     filters: Filters::Supported,
     hunting: true,
     tables: true,
+    same_ids: true,
+    batches: true,
+    intelligence: Intelligence::Licensed,
 };
 
 /// All states.
@@ -64,6 +83,27 @@ pub const STATES: &[State] = &[
     State { domain: "filter-ignored.example", filters: Filters::Ignored, ..TODAY },
     State { domain: "no-hunting.example", filters: Filters::Refused, hunting: false, ..TODAY },
     State { domain: "no-tables.example", filters: Filters::Refused, tables: false, ..TODAY },
+    State { domain: "other-ids.example", same_ids: false, ..TODAY },
+    State { domain: "no-batches.example", batches: false, ..TODAY },
+    State {
+        domain: "no-license.example",
+        intelligence: Intelligence::Refused(500, "generalException"),
+        ..TODAY
+    },
+    State {
+        domain: "no-intelligence.example",
+        intelligence: Intelligence::Refused(403, "Forbidden"),
+        ..TODAY
+    },
+    // Nothing but lists of alerts.
+    State {
+        domain: "plain.example",
+        filters: Filters::Refused,
+        hunting: false,
+        batches: false,
+        intelligence: Intelligence::Refused(400, "BadRequest"),
+        ..TODAY
+    },
 ];
 
 impl State {

@@ -17,6 +17,7 @@
 //! Language: <https://learn.microsoft.com/kusto/query/>. Names of operators, tables and columns are compared with their
 //! case, as there.
 
+mod alerts;
 mod eval;
 mod parse;
 mod predicate;
@@ -26,6 +27,7 @@ mod table;
 mod tests;
 mod token;
 
+pub use alerts::{AlertQuery, Leg};
 pub use eval::{Column, Outcome};
 pub use predicate::{Predicate, Test};
 pub use query::{Aggregate, Query, Step};

@@ -19,6 +19,23 @@ impl Query {
     }
 }
 
+impl Predicate {
+    /// Reads a condition on rows of a table with these columns.
+    ///
+    /// # Errors
+    /// It is not one of the understood shapes, or names another column.
+    pub(super) fn parse(text: &str, columns: Vec<String>) -> Result<Self, SyntaxError> {
+        let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable(), end: text.len(), columns };
+        let predicate = parser.alternatives()?;
+        match parser.tokens.next() {
+            None => Ok(predicate),
+            Some((place, other)) => {
+                Err(SyntaxError::at(place, format!("nothing was expected, not {other:?}")))
+            }
+        }
+    }
+}
+
 fn query(text: &str) -> Result<Query, SyntaxError> {
     let mut parser =
         Parser { tokens: tokens(text)?.into_iter().peekable(), end: text.len(), columns: Vec::new() };

@@ -100,7 +100,7 @@ const ADAPTER: [(&str, Kind); 6] = [
     ("ReportId", Int64),
 ];
 
-const EVIDENCE: [(&str, Kind); 26] = [
+const EVIDENCE: [(&str, Kind); 30] = [
     ("Timestamp", DateTime),
     ("AlertId", String),
     ("Title", String),
@@ -118,7 +118,10 @@ const EVIDENCE: [(&str, Kind); 26] = [
     ("RemoteIP", String),
     ("LocalIP", String),
     ("RemoteUrl", String),
+    ("ThreatFamily", String),
     ("AccountName", String),
+    ("AccountDomain", String),
+    ("AccountSid", String),
     ("AccountUpn", String),
     ("AccountObjectId", String),
     ("DeviceId", String),
@@ -126,6 +129,7 @@ const EVIDENCE: [(&str, Kind); 26] = [
     ("NetworkMessageId", String),
     ("EmailSubject", String),
     ("ProcessCommandLine", String),
+    ("AdditionalFields", Dynamic),
     ("Severity", String),
 ];
 

@@ -32,6 +32,11 @@ pub const TENANTS: &[Tenant] = &[
     tenant("11111111-2222-4333-8444-000000000007", "filter-ignored.example"),
     tenant("11111111-2222-4333-8444-000000000008", "no-hunting.example"),
     tenant("11111111-2222-4333-8444-000000000009", "no-tables.example"),
+    tenant("11111111-2222-4333-8444-000000000010", "other-ids.example"),
+    tenant("11111111-2222-4333-8444-000000000011", "no-batches.example"),
+    tenant("11111111-2222-4333-8444-000000000012", "no-license.example"),
+    tenant("11111111-2222-4333-8444-000000000013", "no-intelligence.example"),
+    tenant("11111111-2222-4333-8444-000000000014", "plain.example"),
 ];
 
 impl Tenant {
@@ -97,7 +102,15 @@ pub struct Application {
 /// Has all permissions that a relay uses.
 pub const FULL: Application = Application {
     id: "22222222-3333-4444-8555-666666666666",
-    graph: &["SecurityEvents.Read.All", "SecurityAlert.Read.All", "ThreatHunting.Read.All"],
+    graph: &[
+        "SecurityAlert.Read.All",
+        "SecurityEvents.Read.All",
+        "ThreatHunting.Read.All",
+        "ThreatIntelligence.Read.All",
+        "User.EnableDisableAccount.All",
+        "User.Read.All",
+        "User.RevokeSessions.All",
+    ],
     defender: &[
         "AdvancedQuery.Read.All",
         "Alert.ReadWrite.All",

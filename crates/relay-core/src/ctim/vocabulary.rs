@@ -94,6 +94,7 @@ open_vocabulary! {
         PROCESS_DNS_SERVER = "process.dns-server",
         PROCESS_EMAIL_SERVICE = "process.email-service",
         PROCESS_SANDBOX = "process.sandbox",
+        USER = "user",
     }
 }
 
@@ -114,6 +115,7 @@ open_vocabulary! {
     /// `Sent_From` are not among CTIM's published values; the platform shows them all the same.
     RelationType {
         ATTACHED_TO = "Attached_To",
+        CHARACTERIZES = "Characterizes",
         CHILD_OF = "Child_Of",
         CONNECTED_FROM = "Connected_From",
         CONNECTED_TO = "Connected_To",
@@ -137,12 +139,14 @@ open_vocabulary! {
         RENAMED_TO = "Renamed_To",
         RESOLVED_TO = "Resolved_To",
         SAN_DNS_FOR = "SAN_DNS_For",
+        SENT = "Sent",
         SENT_FROM = "Sent_From",
         SENT_TO = "Sent_To",
         SUB_DOMAIN_OF = "Sub-domain_Of",
         SUPRA_DOMAIN_OF = "Supra-domain_Of",
         UPLOADED_FROM = "Uploaded_From",
         UPLOADED_TO = "Uploaded_To",
+        USED = "Used",
         WROTE_TO = "Wrote_To",
     }
 }

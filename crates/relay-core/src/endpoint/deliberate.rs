@@ -32,7 +32,7 @@ impl<P: Deliberate> Handler<P> for Handle {
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
-        let about = request.observables()?;
+        let about = request.observables_and(&request.provider.read_along())?;
         Ok(envelope::found(request.provider.deliberate_all(&call, &about).await, about.len()))
     }
 }

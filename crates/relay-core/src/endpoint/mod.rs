@@ -110,8 +110,17 @@ impl<P: Provider> Request<'_, P> {
     /// # Errors
     /// The body is not a list of observables.
     fn observables(&self) -> Result<Vec<Observable>, Error> {
+        self.observables_and(&[])
+    }
+
+    /// The same, and those of further types that the endpoint reads without looking them up.
+    ///
+    /// # Errors
+    /// The body is not a list of observables.
+    fn observables_and(&self, further: &[ObservableType]) -> Result<Vec<Observable>, Error> {
         let all = observable::parse(&self.asked.body)?;
-        Ok(observable::supported(&all, self.observables, P::MODULE.type_case))
+        let types = [self.observables, further].concat();
+        Ok(observable::supported(&all, &types, P::MODULE.type_case))
     }
 }
 

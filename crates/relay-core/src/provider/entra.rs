@@ -117,8 +117,38 @@ const ADVICE: &[(&[u32], &str)] = &[
          under \"API permissions\"",
     ),
     (
-        &[70_011, 1_002_012, 500_011],
+        &[70_011, 1_002_012],
         "The scope is wrong. Set RELAY_PROVIDER__SCOPE to the API of the tenant's cloud, followed by `/.default`",
+    ),
+    (
+        &[500_011],
+        "The tenant does not know the API that the scope names. Set RELAY_PROVIDER__SCOPE to the API of the tenant's \
+         cloud, followed by `/.default`; if it is right, the tenant has no subscription of the product",
+    ),
+    (
+        &[500_014],
+        "The API is disabled in this tenant. Renew the subscription of the product if it has lapsed, or enable the \
+         enterprise application of the API in the Entra admin center",
+    ),
+    (
+        &[900_382, 900_432],
+        "The tenant is in another cloud. Set RELAY_PROVIDER__LOGIN_URL, RELAY_PROVIDER__API_URL and \
+         RELAY_PROVIDER__SCOPE to those of the tenant's cloud",
+    ),
+    (
+        &[700_027],
+        "The certificate is not registered with the application. Upload it under \"Certificates & secrets\" of the \
+         application, or set RELAY_PROVIDER__CERTIFICATE_FILE to the one that is there",
+    ),
+    (
+        &[700_024],
+        "The proof of identity is outside its time. Set the clock of this host, and check that the file of a federated \
+         token is renewed",
+    ),
+    (
+        &[700_211, 700_212, 700_213],
+        "No federated credential of the application fits the token. Compare its issuer, subject and audience with \
+         those under \"Certificates & secrets\", \"Federated credentials\" of the application",
     ),
     (
         &[53_003],
@@ -226,7 +256,21 @@ mod tests {
             ("AADSTS700016: Application with identifier 'x' was not found.", "application is unknown"),
             ("AADSTS65001: The user or administrator has not consented.", "admin consent"),
             ("AADSTS70011: The provided value for 'scope' is not valid.", "scope is wrong"),
-            ("AADSTS500011: The resource principal was not found.", "scope is wrong"),
+            ("AADSTS500011: The resource principal was not found.", "no subscription"),
+            (
+                "AADSTS500014: The service principal is disabled.",
+                "subscription of the product if it has lapsed",
+            ),
+            ("AADSTS900382: Confidential Client is not supported in Cross Cloud request.", "another cloud"),
+            (
+                "AADSTS900432: Confidential Client is not supported in Cross Cloud request.",
+                "RELAY_PROVIDER__LOGIN_URL",
+            ),
+            ("AADSTS700027: The certificate is not registered.", "certificate is not registered"),
+            ("AADSTS700024: Client assertion is not within its valid time range.", "clock of this host"),
+            ("AADSTS700211: No matching federated identity record found.", "issuer, subject and audience"),
+            ("AADSTS700213: No matching federated identity record found.", "issuer, subject and audience"),
+            ("AADSTS53003: Access has been blocked by Conditional Access policies.", "conditional access"),
             ("invalid_client: AADSTS7000112: Application is disabled.", "is disabled"),
         ];
         for (description, expected) in table {

@@ -5,6 +5,7 @@ use relay_core::ctim::{
     RelationType, Relations, Sensor, ShortText, Sighting, Target, Text, Timestamp,
 };
 
+use super::value::{address_observable, name_observable};
 use super::{ORIGIN, RELATIONS_BY, severity};
 use crate::model::Alert as _;
 use crate::model::legacy::{Alert, FileHash, Host, Percent, Vendor};
@@ -59,10 +60,10 @@ fn sensor(vendor: Option<&Vendor>) -> Sensor {
 
 fn target(host: &Host, observed: ObservedTime) -> Option<Target> {
     let observables = [
-        Observable::address(host.private_ip_address.as_deref()),
-        Observable::address(host.public_ip_address.as_deref()),
-        Observable::new(ObservableType::Hostname, host.net_bios_name.as_deref()),
-        Observable::new(ObservableType::Domain, host.fqdn.as_deref()),
+        address_observable(host.private_ip_address.as_deref()),
+        address_observable(host.public_ip_address.as_deref()),
+        name_observable(ObservableType::Hostname, host.net_bios_name.as_deref()),
+        name_observable(ObservableType::Domain, host.fqdn.as_deref()),
     ];
     Target::new(Sensor::ENDPOINT, observables.into_iter().flatten(), observed)
 }
@@ -85,9 +86,9 @@ fn relations(alert: &Alert, about: &Observable) -> Relations {
         _ => {
             for connection in &alert.connections {
                 relations.add(
-                    Observable::address(connection.source_address.as_deref()),
+                    address_observable(connection.source_address.as_deref()),
                     RelationType::CONNECTED_TO,
-                    Observable::new(ObservableType::Domain, connection.destination_domain.as_deref()),
+                    name_observable(ObservableType::Domain, connection.destination_domain.as_deref()),
                 );
             }
         }

@@ -1,7 +1,13 @@
 //! Alerts to sightings. Nothing here awaits, fails or reads the clock.
 
+pub mod intelligence;
 pub mod legacy;
+pub mod matching;
+pub mod opinion;
+pub mod page;
+pub mod row;
 pub mod v2;
+pub mod value;
 
 use relay_core::ctim::{Origin, Severity, ShortText, Text};
 
@@ -9,6 +15,8 @@ use crate::module::TITLE;
 
 /// Whose entities these are.
 const ORIGIN: Origin = Origin::new("graph", TITLE);
+/// Whose entities those of Threat Intelligence are.
+const INTELLIGENCE: Origin = Origin::new("graph", "Microsoft Threat Intelligence");
 /// Who states a relation where the alert does not say who raised it.
 const RELATIONS_BY: ShortText = Text::constant(TITLE);
 

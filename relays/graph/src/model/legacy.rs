@@ -3,34 +3,32 @@
 use relay_core::lenient::{self, LenientValue};
 use serde::Deserialize;
 
-use super::told;
-
 /// An alert.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Alert {
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     id: Option<String>,
     /// What it is called.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub title: Option<String>,
     /// What happened.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub description: Option<String>,
     /// One of a few words.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub severity: Option<String>,
     /// 0 to 100.
     #[serde(deserialize_with = "lenient::field")]
     pub confidence: Option<Percent>,
     /// When it happened.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub event_date_time: Option<String>,
     /// When the alert was made.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub created_date_time: Option<String>,
     /// When it was changed last.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub last_modified_date_time: Option<String>,
     /// Links to the alert at its vendor.
     #[serde(deserialize_with = "lenient::list")]
@@ -51,7 +49,11 @@ pub struct Alert {
 
 impl super::Alert for Alert {
     fn id(&self) -> Option<&str> {
-        told(self.id.as_deref())
+        self.id.as_deref()
+    }
+
+    fn created(&self) -> Option<&str> {
+        self.created_date_time.as_deref()
     }
 }
 
@@ -87,10 +89,10 @@ impl LenientValue<'_> for Percent {
 #[serde(rename_all = "camelCase", default)]
 pub struct Vendor {
     /// The product, e.g. `Windows Defender ATP`.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub provider: Option<String>,
     /// A part of the product.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub sub_provider: Option<String>,
 }
 
@@ -99,10 +101,10 @@ pub struct Vendor {
 #[serde(rename_all = "camelCase", default)]
 pub struct File {
     /// Its name.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub name: Option<String>,
     /// Where it lies.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub path: Option<String>,
     /// Its hash.
     #[serde(deserialize_with = "lenient::field")]
@@ -114,10 +116,10 @@ pub struct File {
 #[serde(rename_all = "camelCase", default)]
 pub struct FileHash {
     /// The algorithm.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub hash_type: Option<String>,
     /// The digits.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub hash_value: Option<String>,
 }
 
@@ -126,16 +128,16 @@ pub struct FileHash {
 #[serde(rename_all = "camelCase", default)]
 pub struct Host {
     /// Its full name.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub fqdn: Option<String>,
     /// Its short name.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub net_bios_name: Option<String>,
     /// Its address inside.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub private_ip_address: Option<String>,
     /// Its address outside.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub public_ip_address: Option<String>,
 }
 
@@ -144,10 +146,10 @@ pub struct Host {
 #[serde(rename_all = "camelCase", default)]
 pub struct Connection {
     /// Where it comes from.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub source_address: Option<String>,
     /// The name of the host that it goes to.
-    #[serde(deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "super::text")]
     pub destination_domain: Option<String>,
 }
 
@@ -163,6 +165,6 @@ impl Alert {
 
     /// The product that raised it.
     pub fn provider(&self) -> Option<&str> {
-        told(self.vendor.as_ref().and_then(|vendor| vendor.provider.as_deref()))
+        self.vendor.as_ref().and_then(|vendor| vendor.provider.as_deref())
     }
 }

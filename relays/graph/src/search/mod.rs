@@ -1,13 +1,18 @@
-//! Which API is asked how, and what is told of both.
+//! Looks observables up: which API is asked how, and what is reported of all of them.
 
+mod details;
 mod filter;
 mod hunting;
+mod intelligence;
 mod legacy;
-mod looked;
+mod outcome;
+pub mod query;
 mod scan;
 mod v2;
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use relay_core::call::Call;
 use relay_core::ctim::Sighting;
@@ -15,68 +20,94 @@ use relay_core::error::{Code, Error};
 use relay_core::lookup::Lookup;
 use relay_core::observable::Observable;
 
-use crate::client::{self, Api};
+use crate::api::AlertList;
+use crate::credentials::GraphCredentials;
 use crate::mapping;
-use crate::matching::Matcher;
-use crate::memory::Way;
-use crate::model::{Alert, legacy as old};
+use crate::mapping::matching::Matcher;
+use crate::mapping::opinion::{self, Opinions};
+use crate::mapping::value::public_host;
+use crate::model::{Alert as _, legacy as old, v2 as new};
 use crate::module::TITLE;
-use crate::options::Apis;
-use crate::{Graph, GraphCredentials};
-use looked::{Looked, Outcome};
-use v2::Shared;
+use crate::settings::AlertsApi;
+use crate::{Graph, Lack};
+use intelligence::Known;
+use outcome::{Found, Outcome};
 
 /// A list for one observable is read no further.
 const MOST_PAGES: usize = 10;
+/// How long an API is not asked again that a tenant lacks. Permissions are granted while an administrator waits for
+/// the effect.
+const WITHOUT_API: Duration = Duration::from_secs(900);
+
+/// An alert that may concern several observables of a request.
+type Shared = Arc<new::Alert>;
+
+/// What a request wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everything.
+    Observe,
+    /// Verdicts.
+    Deliberate,
+}
 
 /// What both APIs know of observables; nothing in the place of an API that is not asked.
 struct Both {
-    legacy: Option<Vec<Looked<old::Alert>>>,
-    v2: Option<Vec<Looked<Shared>>>,
+    legacy: Option<Vec<Found<old::Alert>>>,
+    v2: Option<Vec<Found<Shared>>>,
 }
 
 /// Looks observables up, all at once.
-pub(crate) async fn observe(relay: &Graph, call: &Call<GraphCredentials>, about: &[Observable]) -> Lookup {
+pub(crate) async fn search(
+    relay: &Graph,
+    call: &Call<GraphCredentials>,
+    about: &[Observable],
+    purpose: Purpose,
+) -> Lookup {
     let (ask_legacy, ask_v2) = apis(relay, call);
     let legacy = async { if ask_legacy { Some(legacy::search(relay, call, about).await) } else { None } };
     let v2 = async { if ask_v2 { Some(v2::search(relay, call, about).await) } else { None } };
-    let (legacy, v2) = futures::join!(legacy, v2);
+    let known = intelligence::ask(relay, call, about, purpose == Purpose::Observe);
+    let (legacy, v2, known) = futures::join!(legacy, v2, known);
+    let (v2, warnings) = v2.map_or((None, Vec::new()), |(lookups, warnings)| (Some(lookups), warnings));
     let both = Both { legacy, v2 };
-    if relay.options.apis == Apis::Auto {
+    if relay.settings.alerts_api == AlertsApi::Auto {
         both.remember(relay, call);
     }
-    both.found(relay, call, about)
+    let mut lookup = both.report(relay, call, about, &known, purpose);
+    lookup.errors.extend(warnings);
+    lookup.errors.extend(known.errors);
+    lookup
 }
 
 /// Whether `alerts` and `alerts_v2` are asked.
 fn apis(relay: &Graph, call: &Call<GraphCredentials>) -> (bool, bool) {
-    let avoids = |way| relay.memory.avoids(&call.credentials.0, way, call.now());
-    match relay.options.apis {
-        Apis::Legacy => (true, false),
-        Apis::V2 => (false, true),
+    let lacks = |lack| relay.lacks.holds(&(call.credentials.whose(), lack), call.now());
+    match relay.settings.alerts_api {
+        AlertsApi::Legacy => (true, false),
+        AlertsApi::V2 => (false, true),
         // One of them always is: when both were found dead, the one that has a future.
-        Apis::Auto if avoids(Way::Legacy) => (false, true),
-        Apis::Auto => (true, !avoids(Way::V2)),
+        AlertsApi::Auto if lacks(Lack::LegacyAlerts) => (false, true),
+        AlertsApi::Auto => (true, !lacks(Lack::Alerts)),
     }
 }
 
-/// One successful probe is enough; of several failures the one that tells most is told.
+/// One successful probe is enough; of several failures the one that says most is reported.
 pub(crate) async fn health(relay: &Graph, call: &Call<GraphCredentials>) -> Result<(), Error> {
-    let probe = async |api| {
-        let outcome = client::probe(relay, call, api).await;
-        outcome.map_err(|failure| client::error(api, &failure))
-    };
-    match relay.options.apis {
-        Apis::Legacy => probe(Api::Legacy).await,
-        Apis::V2 => probe(Api::V2).await,
-        Apis::Auto => match futures::join!(probe(Api::V2), probe(Api::Legacy)) {
-            (Err(one), Err(other)) => Err(if rank(&one) <= rank(&other) { one } else { other }),
-            _ => Ok(()),
-        },
+    match relay.settings.alerts_api {
+        AlertsApi::Legacy => relay.probe(call, AlertList::Legacy).await,
+        AlertsApi::V2 => relay.probe(call, AlertList::V2).await,
+        AlertsApi::Auto => {
+            let probes = (relay.probe(call, AlertList::V2), relay.probe(call, AlertList::Legacy));
+            match futures::join!(probes.0, probes.1) {
+                (Err(one), Err(other)) => Err(if rank(&one) <= rank(&other) { one } else { other }),
+                _ => Ok(()),
+            }
+        }
     }
 }
 
-/// How much a failed probe tells; less is more.
+/// How much a failed probe says; less is more.
 fn rank(error: &Error) -> u8 {
     match error.code() {
         Code::AUTHORIZATION => 0,
@@ -89,71 +120,120 @@ fn rank(error: &Error) -> u8 {
 }
 
 impl Both {
-    /// Notes an API that is dead for this tenant, so that later requests spare the call.
+    /// Remembers an API that is dead for this tenant, so that later requests spare the call.
     fn remember(&self, relay: &Graph, call: &Call<GraphCredentials>) {
         let any = |outcomes: &[&Outcome], is: fn(&Outcome) -> bool| outcomes.iter().any(|one| is(one));
-        let legacy: Vec<&Outcome> = self.legacy.iter().flatten().map(|looked| &looked.outcome).collect();
-        let v2: Vec<&Outcome> = self.v2.iter().flatten().map(|looked| &looked.outcome).collect();
-        for (way, own, other) in [(Way::Legacy, &legacy, &v2), (Way::V2, &v2, &legacy)] {
+        let legacy: Vec<&Outcome> = self.legacy.iter().flatten().map(|found| &found.outcome).collect();
+        let v2: Vec<&Outcome> = self.v2.iter().flatten().map(|found| &found.outcome).collect();
+        for (lack, own, other) in [(Lack::LegacyAlerts, &legacy, &v2), (Lack::Alerts, &v2, &legacy)] {
             let answers = |outcome: &Outcome| matches!(outcome, Outcome::Answered);
             let is_gone = any(own, |outcome| matches!(outcome, Outcome::Gone { for_good: true }));
             let is_forbidden = any(own, |outcome| matches!(outcome, Outcome::Forbidden(_)));
             if !any(own, answers) && (is_gone || (is_forbidden && any(other, answers))) {
-                log::info!(api:? = way; "the API is gone or forbidden for this tenant and is not asked for a while");
-                relay.memory.avoid(&call.credentials.0, way, call.now());
+                log::info!(api:? = lack; "the API is gone or forbidden for this tenant and is not asked for a while");
+                relay.lacks.remember((call.credentials.whose(), lack), (), WITHOUT_API, call.now());
             }
         }
     }
 
     /// The answer, observable by observable: alerts of `alerts_v2` first, then those that only `alerts` has.
-    fn found(&self, relay: &Graph, call: &Call<GraphCredentials>, about: &[Observable]) -> Lookup {
-        let mut found = Lookup::nothing();
+    fn report(
+        &self,
+        relay: &Graph,
+        call: &Call<GraphCredentials>,
+        about: &[Observable],
+        known: &Known,
+        purpose: Purpose,
+    ) -> Lookup {
+        let mut lookup = Lookup::nothing();
         for (position, observable) in about.iter().enumerate() {
+            let Some(matcher) = Matcher::new(observable) else { continue };
             let v2 = self.v2.as_ref().and_then(|all| all.get(position));
             let legacy = self.legacy.as_ref().and_then(|all| all.get(position));
             let mut odd = v2.is_some_and(|one| one.odd) || legacy.is_some_and(|one| one.odd);
             let mut room = call.limit();
-            for sighting in sightings(relay, observable, v2, legacy) {
-                match sighting {
-                    Some(sighting) => room -= usize::from(found.bundle.push(sighting)),
-                    None => odd = true,
-                }
+            let mut reported: Vec<&new::Alert> = Vec::new();
+            for (alert, sighting) in sightings(relay, &matcher, v2, legacy) {
                 if room == 0 {
                     break;
                 }
+                let Some(sighting) = sighting else {
+                    odd = true;
+                    continue;
+                };
+                reported.extend(alert);
+                if purpose == Purpose::Observe {
+                    room -= usize::from(lookup.bundle.push(sighting));
+                } else {
+                    room -= 1;
+                }
             }
-            let refusal = told(v2.map(|one| &one.outcome), legacy.map(|one| &one.outcome));
+            known.add(relay, call, &matcher, &reported, purpose, &mut lookup);
+            let refusal = refusal(v2.map(|one| &one.outcome), legacy.map(|one| &one.outcome));
             let errors = v2.into_iter().flat_map(|one| &one.errors);
             let errors = errors.chain(legacy.into_iter().flat_map(|one| &one.errors)).chain(refusal);
             for error in errors.cloned().chain(odd.then(unreadable_alert)) {
-                found.errors.add(error.about(observable));
+                lookup.errors.add(error.about(observable));
             }
         }
-        found
+        lookup
     }
 }
 
-/// The sightings of an observable; nothing in the place of an alert that cannot be one.
+impl Known {
+    /// Adds what is thought of an observable, and its passive DNS. `alerts` are those that are reported of it.
+    fn add(
+        &self,
+        relay: &Graph,
+        call: &Call<GraphCredentials>,
+        matcher: &Matcher<'_>,
+        alerts: &[&new::Alert],
+        purpose: Purpose,
+        lookup: &mut Lookup,
+    ) {
+        let (about, now, ui) = (matcher.about(), call.now(), &relay.settings.ui);
+        let host = public_host(about).unwrap_or_default();
+        let evidence =
+            relay.settings.verdicts.then(|| opinion::of_evidence(alerts, matcher, ui, now)).flatten();
+        let report = self.reputation.get(&host);
+        let reputation = report.and_then(|report| opinion::of_reputation(report, &host, about, now));
+        let opinions = Opinions { evidence, reputation };
+        match purpose {
+            Purpose::Deliberate => opinions.add_verdict(about, &mut lookup.bundle),
+            Purpose::Observe => {
+                let dns = self.passive_dns.get(&host);
+                if let Some(sighting) =
+                    dns.and_then(|report| mapping::intelligence::sighting(report, &host, about))
+                {
+                    lookup.bundle.push(sighting);
+                }
+                opinions.add_all(about, &mut lookup.bundle);
+            }
+        }
+    }
+}
+
+/// The sightings of an observable, each with its alert of `alerts_v2`; nothing in the place of an alert that cannot
+/// be one.
 fn sightings<'a>(
     relay: &'a Graph,
-    about: &'a Observable,
-    v2: Option<&'a Looked<Shared>>,
-    legacy: Option<&'a Looked<old::Alert>>,
-) -> impl Iterator<Item = Option<Sighting>> {
-    let matcher = Matcher::new(about);
+    matcher: &'a Matcher<'a>,
+    v2: Option<&'a Found<Shared>>,
+    legacy: Option<&'a Found<old::Alert>>,
+) -> impl Iterator<Item = (Option<&'a new::Alert>, Option<Sighting>)> {
     let new = v2.map(|one| one.alerts.as_slice()).unwrap_or_default();
     let known: HashSet<&str> =
         new.iter().flat_map(|alert| [alert.id(), alert.provider_alert_id.as_deref()]).flatten().collect();
     let old = legacy.map(|one| one.alerts.as_slice()).unwrap_or_default();
     let old = old.iter().filter(move |alert| alert.id().is_none_or(|id| !known.contains(id)));
     new.iter()
-        .map(move |alert| mapping::v2::sighting(alert, &matcher, &relay.ui))
-        .chain(old.map(|alert| mapping::legacy::sighting(alert, about)))
+        .map(move |alert| (Some(&**alert), mapping::v2::sighting(alert, matcher, &relay.settings.ui)))
+        .chain(old.map(|alert| (None, mapping::legacy::sighting(alert, matcher.about()))))
 }
 
-/// The refusal that is told. One API may be forbidden as long as the other one answers: the application has the
+/// The refusal that is reported. One API may be forbidden as long as the other one answers: the application has the
 /// permissions of one of them.
-fn told<'a>(v2: Option<&'a Outcome>, legacy: Option<&'a Outcome>) -> Option<&'a Error> {
+fn refusal<'a>(v2: Option<&'a Outcome>, legacy: Option<&'a Outcome>) -> Option<&'a Error> {
     use Outcome::{Answered, Forbidden};
     match (v2, legacy) {
         (Some(Forbidden(_)), Some(Answered)) | (Some(Answered), Some(Forbidden(_))) => None,

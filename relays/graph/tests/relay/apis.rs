@@ -5,11 +5,11 @@ use provider_sim::{Answer, Fault};
 use relay_testkit::{Setup, docs, errors};
 use serde_json::{Value, json};
 
-use crate::{alert, alert_about, calls_to, page, refusal, setup};
+use crate::{alert, alert_about, both, calls_to, ids, page, refusal, setup};
 
 /// A tenant with both APIs, before the simulator's own alerts.
 fn late() -> Setup {
-    setup().claim("tenant_id", "late.example").setting("RELAY_PROVIDER__V2_SEARCH", "filter")
+    both().claim("tenant_id", "late.example").setting("RELAY_PROVIDER__V2_SEARCH", "filter")
 }
 
 fn legacy_list() -> Answer {
@@ -18,10 +18,6 @@ fn legacy_list() -> Answer {
 
 fn v2_list() -> Answer {
     Answer::get("/security/alerts_v2")
-}
-
-fn ids(answer: &Value) -> Vec<&str> {
-    docs(answer, "sightings").iter().map(|one| one["external_ids"][0].as_str().unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +51,7 @@ async fn a_legacy_api_that_is_gone_for_good_is_asked_once() {
         ("retired-404.example", true),
         ("retired-empty.example", true),
     ] {
-        let stage = setup().claim("tenant_id", tenant).start().await;
+        let stage = both().claim("tenant_id", tenant).start().await;
         for (round, address) in ["203.0.113.9", "198.51.100.7"].into_iter().enumerate() {
             let answer = stage.observe(&[("ip", address)]).await;
             assert!(
@@ -64,14 +60,14 @@ async fn a_legacy_api_that_is_gone_for_good_is_asked_once() {
             );
             let expected = if asked_again { round + 1 } else { 1 };
             assert_eq!(calls_to(&stage, "alerts").len(), expected, "{tenant}");
-            assert_eq!(calls_to(&stage, "alerts_v2").len(), round + 1, "{tenant}");
+            assert_eq!(calls_to(&stage, "runHuntingQuery").len(), round + 1, "{tenant}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_dead_for_one_tenant_lives_for_another() {
-    let stage = setup().start().await;
+    let stage = both().start().await;
     stage.observe(&[("ip", "198.51.100.7")]).await;
     let other = stage.token_with(&json!({"tenant_id": "late.example"}));
     let body = relay_testkit::asked(&[("hostname", "dt-aldom")]);
@@ -82,14 +78,14 @@ async fn what_is_dead_for_one_tenant_lives_for_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_without_the_new_api_is_served_by_the_old_one() {
-    let stage = setup().claim("tenant_id", "legacy.example").start().await;
+    let stage = both().claim("tenant_id", "legacy.example").start().await;
     for name in ["ws-042", "DT-ALDOM"] {
         let answer = stage.observe(&[("hostname", name)]).await;
         assert!(!ids(&answer).is_empty(), "{answer}");
         assert_eq!(errors(&answer), []);
     }
     assert_eq!(calls_to(&stage, "alerts_v2").len(), 2, "a 404 is not remembered");
-    assert_eq!(calls_to(&stage, "runHuntingQuery").len(), 0, "nor searched in other ways");
+    assert_eq!(calls_to(&stage, "runHuntingQuery").len(), 1, "what is remembered is hunting alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,15 +107,15 @@ async fn permission_for_one_api_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_lacks_is_told_when_the_other_api_is_not_there() {
+async fn a_permission_that_lacks_is_reported_when_the_other_api_is_not_there() {
     let stage =
-        setup().claim("tenant_id", "legacy.example").claim("application_id", ALERTS_ONLY.id).start().await;
+        both().claim("tenant_id", "legacy.example").claim("application_id", ALERTS_ONLY.id).start().await;
     let answer = stage.observe(&[("hostname", "ws-042")]).await;
     assert_eq!(errors(&answer), [("fatal", "permission denied")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_failures_are_told_beside_the_data_of_the_other_api() {
+async fn other_failures_are_reported_beside_the_data_of_the_other_api() {
     for (failing, working) in [(legacy_list(), v2_list()), (v2_list(), legacy_list())] {
         let stage = late().start().await;
         stage.sim.answer("graph", failing.status(500).json(refusal("UnknownError", "")));
@@ -136,7 +132,7 @@ async fn other_failures_are_told_beside_the_data_of_the_other_api() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_at_the_same_time_keep_their_limits_and_tokens() {
-    let stage = setup().claim("tenant_id", "late.example").start().await;
+    let stage = late().start().await;
     let alerts: Vec<Value> = (0..60).map(|n| alert_about(&n.to_string(), "192.0.2.1")).collect();
     stage.sim.answer("graph", v2_list().json(page(&json!(alerts))));
     stage.sim.answer("graph", legacy_list().json(page(&json!([]))));
@@ -165,7 +161,7 @@ async fn health_is_a_real_call_of_each_api_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_tells_the_failure_that_says_most() {
+async fn health_reports_the_failure_that_says_most() {
     for (legacy, v2, expected) in [
         (404, 404, Some("not found")),
         (410, 404, Some("not found")),
@@ -206,9 +202,8 @@ async fn links_that_the_api_leaves_out_lead_to_the_portal_of_the_settings() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_that_the_relay_lacks_are_not_served() {
-    let stage = setup().start().await;
-    for path in ["/deliberate/observables", "/refer/observables", "/respond/observables", "/respond/trigger"]
-    {
+    let stage = both().start().await;
+    for path in ["/respond/observables", "/respond/trigger"] {
         assert_eq!(stage.raw(path, Some(&stage.token()), "[]").await.status(), 404, "{path}");
     }
 }

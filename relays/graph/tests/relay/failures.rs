@@ -1,4 +1,4 @@
-//! What goes wrong, and what the user is told.
+//! What goes wrong, and what the user reads.
 
 use provider_sim::login::directory::{EXPIRED_SECRET, SECRET, UNCONSENTED};
 use provider_sim::{Answer, Fault, What};
@@ -9,7 +9,7 @@ use crate::{alert, legacy, logins, page, refusal, setup};
 
 const ONE: &[(&str, &str)] = &[("domain", "a.example")];
 
-async fn told(setup: Setup, answer: Answer) -> Value {
+async fn answered(setup: Setup, answer: Answer) -> Value {
     let stage = setup.start().await;
     stage.sim.answer("graph", answer);
     stage.observe(ONE).await
@@ -29,7 +29,7 @@ async fn each_status_has_its_code() {
         (302, "unknown"),
     ] {
         let answer = Answer::get("/security/alerts").status(status).header("Retry-After", "0");
-        let answer = told(legacy(), answer.json(refusal("Code", "Its own words."))).await;
+        let answer = answered(legacy(), answer.json(refusal("Code", "Its own words."))).await;
         assert_eq!(errors(&answer), [("fatal", code)], "{status}");
         assert!(answer.get("data").is_none(), "{answer}");
         let message = answer["errors"][0]["message"].as_str().unwrap();
@@ -41,10 +41,10 @@ async fn each_status_has_its_code() {
 async fn nothing_found_is_no_error() {
     for status in [404, 410] {
         let answer = Answer::get("/security/alerts").status(status).json(refusal("ResourceNotFound", ""));
-        assert_eq!(told(legacy(), answer).await, json!({"data": {}}), "{status}");
+        assert_eq!(answered(legacy(), answer).await, json!({"data": {}}), "{status}");
     }
     let answer = Answer::get("/security/alerts").json(page(&json!([])));
-    assert_eq!(told(legacy(), answer).await, json!({"data": {}}));
+    assert_eq!(answered(legacy(), answer).await, json!({"data": {}}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +61,7 @@ async fn a_body_that_cannot_be_read_costs_no_more_than_its_words() {
         (list().json(json!([alert("a")])), "key error"),
         (list().text("{\"value\": [{\"id\":"), "key error"),
     ] {
-        let answer = told(legacy(), answer).await;
+        let answer = answered(legacy(), answer).await;
         assert_eq!(errors(&answer), [("fatal", code)], "{answer}");
         assert!(!answer.to_string().contains("html"), "{answer}");
     }
@@ -131,7 +131,7 @@ async fn a_refused_login_says_which_fault_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_fails_otherwise_is_told_as_what_it_is() {
+async fn a_login_that_fails_otherwise_is_reported_as_what_it_is() {
     let token = || Answer::post("/legacy.example/oauth2/v2.0/token");
     for (answer, code) in [
         (token().status(404).text("<html>"), "authorization error"),
@@ -223,7 +223,7 @@ async fn after_a_lasting_rate_limit_no_further_lookup_is_begun() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_fail_are_told_apart() {
+async fn connections_that_fail_are_distinguished() {
     for (what, code) in [(What::Reset, "connection error"), (What::Hang, "timeout")] {
         let stage = legacy()
             .setting("RELAY_PROVIDER__READ_TIMEOUT", "200ms")
@@ -264,7 +264,7 @@ async fn the_token_is_checked_before_the_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_the_credentials_is_told_or_kept_at_the_caller() {
+async fn nothing_of_the_credentials_is_reported_or_kept_at_the_caller() {
     let stage = legacy().start().await;
     let echo = refusal("BadRequest", &format!("you sent {SECRET}"));
     stage.sim.answer("graph", Answer::get("/security/alerts").status(400).json(echo));
@@ -279,7 +279,7 @@ async fn nothing_of_the_credentials_is_told_or_kept_at_the_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_nobody_vouches_for_is_told_as_such() {
+async fn a_certificate_that_nobody_vouches_for_is_reported_as_such() {
     for base in ["RELAY_PROVIDER__API_URL", "RELAY_PROVIDER__LOGIN_URL"] {
         let url = self_signed_host();
         let stage = legacy().setting(base, &url).setting("RELAY_PROVIDER__RETRIES", "0").start().await;

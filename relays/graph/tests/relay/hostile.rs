@@ -1,10 +1,11 @@
 //! Values that want to be more than values: each stays one literal, in every language that it is asked in.
 
 use proptest::prelude::*;
-use provider_sim::kql::Query;
+use provider_sim::kql::AlertQuery;
 use provider_sim::odata::Filter;
 use relay_core::observable::{Observable, ObservableType};
-use relay_graph::query;
+use relay_graph::search::query;
+use relay_graph::search::query::hunting::Chunk;
 use relay_testkit::errors;
 use serde_json::json;
 
@@ -77,22 +78,26 @@ proptest! {
 
     #[test]
     fn a_value_is_one_literal_in_every_query(values in prop::collection::vec(any_value(), 1..4)) {
-        let mut conditions = Vec::new();
-        let mut expected = Vec::new();
+        const KINDS: [ObservableType; 5] = [
+            ObservableType::FileName,
+            ObservableType::FilePath,
+            ObservableType::Url,
+            ObservableType::Email,
+            ObservableType::EmailSubject,
+        ];
+        let all = values.iter().flat_map(|value| KINDS.map(|kind| Observable::new(kind, value.as_str())));
+        let about: Vec<Observable> = all.flatten().collect();
+        let mut expected = vec!["MailMessage".to_owned(), "Mailbox".to_owned()];
         for value in &values {
-            for kind in KINDS {
-                let Some(about) = Observable::new(kind, value.as_str()) else { continue };
-                let Some(condition) = query::hunting::condition(&about) else { continue };
-                expected.extend(parts(kind, value));
-                conditions.push(condition);
-            }
+            let bare = value.strip_suffix('/').unwrap_or(value).to_owned();
+            expected.extend(parts(ObservableType::FilePath, value).into_iter().chain([format!("{value}/"), bare]));
         }
-        if !conditions.is_empty() {
-            let text = query::hunting::query(&conditions, 30);
-            let parsed = Query::parse(&text);
+        for chunk in Chunk::all(&about) {
+            let text = chunk.query(100, 30);
+            let parsed = AlertQuery::parse(&text);
             prop_assert!(parsed.is_ok(), "{text}: {parsed:?}");
             let parsed = parsed.unwrap();
-            prop_assert_eq!(parsed.steps.len(), 4, "{}", text);
+            prop_assert_eq!(parsed.legs.len(), chunk.positions.len(), "{}", text);
             for literal in parsed.literals() {
                 prop_assert!(expected.iter().any(|part| part == literal), "{literal:?} of {values:?}");
             }
@@ -101,10 +106,12 @@ proptest! {
 
     #[test]
     fn one_value_in_a_query_is_found_whole(value in any_value()) {
-        let about = Observable::new(ObservableType::FileName, value.as_str());
-        if let Some(condition) = about.as_ref().and_then(query::hunting::condition) {
-            let text = query::hunting::query(&[condition], 30);
-            let parsed = Query::parse(&text).unwrap();
+        let about: Vec<Observable> = Observable::new(ObservableType::FileName, value.as_str()).into_iter().collect();
+        for chunk in Chunk::all(&about) {
+            let text = chunk.query(100, 30);
+            let parsed = AlertQuery::parse(&text);
+            prop_assert!(parsed.is_ok(), "{text}: {parsed:?}");
+            let parsed = parsed.unwrap();
             prop_assert_eq!(parsed.literals(), vec![value.as_str()]);
         }
     }
@@ -161,7 +168,7 @@ async fn hostile_values_reach_the_api_as_values() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_values_are_hunted_as_values() {
-    let stage = v2("hunting").start().await;
+    let stage = v2("hunting").setting("RELAY_PROVIDER__ALERT_DETAILS", "200").start().await;
     let all: Vec<(&str, &str)> = HOSTILE
         .iter()
         .flat_map(|value| ["domain", "file_name", "file_path", "hostname"].map(|kind| (kind, *value)))
@@ -169,11 +176,11 @@ async fn hostile_values_are_hunted_as_values() {
     let answer = stage.observe(&all).await;
     assert_eq!(errors(&answer), []);
     let hunts = calls_to(&stage, "runHuntingQuery");
-    assert_eq!(hunts.len(), 2, "fifty observables share a query");
+    assert_eq!(hunts.len(), 1, "fifty observables share a query");
     for hunt in hunts {
         assert_eq!(hunt.status, Some(200));
         let text = hunt.json().unwrap()["Query"].as_str().unwrap().to_owned();
-        assert_eq!(Query::parse(&text).unwrap().steps.len(), 4, "{text}");
+        assert!(AlertQuery::parse(&text).is_ok(), "{text}");
         assert!(!text.contains("nul"), "a value with other control characters is not asked about");
     }
 }
@@ -187,12 +194,14 @@ async fn an_alert_with_a_hostile_id_leads_nowhere_else() {
         "graph",
         provider_sim::Answer::post("/security/runHuntingQuery").json(json!({"results": rows})),
     );
-    assert_eq!(stage.observe(&[("ip", "192.0.2.1")]).await, json!({"data": {}}));
+    assert_eq!(stage.observe(&[("ip", "192.0.2.1")]).await["data"], json!(null));
     let calls = stage.sim.calls_to("graph");
-    assert_eq!(calls.len(), 5, "two of the ids are no segment");
-    for call in &calls[1..] {
-        let rest = call.path.strip_prefix("/graph/security/alerts_v2/").unwrap();
-        assert!(!rest.contains('/') && call.query.is_empty(), "{}", call.line());
+    assert_eq!(calls.len(), 2, "a query and a batch");
+    let requests = calls[1].json().unwrap()["requests"].as_array().unwrap().clone();
+    assert_eq!(requests.len(), 4, "two of the ids are no segment");
+    for request in requests {
+        let rest = request["url"].as_str().unwrap().strip_prefix("/security/alerts_v2/").unwrap().to_owned();
+        assert!(!rest.contains(['/', '?', '#']), "{rest}");
     }
 }
 
@@ -201,8 +210,7 @@ async fn the_demonstration_shows_something() {
     let stage = setup().start().await;
     for observable in provider_sim::fixtures::observables().unwrap() {
         let answer = stage.observe(&[(&observable.kind, &observable.value)]).await;
-        let known = ["ip", "domain", "hostname", "url", "file_name", "file_path", "sha256"]
-            .contains(&observable.kind.as_str());
+        let known = KINDS.iter().any(|kind| kind.as_str() == observable.kind);
         let found = answer["data"]["sightings"]["count"].as_u64().unwrap_or(0) > 0;
         let quiet = observable.value == "quiet-garden.example";
         assert_eq!(found, known && !quiet, "{} {}: {answer}", observable.kind, observable.value);

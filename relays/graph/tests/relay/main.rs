@@ -3,14 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod apis;
+mod calls;
+mod details;
+mod evidence;
 mod failures;
 mod hostile;
+mod intelligence;
 mod legacy;
+mod links;
+mod opinions;
 mod strategies;
 
-use provider_sim::SeenCall;
 use provider_sim::login::directory::{FULL, SECRET};
-use relay_testkit::{Setup, Stage};
+use provider_sim::{Answer, SeenCall};
+use relay_testkit::{Setup, Stage, docs};
 use serde_json::{Value, json};
 
 /// The relay as a tenant of the demo uses it.
@@ -20,6 +26,12 @@ fn setup() -> Setup {
         json!({"application_id": FULL.id, "tenant_id": "corp.example", "client_secret": SECRET}),
         &[("RELAY_PROVIDER__API_URL", "/graph"), ("RELAY_PROVIDER__LOGIN_URL", "/login")],
     )
+    .setting("RELAY_PROVIDER__THREAT_INTEL", "off")
+}
+
+/// The same with both alert APIs.
+fn both() -> Setup {
+    setup().setting("RELAY_PROVIDER__ALERTS_API", "auto")
 }
 
 /// The same with the retired API alone, for a tenant that still has it.
@@ -66,6 +78,39 @@ fn alert_about(id: &str, address: &str) -> Value {
         "createdDateTime": "2026-11-02T08:00:00Z",
         "evidence": [{"@odata.type": "#microsoft.graph.security.ipEvidence", "ipAddress": address}],
     })
+}
+
+/// The rows of a hunting query.
+fn rows(rows: &Value) -> Answer {
+    Answer::post("/security/runHuntingQuery").json(json!({"schema": [], "results": rows}))
+}
+
+/// A row of a hunting query about an address.
+fn row_about(id: &str, asked: &str, address: &str, day: u32) -> Value {
+    let time = format!("2026-11-{day:02}T08:00:00Z");
+    json!({
+        "AlertId": id, "Asked": asked, "Seen": time, "First": time, "Last": time, "Title": format!("Alert {id}"),
+        "Severity": "Medium", "ServiceSource": "Microsoft Defender for Endpoint", "DetectionSource": "EDR",
+        "Categories": "[\"Execution\"]", "AttackTechniques": "",
+        "Evidence": json!([{"EntityType": "Ip", "RemoteIP": address}]).to_string(),
+    })
+}
+
+/// The answer to a batch: place, status and body of each of its calls.
+fn batch(responses: &[(usize, u16, Value)]) -> Answer {
+    let response = |(id, status, body): &(usize, u16, Value)| json!({"id": id.to_string(), "status": status, "body": body});
+    let responses: Vec<Value> = responses.iter().map(response).collect();
+    Answer::post("/$batch").json(json!({"responses": responses}))
+}
+
+/// The ids of the alerts that sightings are of.
+fn ids(answer: &Value) -> Vec<&str> {
+    docs(answer, "sightings").iter().map(|one| one["external_ids"][0].as_str().unwrap()).collect()
+}
+
+/// How often the API was asked.
+fn api_calls(stage: &Stage) -> usize {
+    stage.sim.calls_to("graph").len()
 }
 
 /// An error body of the API.

@@ -5,13 +5,17 @@ use relay_core::escape::odata;
 use relay_core::observable::{Observable, ObservableType};
 
 use super::split_path;
+use crate::mapping::value::address;
 
 /// The `$filter` that finds the alerts whose evidence names an observable, not yet encoded for a URL. Nothing
 /// for a type that evidence does not hold.
 ///
 /// The API documents filters over evidence by two examples only and may refuse or ignore them.
 pub fn filter(about: &Observable) -> Option<String> {
-    let value = odata(about.value());
+    let value = odata(&match about.kind() {
+        ObservableType::Ip | ObservableType::Ipv6 => address(about.value())?.to_string(),
+        _ => about.value().to_owned(),
+    });
     let lower = odata(&about.value().to_ascii_lowercase());
     Some(match about.kind() {
         ObservableType::Ip | ObservableType::Ipv6 => equal("ipEvidence/ipAddress", &value),

@@ -1,9 +1,9 @@
 //! Answers with status 206: one of the providers behind the API did not answer, and a header says which
 //! (<https://learn.microsoft.com/en-us/graph/api/resources/security-error-codes>).
 
-use relay_core::error::Error;
+use relay_core::error::{Code, Error};
 
-use crate::client::incomplete;
+use crate::module::{SERVICE_UNAVAILABLE, TITLE};
 
 /// The notes for the user. What will not pass by itself (a provider that cannot filter, or is not licensed) is
 /// logged only: it would come with every lookup.
@@ -26,6 +26,19 @@ pub(crate) fn warnings<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<Error>
     warnings
 }
 
+/// The note that a provider behind the API did not answer with this status, where that passes by itself.
+fn incomplete(provider: &str, status: u16) -> Option<Error> {
+    let code = match status {
+        429 => Code::TOO_MANY_REQUESTS,
+        500.. => SERVICE_UNAVAILABLE,
+        _ => return None,
+    };
+    Some(Error::warning(
+        code,
+        format!("The answer is incomplete: {provider} gave {TITLE} no alerts (status {status})"),
+    ))
+}
+
 /// `Vendor/Provider/Status/Latency`.
 fn entry(text: &str) -> Option<(&str, u16)> {
     let (rest, latency) = text.rsplit_once('/')?;
@@ -41,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    fn told(headers: &[&str]) -> Vec<(String, String)> {
+    fn reported(headers: &[&str]) -> Vec<(String, String)> {
         warnings(headers.iter().copied())
             .iter()
             .map(|warning| (warning.code().to_string(), warning.message().to_owned()))
@@ -49,17 +62,17 @@ mod tests {
     }
 
     #[test]
-    fn only_what_passes_by_itself_is_told() {
+    fn only_what_passes_by_itself_is_reported() {
         let header =
             r#"199 - "Microsoft/Microsoft Defender ATP/504/10001", 199 - "Palo Alto, Inc./NGFW/429/20""#;
-        let warnings = told(&[header]);
+        let warnings = reported(&[header]);
         assert_eq!(warnings.len(), 2);
         assert_eq!(warnings[0].0, "service unavailable");
         assert!(warnings[0].1.contains("Microsoft Defender ATP"), "{warnings:?}");
         assert_eq!(warnings[1].0, "too many requests");
         assert!(warnings[1].1.contains("NGFW"), "{warnings:?}");
         for status in ["400", "401", "403", "404"] {
-            assert_eq!(told(&[&format!(r#"199 - "Microsoft/Microsoft Defender ATP/{status}/248""#)]), []);
+            assert_eq!(reported(&[&format!(r#"199 - "Microsoft/Microsoft Defender ATP/{status}/248""#)]), []);
         }
     }
 
@@ -68,14 +81,14 @@ mod tests {
         for header in
             ["", "199 -", "199 - \"\"", "199 - \"a/b\"", "199 - \"a/b/c/d\"", "\"//503/1\"", "\"a/b/503/x\""]
         {
-            assert_eq!(told(&[header]), [], "{header}");
+            assert_eq!(reported(&[header]), [], "{header}");
         }
     }
 
     proptest! {
         #[test]
         fn no_header_makes_it_panic(header in ".*|(199 - )?\"[a/0-9]*\"(, )?") {
-            let _ = told(&[&header]);
+            let _ = reported(&[&header]);
         }
     }
 }

@@ -1,65 +1,138 @@
-//! Alerts of `/security/alerts_v2`.
+//! Alerts of `/security/alerts_v2`, and rows of the hunting table in their place, to sightings.
 
+mod facts;
 mod relations;
-
-use std::net::IpAddr;
+mod targets;
 
 use relay_core::ctim::{
-    Confidence, ExternalReference, HttpUrl, MediumText, Observable, ObservableType, ObservedTime, Resolution,
-    Sensor, ShortText, Sighting, Target, Text, Timestamp,
+    Confidence, ExternalReference, HttpUrl, MediumText, ObservedTime, Resolution, Sensor, Severity,
+    ShortText, Sighting, Text, Timestamp,
 };
-use relay_core::escape::UrlBuilder;
-use relay_core::observable::ip_address;
 use url::Url;
 
-use super::{ORIGIN, RELATIONS_BY, severity};
-use crate::matching::Matcher;
-use crate::model::v2::{Alert, Evidence, Kind};
-use crate::model::{Alert as _, told};
+use super::matching::Matcher;
+use super::value::is_technique;
+use super::{ORIGIN, RELATIONS_BY, page as pages, severity};
+use crate::model::evidence::Evidence;
+use crate::model::v2::Alert;
 use crate::module::TITLE;
 
-/// The sighting of an observable that an alert tells of. Nothing for an alert without id or time. `ui` is the
-/// base URL of the portal.
+/// The sighting of an observable by an alert. Nothing for an alert without id or time. `ui` is the base URL of the
+/// portal.
 pub fn sighting(alert: &Alert, matcher: &Matcher<'_>, ui: &Url) -> Option<Sighting> {
-    let id = alert.id()?;
-    let time = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse_assuming_utc);
-    let (first, last) = (time(&alert.first_activity_date_time), time(&alert.last_activity_date_time));
-    let (created, updated) = (time(&alert.created_date_time), time(&alert.last_update_date_time));
-    let start = first.or(created).or(last).or(updated)?;
-    let observed = ObservedTime::between(start, last.unwrap_or(start));
+    let id = alert.id.as_deref()?;
+    let Times { observed, changed } = Times::of(alert)?;
     let product = product(alert);
     let by = ShortText::new(product).unwrap_or(RELATIONS_BY);
+    let (usual, graded) = (severity(alert.severity.as_deref()), confidence(matcher.evidence(alert)));
+    let state = State::of(alert);
+    let (confidence, severity) = state.regrade(alert, graded, usual);
     let mut sighting = Sighting::new(ORIGIN, id, matcher.about(), observed)
-        .confidence(confidence(matcher.evidence(alert)))
-        .severity(severity(alert.severity.as_deref()))
-        .title(alert.title.as_deref())
+        .confidence(confidence)
+        .severity(severity)
+        .title(state.title(alert.title.as_deref()))
         .description(alert.description.as_deref())
         .internal(true)
-        .source_uri(alert_page(alert, id, ui))
-        .timestamp(updated.or(created).unwrap_or(observed.end()))
+        .source_uri(page(alert, id, ui))
+        .timestamp(changed)
         .sensor(sensor(alert.service_source.as_deref()))
-        .resolution(resolution(matcher.evidence(alert)))
         .external_id(id)
-        .external_id(told(alert.provider_alert_id.as_deref()))
+        .external_id(alert.provider_alert_id.as_deref())
         .relations(relations::of(alert, &by))
+        .data(facts::table(alert, severity != usual))
         .keep_empty_targets()
         .keep_empty_relations();
+    if !alert.from_row {
+        sighting = sighting.resolution(resolution(matcher.evidence(alert)));
+    }
     for reference in references(alert, id, product, ui) {
         sighting = sighting.external_reference(reference);
     }
-    for device in devices(alert) {
-        sighting = sighting.target(target(device, observed));
+    for target in targets::of(alert, observed) {
+        sighting = sighting.target(target);
     }
     Some(sighting)
 }
 
-fn devices(alert: &Alert) -> impl Iterator<Item = &Evidence> {
-    alert.evidence.iter().filter(|evidence| evidence.kind() == Kind::Device)
+/// When the activity of an alert was, and when it was changed last.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// From its first to its last activity.
+    pub observed: ObservedTime,
+    /// When it was changed last.
+    pub changed: Timestamp,
+}
+
+impl Times {
+    /// The times of an alert, where it has any that can be read.
+    pub fn of(alert: &Alert) -> Option<Self> {
+        let time = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse_assuming_utc);
+        let (first, last) = (time(&alert.first_activity_date_time), time(&alert.last_activity_date_time));
+        let (created, updated) = (time(&alert.created_date_time), time(&alert.last_update_date_time));
+        let start = first.or(created).or(last).or(updated)?;
+        let observed = ObservedTime::between(start, last.unwrap_or(start));
+        Some(Self { observed, changed: updated.or(created).unwrap_or(observed.end()) })
+    }
+}
+
+/// What has become of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    FalsePositive,
+    Expected,
+    Resolved,
+    Open,
+}
+
+impl State {
+    fn of(alert: &Alert) -> Self {
+        match (alert.classification.as_deref(), alert.status.as_deref()) {
+            (Some("falsePositive"), _) => Self::FalsePositive,
+            (Some("informationalExpectedActivity"), _) => Self::Expected,
+            (_, Some("resolved")) => Self::Resolved,
+            _ => Self::Open,
+        }
+    }
+
+    /// The platform lists sightings by title, so a closed alert says there that it is closed.
+    fn title(self, title: Option<&str>) -> Option<String> {
+        let mark = match self {
+            Self::FalsePositive => "[False positive]",
+            Self::Expected => "[Expected activity]",
+            Self::Resolved => "[Resolved]",
+            Self::Open => return title.map(str::to_owned),
+        };
+        Some(title.map_or_else(|| mark.to_owned(), |title| format!("{mark} {title}")))
+    }
+
+    fn regrade(
+        self,
+        alert: &Alert,
+        confidence: Confidence,
+        severity: Option<Severity>,
+    ) -> (Confidence, Option<Severity>) {
+        match self {
+            Self::FalsePositive => (Confidence::None, Some(Severity::None)),
+            Self::Expected => (Confidence::Low, Some(Severity::Info)),
+            _ if is_true_positive(alert) => (Confidence::High, severity),
+            _ => (confidence, severity),
+        }
+    }
+}
+
+/// Whether an analyst confirmed an alert.
+pub fn is_true_positive(alert: &Alert) -> bool {
+    alert.classification.as_deref() == Some("truePositive")
+}
+
+/// Whether an analyst found that there is nothing behind an alert.
+pub fn is_dismissed(alert: &Alert) -> bool {
+    matches!(State::of(alert), State::FalsePositive | State::Expected)
 }
 
 /// The product that raised an alert, as users know it.
 fn product(alert: &Alert) -> &str {
-    told(alert.product_name.as_deref()).unwrap_or(match alert.service_source.as_deref().unwrap_or_default() {
+    let by_service = || match alert.service_source.as_deref().unwrap_or_default() {
         "microsoftDefenderForEndpoint" => "Microsoft Defender for Endpoint",
         "microsoftDefenderForIdentity" => "Microsoft Defender for Identity",
         "microsoftDefenderForCloudApps" => "Microsoft Defender for Cloud Apps",
@@ -71,7 +144,8 @@ fn product(alert: &Alert) -> &str {
         "microsoftDefenderForCloud" => "Microsoft Defender for Cloud",
         "microsoftSentinel" => "Microsoft Sentinel",
         _ => TITLE,
-    })
+    };
+    alert.product_name.as_deref().unwrap_or_else(by_service)
 }
 
 fn sensor(service: Option<&str>) -> Sensor {
@@ -113,18 +187,10 @@ fn resolution<'e>(evidence: impl Iterator<Item = &'e Evidence>) -> Resolution {
     }
 }
 
-fn alert_page(alert: &Alert, id: &str, ui: &Url) -> Option<HttpUrl> {
+/// The page of an alert in the portal.
+pub fn page(alert: &Alert, id: &str, ui: &Url) -> Option<HttpUrl> {
     let given = alert.alert_web_url.as_deref().and_then(HttpUrl::parse);
-    given.or_else(|| page(alert, "alerts", id, ui))
-}
-
-/// A page of the portal that the API did not name.
-fn page(alert: &Alert, place: &'static str, id: &str, ui: &Url) -> Option<HttpUrl> {
-    let mut url = UrlBuilder::new(ui).path(place).segment(id);
-    if let Some(tenant) = told(alert.tenant_id.as_deref()) {
-        url = url.param("tid", tenant);
-    }
-    url.link()
+    given.or_else(|| pages::alert(ui, id, alert.tenant_id.as_deref()))
 }
 
 fn references<'a>(
@@ -134,10 +200,10 @@ fn references<'a>(
     ui: &Url,
 ) -> impl Iterator<Item = ExternalReference> {
     let product = MediumText::new(product).unwrap_or(Text::constant(TITLE));
-    let own = ExternalReference::new(product.clone()).external_id(id).url(alert_page(alert, id, ui));
-    let incident = told(alert.incident_id.as_deref()).map(|incident| {
+    let own = ExternalReference::new(product.clone()).external_id(id).url(page(alert, id, ui));
+    let incident = alert.incident_id.as_deref().map(|incident| {
         let given = alert.incident_web_url.as_deref().and_then(HttpUrl::parse);
-        let page = given.or_else(|| page(alert, "incidents", incident, ui));
+        let page = given.or_else(|| pages::incident(ui, incident, alert.tenant_id.as_deref()));
         ExternalReference::new(product).external_id(incident).url(page)
     });
     let techniques = alert.mitre_techniques.iter().filter(|text| is_technique(text)).map(|technique| {
@@ -147,38 +213,6 @@ fn references<'a>(
             .url(HttpUrl::parse(&page))
     });
     std::iter::once(own).chain(incident).chain(techniques)
-}
-
-/// `T1071`, or `T1071.001` for a part of a technique.
-fn is_technique(text: &str) -> bool {
-    let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(number) = text.strip_prefix('T') else { return false };
-    match number.split_once('.') {
-        None => digits(number, 4),
-        Some((technique, part)) => digits(technique, 4) && digits(part, 3),
-    }
-}
-
-fn target(device: &Evidence, observed: ObservedTime) -> Option<Target> {
-    let addresses = device.ip_interfaces.iter().filter(|text| identifies(text));
-    let name = told(device.device_dns_name.as_deref()).filter(|name| name.contains('.'));
-    let names = [
-        Observable::new(ObservableType::Hostname, device.device_name()),
-        Observable::new(ObservableType::Domain, name),
-        Observable::new(ObservableType::MsMachineId, device.mde_device_id.as_deref()),
-    ];
-    let observables =
-        addresses.filter_map(|text| Observable::address(text.as_str())).chain(names.into_iter().flatten());
-    Some(Target::new(Sensor::ENDPOINT, observables, observed)?.os(told(device.os_platform.as_deref())))
-}
-
-/// Whether an address tells one machine from another.
-fn identifies(text: &str) -> bool {
-    match ip_address(text) {
-        Some(IpAddr::V4(address)) => !address.is_loopback() && !address.is_link_local(),
-        Some(IpAddr::V6(address)) => !address.is_loopback() && !address.is_unicast_link_local(),
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -218,38 +252,6 @@ mod tests {
         ] {
             let all: Vec<Evidence> = deeds.iter().map(|deed| evidence("unknown", deed)).collect();
             assert_eq!(resolution(all.iter()), expected, "{deeds:?}");
-        }
-    }
-
-    #[test]
-    fn techniques_are_numbers_with_a_letter() {
-        for good in ["T1071", "T1071.001"] {
-            assert!(is_technique(good), "{good}");
-        }
-        for bad in [
-            "",
-            "T",
-            "1071",
-            "T107",
-            "T10711",
-            "T1071.",
-            "T1071.1",
-            "T1071.0011",
-            "t1071",
-            "T1071/001",
-            "T1٠71",
-        ] {
-            assert!(!is_technique(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn loopback_and_link_local_addresses_identify_nothing() {
-        for good in ["10.20.30.42", "2001:db8::1", "fd00::1"] {
-            assert!(identifies(good), "{good}");
-        }
-        for bad in ["127.0.0.1", "::1", "fe80::1", "169.254.1.1", "", "ws-042", "10.0.0.1/24"] {
-            assert!(!identifies(bad), "{bad}");
         }
     }
 }

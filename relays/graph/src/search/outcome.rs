@@ -1,15 +1,13 @@
 //! What an API knows of one observable.
 
-use std::collections::HashSet;
-
 use relay_core::error::Error;
+use relay_core::provider::Failure;
 
-use crate::client::{Page, Refused};
-use crate::model::Alert;
+use crate::api::{AlertList, Page};
 
 /// The alerts that an API has of one observable, and how the lookup went.
-#[derive(Debug)]
-pub(super) struct Looked<A> {
+#[derive(Clone, Debug)]
+pub(super) struct Found<A> {
     /// The alerts, each once.
     pub(super) alerts: Vec<A>,
     /// What the API answered.
@@ -38,48 +36,39 @@ pub(super) enum Outcome {
     Failed,
 }
 
-impl<A> Default for Looked<A> {
+impl<A> Default for Found<A> {
     fn default() -> Self {
         Self { alerts: Vec::new(), outcome: Outcome::Unasked, errors: Vec::new(), odd: false }
     }
 }
 
-impl<A> Looked<A> {
+impl<A> Found<A> {
     /// Nothing but a failure.
-    pub(super) fn failed(error: impl Into<Option<Error>>) -> Self {
-        let errors = error.into().into_iter().collect();
-        Self { outcome: Outcome::Failed, errors, ..Self::default() }
+    pub(super) fn failed(error: Error) -> Self {
+        Self { outcome: Outcome::Failed, errors: vec![error], ..Self::default() }
     }
 
-    /// Takes the alerts of a page that are wanted and not known yet, each as `made`.
-    pub(super) fn take<B: Alert>(
-        &mut self,
-        page: Page<B>,
-        known: &mut HashSet<String>,
-        made: impl Fn(B) -> Option<A>,
-    ) {
+    /// Takes the alerts of a page that are wanted, each as `made`.
+    pub(super) fn take<B>(&mut self, page: Page<B>, made: impl Fn(B) -> Option<A>) {
         self.outcome = Outcome::Answered;
         self.odd |= page.odd;
         self.errors.extend(page.warnings);
-        for alert in page.alerts {
-            if alert.id().is_some_and(|id| known.insert(id.to_owned())) {
-                self.alerts.extend(made(alert));
-            }
-        }
+        self.alerts.extend(page.alerts.into_iter().filter_map(made));
     }
 
-    /// The lookup ends with a refusal: of all of it, or of what would have followed on an answer.
-    pub(super) fn end(&mut self, refused: Refused) {
-        let first = self.outcome != Outcome::Answered;
-        let (outcome, error) = match refused {
-            Refused::Gone { for_good } => (Outcome::Gone { for_good }, None),
-            Refused::Forbidden(error) if first => (Outcome::Forbidden(error), None),
-            Refused::Forbidden(error) | Refused::NotUnderstood(error) | Refused::Failed(error) => {
-                (Outcome::Failed, Some(error))
+    /// The lookup ends with a failure: of all of it, or of what would have followed on an answer.
+    pub(super) fn end(&mut self, list: AlertList, failure: &Failure) {
+        let is_first = self.outcome != Outcome::Answered;
+        let outcome = match failure.status() {
+            Some(404) => Outcome::Gone { for_good: false },
+            Some(410) => Outcome::Gone { for_good: true },
+            Some(403) if is_first => Outcome::Forbidden(list.error(failure)),
+            _ => {
+                self.errors.push(list.error(failure));
+                Outcome::Failed
             }
         };
-        self.errors.extend(error);
-        if first {
+        if is_first {
             self.outcome = outcome;
         }
     }

@@ -1,0 +1,95 @@
+//! The table of a sighting: what XDR has no field for.
+
+use relay_core::ctim::Table;
+
+use crate::model::evidence::Kind;
+use crate::model::v2::Alert;
+
+/// More command lines than these nobody reads.
+const MOST_COMMANDS: usize = 5;
+/// A command line is cut to as many UTF-16 units.
+const LONGEST_COMMAND: usize = 256;
+
+/// The facts in their order, without those that say nothing. `severity_changed`: the sighting's severity is not the
+/// alert's.
+pub(super) fn table(alert: &Alert, severity_changed: bool) -> Option<Table> {
+    let severity = alert.severity.as_deref().filter(|_| severity_changed);
+    let plain = [
+        ("Status", alert.status.as_deref()),
+        ("Classification", alert.classification.as_deref()),
+        ("Determination", alert.determination.as_deref()),
+        ("Severity", severity),
+        ("Category", alert.category.as_deref()),
+        ("Detection source", alert.detection_source.as_deref()),
+        ("Actor", alert.actor_display_name.as_deref()),
+        ("Threat", alert.threat_display_name.as_deref()),
+        ("Threat family", alert.threat_family_name.as_deref()),
+    ];
+    let says = |text: &&str| !matches!(*text, "unknown" | "unknownFutureValue");
+    let plain = plain.into_iter().filter_map(|(name, value)| Some((name, value.filter(says)?.to_owned())));
+    let mut facts: Vec<(&str, String)> = plain.collect();
+    facts.extend(deliveries(alert).into_iter().map(|text| ("Delivery", text)));
+    facts.extend(commands(alert).into_iter().map(|text| ("Command line", text)));
+    let rows = Table::of(&facts).column("Fact", |fact| fact.0).column("Value", |fact| fact.1.as_str());
+    rows.build().map(Table::counted)
+}
+
+/// What was done with each mail.
+fn deliveries(alert: &Alert) -> Vec<String> {
+    let says = |text: &Option<String>| {
+        text.clone().filter(|text| !matches!(text.as_str(), "unknown" | "unknownFutureValue"))
+    };
+    let mut all = Vec::new();
+    for message in alert.evidence.iter().filter(|evidence| evidence.kind() == Kind::Message) {
+        let Some(mut text) = says(&message.delivery_action) else { continue };
+        if let Some(place) = &message.delivery_location {
+            text = format!("{text} to {place}");
+        }
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    all
+}
+
+fn commands(alert: &Alert) -> Vec<String> {
+    let processes = alert.evidence.iter().filter(|evidence| evidence.kind() == Kind::Process);
+    let mut all: Vec<String> = Vec::new();
+    for command in processes.filter_map(|process| process.process_command_line.as_deref()) {
+        let command = cut(command);
+        if all.len() < MOST_COMMANDS && !all.contains(&command) {
+            all.push(command);
+        }
+    }
+    all
+}
+
+/// The text, or its beginning with `…` as its last character.
+fn cut(text: &str) -> String {
+    if text.encode_utf16().nth(LONGEST_COMMAND).is_none() {
+        return text.to_owned();
+    }
+    let mut units = 0;
+    let fits = |character: &char| {
+        units += character.len_utf16();
+        units < LONGEST_COMMAND
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_line_is_cut_on_a_character() {
+        for (length, kept) in [(255, 255), (256, 256), (257, 255)] {
+            let text = cut(&"a".repeat(length));
+            assert_eq!(text.chars().filter(|c| *c == 'a').count(), kept, "{length}");
+            assert!(text.encode_utf16().count() <= LONGEST_COMMAND);
+        }
+        // An emoji is two units, of which one would fit.
+        let text = cut(&format!("{}\u{1f600}bc", "a".repeat(254)));
+        assert_eq!(text, format!("{}…", "a".repeat(254)));
+    }
+}
