@@ -54,7 +54,7 @@ struct ApiKey(SecretString);
 
 impl Credentials for ApiKey {
     fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
-        claims.secret("key").map(Self)
+        claims.header_secret("key").map(Self)
     }
 
     fn identity(&self) -> Vec<&str> {
@@ -180,7 +180,7 @@ fn relay() -> Relay {
 
 // --- main.rs ---
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     relay_core::run(&relay())
 }
 

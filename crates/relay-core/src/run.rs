@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -15,14 +16,30 @@ use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings};
 use crate::telemetry;
 
 /// Runs a relay until SIGTERM, SIGINT or SIGQUIT, or does what its one argument says: `--help`, `--version`,
-/// `healthcheck`.
-///
-/// # Errors
-/// The relay does not start; the message names the setting that is wrong.
-pub fn run(relay: &Relay) -> anyhow::Result<ExitCode> {
-    let module = relay.module();
+/// `healthcheck`. A relay that does not start says why on standard error; the message names the setting that is
+/// wrong.
+pub fn run(relay: &Relay) -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    command(relay, &arguments).unwrap_or_else(|error| {
+        report(&error);
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes the error that ends the program, unless nobody reads it: then the program ends without.
+fn report(error: &anyhow::Error) {
+    let text = format!("Error: {error:?}\n");
+    let (written, done) = mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = written.send(());
+    });
+    let _ = done.recv_timeout(telemetry::log::FLUSH);
+}
+
+fn command(relay: &Relay, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let module = relay.module();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => serve(relay).map(|()| ExitCode::SUCCESS),
         ["--version" | "-V"] => print(&format!("{} {}\n", module.package, module.version)),
@@ -61,7 +78,7 @@ fn help(module: &'static Module) -> String {
 
 fn serve(relay: &Relay) -> anyhow::Result<()> {
     let Loaded { settings, warnings } = Settings::load(relay.module(), Environment::of_process())?;
-    telemetry::log::install(&settings).context("the logger is installed already")?;
+    let _logger = telemetry::log::install(&settings).context("no logger")?;
     for warning in &warnings {
         log::warn!("{warning}");
     }

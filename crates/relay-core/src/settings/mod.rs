@@ -64,6 +64,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("cache.entries", "10000", "provider answers kept"),
     Setting::new("log", "info", "log filter, as env_logger reads it"),
     Setting::new("log_format", "text", "`text` or `json`"),
+    Setting::new("log_queue", "8192", "log lines that may wait for their reader; further ones are dropped"),
 ];
 
 /// Typed settings of one relay.
@@ -97,6 +98,8 @@ pub struct Settings {
     pub log: String,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// How many log lines may wait to be written.
+    pub log_queue: usize,
     /// A fixed time instead of the clock; tests only.
     pub clock: Clock,
 }
@@ -213,6 +216,7 @@ impl Settings {
                     ));
                 }
             },
+            log_queue: values.integer("log_queue", 1, 1_000_000)?,
             clock: Clock::System,
             provider: ProviderSettings::new(values.clone())?,
         };

@@ -1,26 +1,52 @@
 //! Log lines for people or for machines, each with the id of the request it belongs to.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::panic::PanicHookInfo;
+use std::time::Duration;
 
+use anstream::AutoStream;
 use env_logger::{Builder, Target, WriteStyle};
 use log::kv::{Key, Value, VisitSource};
-use log::{LevelFilter, Record};
+use log::{Level, LevelFilter, Record};
 use serde_json::{Map, json};
 
 use super::current_request_id;
+use super::queue::{Queue, dropped_lines};
 use crate::settings::{LogFormat, Settings};
 use crate::text::is_control_or_bidi;
+
+/// How long the end of the process waits for the reader of the log.
+pub(crate) const FLUSH: Duration = Duration::from_secs(1);
+
+/// The logger of the process; lines that wait are written when it is dropped.
+pub(crate) struct Logger(Queue);
+
+impl Drop for Logger {
+    fn drop(&mut self) {
+        self.0.flush(FLUSH);
+    }
+}
 
 /// Installs the logger of the process.
 ///
 /// # Errors
-/// One is installed already.
-pub(crate) fn install(settings: &Settings) -> Result<(), log::SetLoggerError> {
+/// One is installed already, or the system gives no thread.
+pub(crate) fn install(settings: &Settings) -> io::Result<Logger> {
+    let style = WriteStyle::from(AutoStream::choice(&io::stderr()));
+    // Not by the standard library's handle: it has a lock, which the thread would hold while the reader stands still.
+    let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let notice = match settings.log_format {
+        LogFormat::Json => json_notice,
+        LogFormat::Text => text_notice,
+    };
+    let dropped = dropped_lines().map_err(io::Error::other)?;
+    let queue = Queue::start(stderr, settings.log_queue, dropped, notice)?;
     let mut builder = Builder::new();
     // Ours is the line that tells of start and end; the server's own are for those who ask for them.
     builder.filter_module("actix_server", LevelFilter::Warn);
-    builder.parse_filters(&settings.log).target(Target::Stderr).write_style(WriteStyle::Auto);
+    builder.parse_filters(&settings.log).target(Target::Pipe(Box::new(queue.clone()))).write_style(style);
     match settings.log_format {
         LogFormat::Json => builder.format(|out, record| {
             let mut line = json_line(record, jiff::Timestamp::now());
@@ -33,10 +59,29 @@ pub(crate) fn install(settings: &Settings) -> Result<(), log::SetLoggerError> {
             writeln!(out, "{:.3} {style}{level:5}{style:#} {}", jiff::Timestamp::now(), text_line(record))
         }),
     };
-    builder.try_init()?;
+    builder.try_init().map_err(io::Error::other)?;
     // A line like all others: what the standard library writes is of several lines, and never JSON.
     std::panic::set_hook(Box::new(|panic| log::error!("{}", panic_line(panic))));
-    Ok(())
+    Ok(Logger(queue))
+}
+
+/// The line that says how many others were dropped.
+fn notice<T>(lines: u64, written: impl FnOnce(&Record<'_>) -> T) -> T {
+    let pairs = [("lines", log::kv::Value::from(lines))];
+    let args =
+        format_args!("log lines were dropped: the reader of the log does not keep up (RELAY_LOG_QUEUE)");
+    written(
+        &Record::builder().args(args).level(Level::Warn).target(module_path!()).key_values(&pairs).build(),
+    )
+}
+
+fn json_notice(lines: u64) -> Vec<u8> {
+    (notice(lines, |record| json_line(record, jiff::Timestamp::now())) + "\n").into_bytes()
+}
+
+fn text_notice(lines: u64) -> Vec<u8> {
+    notice(lines, |record| format!("{:.3} WARN  {}\n", jiff::Timestamp::now(), text_line(record)))
+        .into_bytes()
 }
 
 /// Where a panic happened, and its message where it has one.

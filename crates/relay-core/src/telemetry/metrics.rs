@@ -7,6 +7,7 @@ use prometheus::{
 };
 
 use super::bounds::Bounds;
+use super::queue::dropped_lines;
 
 /// Bounds of duration histograms in seconds: from a cache hit to a request at its deadline.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
@@ -51,8 +52,17 @@ impl Metrics {
         let in_flight =
             IntGauge::new("relay_requests_in_flight", "Platform requests that are being answered")?;
         registry.register(Box::new(in_flight.clone()))?;
+        registry.register(Box::new(dropped_lines()?))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let fetches = |name: &str, help: &str| -> Result<IntCounterVec, prometheus::Error> {
+            let fetches = counter(name, help, &["outcome"])?;
+            // There from the start, so that a first failure is an increase.
+            for ok in [true, false] {
+                fetches.with_label_values(&[outcome(ok)]);
+            }
+            Ok(fetches)
+        };
         Ok(Self {
             requests: counter("relay_requests_total", "Answered requests", &["endpoint", "outcome"])?,
             request_seconds: seconds(
@@ -84,12 +94,8 @@ impl Metrics {
                 &["call"],
             )?,
             cache: counter("relay_cache_lookups_total", "Lookups of kept provider answers", &["outcome"])?,
-            token_fetches: counter("relay_token_fetches_total", "Access tokens asked for", &["outcome"])?,
-            jwks_fetches: counter(
-                "relay_jwks_fetches_total",
-                "Key sets of the platform asked for",
-                &["outcome"],
-            )?,
+            token_fetches: fetches("relay_token_fetches_total", "Access tokens asked for")?,
+            jwks_fetches: fetches("relay_jwks_fetches_total", "Key sets of the platform asked for")?,
             bounds: Bounds::new(counter("relay_bounds_hit_total", "Bounds that were hit", &["bound"])?),
             registry,
         })

@@ -3,6 +3,7 @@
 mod bounds;
 pub(crate) mod log;
 mod metrics;
+mod queue;
 mod request_id;
 
 pub(crate) use bounds::Bound;

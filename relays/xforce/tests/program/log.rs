@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use provider_sim::{Options, Sim};
 use relay_testkit::eventually_blocking;
@@ -129,4 +130,60 @@ async fn a_request_is_one_line_with_its_id_and_without_its_observables() {
             assert!(!line.contains(hidden), "{hidden} is in {line}");
         }
     }
+}
+
+/// How many lines the program counts as dropped.
+fn dropped_lines(program: &Program) -> u64 {
+    let metrics = program.probe("/metrics");
+    let line = metrics.lines().find(|line| line.starts_with("relay_log_lines_dropped_total{"));
+    let count = line.and_then(|line| line.rsplit(' ').next()).expect("the metric is there from the start");
+    count.parse().expect("a number")
+}
+
+/// A program whose log nobody reads and which has dropped lines of it.
+fn with_a_full_log() -> Program {
+    // At this level a request has dozens of lines.
+    let program = Program::start_unread(&[("RELAY_LOG", "trace"), ("RELAY_LOG_QUEUE", "50")]);
+    assert_eq!(dropped_lines(&program), 0);
+    eventually_blocking("lines are dropped", || {
+        assert!(program.ask("/refer/observables", "", "[]").starts_with("HTTP/1.1 200 "));
+        dropped_lines(&program) > 0
+    });
+    program
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
+    let mut program = with_a_full_log();
+    for _ in 0..20 {
+        let start = Instant::now();
+        assert!(program.ask("/refer/observables", "", "[]").starts_with("HTTP/1.1 200 "));
+        assert!(start.elapsed() < Duration::from_secs(5), "a request waits for the reader of the log");
+        assert!(program.probe("/readyz").starts_with("HTTP/1.1 200 "));
+    }
+    let start = Instant::now();
+    program.terminate();
+    assert_eq!(program.exit_code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(15), "the end waits for the reader of the log");
+}
+
+#[test]
+fn a_reader_that_goes_on_learns_how_many_lines_it_missed() {
+    let mut program = with_a_full_log();
+    program.read_log();
+    // Once the queue is empty, lines are dropped no more.
+    let mut dropped = dropped_lines(&program);
+    eventually_blocking("the reader has caught up", || {
+        let before = std::mem::replace(&mut dropped, dropped_lines(&program));
+        before == dropped
+    });
+    program.terminate();
+    let (code, log) = program.ended();
+    assert_eq!(code, Some(0));
+    let notices = log.iter().filter(|line| {
+        line["message"].as_str().is_some_and(|message| message.starts_with("log lines were dropped"))
+    });
+    let missed: u64 = notices.map(|notice| notice["lines"].as_u64().expect("a number")).sum();
+    assert!(missed >= dropped && dropped > 0, "{missed} reported, {dropped} counted");
+    assert!(log.iter().any(|line| line["message"] == "stopped"), "the last lines were lost at the end");
 }

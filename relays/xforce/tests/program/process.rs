@@ -2,8 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::thread::JoinHandle;
 
 use provider_sim::Sim;
@@ -42,8 +41,18 @@ pub(crate) struct Program {
     child: Child,
     pub(crate) address: String,
     pub(crate) admin: String,
-    log: Option<JoinHandle<Vec<Value>>>,
+    log: Log,
     _limit: TestLimit,
+}
+
+/// Who reads the log of a program.
+enum Log {
+    /// A thread, as fast as lines come.
+    Read(JoinHandle<Vec<Value>>),
+    /// Nobody beyond the first lines: the pipe fills.
+    Unread(BufReader<ChildStderr>, Vec<Value>),
+    /// Somebody has it.
+    Taken,
 }
 
 /// A test that fails leaves no process behind.
@@ -57,24 +66,29 @@ impl Drop for Program {
 impl Program {
     /// Starts it and waits for the line that tells its addresses.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+        let mut program = Self::start_unread(settings);
+        program.read_log();
+        program
+    }
+
+    /// The same, but nobody reads its log any further.
+    pub(crate) fn start_unread(settings: &[(&str, &str)]) -> Self {
+        let limit = TestLimit::start();
         let mut child = command(settings).stderr(Stdio::piped()).spawn().expect("the program");
-        let stderr = child.stderr.take().expect("its log");
-        let (started, addresses) = mpsc::channel();
-        let log = std::thread::spawn(move || {
-            let mut lines = Vec::new();
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let line: Value =
-                    serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON line: {line}"));
-                if let Some(addresses) = addresses_in(line["message"].as_str().expect("a message")) {
-                    // Nobody waits for a second one.
-                    let _ = started.send(addresses);
-                }
-                lines.push(line);
+        let mut log = BufReader::new(child.stderr.take().expect("its log"));
+        let mut lines = Vec::new();
+        let (address, admin) = loop {
+            let mut line = String::new();
+            let length = log.read_line(&mut line).expect("its log");
+            assert!(length > 0, "it ended before the line that is logged at start: {lines:?}");
+            let line = json_line(&line);
+            let addresses = addresses_in(line["message"].as_str().expect("a message"));
+            lines.push(line);
+            if let Some(addresses) = addresses {
+                break addresses;
             }
-            lines
-        });
-        let (address, admin) = addresses.recv_timeout(PATIENCE).expect("the line that is logged at start");
-        Self { child, address, admin, log: Some(log), _limit: TestLimit::start() }
+        };
+        Self { child, address, admin, log: Log::Unread(log, lines), _limit: limit }
     }
 
     /// Ends it as an orchestrator does.
@@ -88,15 +102,32 @@ impl Program {
         assert!(sent.success());
     }
 
-    /// Its exit code and its log.
-    pub(crate) fn ended(mut self) -> (Option<i32>, Vec<Value>) {
+    /// Its exit code, once it has ended.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let mut status = None;
         eventually_blocking("the program ends", || {
             status = self.child.try_wait().expect("its state");
             status.is_some()
         });
-        let log = self.log.take().expect("a log that nobody took");
-        (status.and_then(|status| status.code()), log.join().expect("its log"))
+        status.and_then(|status| status.code())
+    }
+
+    /// Its exit code and its log.
+    pub(crate) fn ended(mut self) -> (Option<i32>, Vec<Value>) {
+        let code = self.exit_code();
+        let log = match std::mem::replace(&mut self.log, Log::Taken) {
+            Log::Read(reader) => reader.join().expect("its log"),
+            Log::Unread(rest, lines) => rest_of_log(rest, lines),
+            Log::Taken => Vec::new(),
+        };
+        (code, log)
+    }
+
+    /// Reads its log from now on.
+    pub(crate) fn read_log(&mut self) {
+        if let Log::Unread(rest, lines) = std::mem::replace(&mut self.log, Log::Taken) {
+            self.log = Log::Read(std::thread::spawn(move || rest_of_log(rest, lines)));
+        }
     }
 
     /// Asks it on behalf of a user; gives the body of the answer.
@@ -118,6 +149,16 @@ impl Program {
         write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("a request");
         read(socket)
     }
+}
+
+fn json_line(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON line: {line}"))
+}
+
+/// The lines of a log to its end.
+fn rest_of_log(rest: impl BufRead, mut lines: Vec<Value>) -> Vec<Value> {
+    lines.extend(rest.lines().map_while(Result::ok).map(|line| json_line(&line)));
+    lines
 }
 
 /// The whole answer on a connection that is closed after it.
