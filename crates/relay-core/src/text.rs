@@ -1,4 +1,4 @@
-//! Texts from outside, made safe to show: on one line, in one direction, of bounded length.
+//! Texts from outside: made safe to show, on one line, in one direction, of bounded length; and read as yes or no.
 
 /// Whether a character of a text from outside does something where the text is shown: control characters, the
 /// line ends of Unicode, and those that turn the direction of writing.
@@ -16,4 +16,13 @@ pub fn sanitized(text: &str, length: usize) -> String {
         out.push('…');
     }
     out
+}
+
+/// What a text says where yes or no is expected, in any case and with white space around it; anything else is nothing.
+pub fn yes_or_no(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use relay_core::auth::without_scheme;
 use relay_core::endpoint::{Endpoint, deliberate, health, observe, refer, respond};
 use url::Url;
 
@@ -38,7 +39,7 @@ pub(crate) struct Ask {
     #[arg(value_name = "TYPE=VALUE", value_parser = observable)]
     observables: Vec<Observable>,
 
-    /// The token that `relayctl token` prints. Other users can see arguments: prefer the variable or a file
+    /// The token, with or without `Bearer` before it. Other users can see arguments: prefer the variable or a file
     #[arg(long, env = "RELAY_TOKEN", hide_env_values = true)]
     token: Option<String>,
 
@@ -118,7 +119,7 @@ impl Ask {
             (Some(token), None) => Some(token.clone()),
             (None, None) => None,
         };
-        let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        let token = token.map(|token| without_scheme(&token).to_owned()).filter(|token| !token.is_empty());
         ensure!(
             token.is_some() || !self.call.token,
             "{} needs a token: set --token-file, --token or RELAY_TOKEN; `relayctl token` creates one",

@@ -1,25 +1,22 @@
 //! `relayctl explain`: which of a relay's checks a token passes and which not. What is secret is not shown.
 
-mod checks;
-mod key;
 #[cfg(test)]
 mod tests;
-mod token;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
-use jiff::Timestamp;
-use relay_core::settings::SETTINGS;
-use serde_json::Value;
+use relay_core::auth::{self, Check, KeySet, Outcome, without_scheme};
+use relay_core::module::Module;
+use relay_core::settings::{Environment, Settings, SettingsError};
 use url::Url;
 
-use crate::token::{read, secret_of};
+use crate::token::read;
 use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled, wrapped};
 use crate::{client, relays};
-use token::Token;
 
 /// Says which of a relay's checks a token passes or fails, and why
 ///
@@ -28,10 +25,10 @@ use token::Token;
 /// Exit code 0: the relay accepts it; 1: it does not, or that could not be found out.
 #[derive(Args)]
 pub(crate) struct Explain {
-    /// The token; - reads standard input, where neither the shell nor others see it
+    /// The token, with or without `Bearer` before it; - reads standard input, where neither the shell nor others see it
     token: String,
 
-    /// The relay that shall accept it
+    /// The relay to check against
     #[arg(long, value_name = "NAME")]
     relay: String,
 
@@ -52,47 +49,17 @@ pub(crate) struct Explain {
     secret_file: Option<PathBuf>,
 }
 
-/// One check of a relay.
-#[derive(Debug, PartialEq, Eq)]
-struct Check {
-    name: &'static str,
-    outcome: Outcome,
-    /// Why, in words that are safe to print.
-    detail: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Passed,
-    Failed,
-    /// Something that is needed for it is missing.
-    Open,
-}
-
-impl Check {
-    fn passed(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, outcome: Outcome::Passed, detail: detail.into() }
-    }
-
-    fn failed(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, outcome: Outcome::Failed, detail: detail.into() }
-    }
-
-    fn open(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, outcome: Outcome::Open, detail: detail.into() }
-    }
-}
-
 impl Explain {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
     /// There is no such relay, or a file cannot be read.
     pub(crate) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let checks = self.checks(Timestamp::now()).await?;
+        let checks = self.checks().await?;
         for check in &checks {
             let mark = match check.outcome {
                 Outcome::Passed => styled(GOOD, "ok  "),
+                Outcome::Ignored => styled(DOUBTFUL, "note"),
                 Outcome::Failed => styled(BAD, "FAIL"),
                 Outcome::Open => styled(DOUBTFUL, "?   "),
             };
@@ -102,57 +69,50 @@ impl Explain {
         let number = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
         let (verdict, why) = match (number(Outcome::Failed), number(Outcome::Open)) {
             (0, 0) => (styled(GOOD, "accepted"), String::new()),
-            (0, open) => (styled(DOUBTFUL, "perhaps accepted"), format!(": {} open", count(open, "check"))),
+            (0, open) => (styled(DOUBTFUL, "undetermined"), format!(": {} open", count(open, "check"))),
             (failed, _) => (styled(BAD, "refused"), format!(": {} failed", count(failed, "check"))),
         };
-        writeln!(out, "\nThe token is {verdict} by {} at {}{why}", self.relay, origin(&self.url))?;
+        writeln!(out, "\nThe token is {verdict} by {} at {}{why}", self.relay, self.origin())?;
         let accepted = why.is_empty();
         Ok(ExitCode::from(u8::from(!accepted)))
     }
 
-    /// All checks that can be made, in the relay's order. The relay stops at the first that fails.
-    async fn checks(&self, now: Timestamp) -> anyhow::Result<Vec<Check>> {
+    /// All checks, as the relay makes them.
+    async fn checks(&self) -> anyhow::Result<Vec<Check>> {
         let known = relays::named(&self.relay)?;
         let text = if self.token == "-" { read(Path::new("-"))? } else { self.token.clone() };
-        let token = match Token::read(&text) {
-            Ok(token) => token,
-            Err(problem) => return Ok(vec![Check::failed("form", problem)]),
-        };
-        let mut checks = vec![match token.header.get("crit") {
-            None | Some(Value::Null) => Check::passed("form", "a JWT"),
-            Some(_) => {
-                Check::failed("form", "its header demands an extension (`crit`), which relays do not know")
+        let keys = self.jwks.as_deref().map(keys).transpose()?;
+        let settings = self.settings(known.module())?;
+        let relay = (known.relay)();
+        let mut checks =
+            auth::explain(&relay, &settings, keys, without_scheme(&text), &self.origin()).await?;
+        for check in &mut checks {
+            if check.name == "key host" && check.outcome == Outcome::Failed {
+                check.detail = format!("{} (allowed: {})", check.detail, settings.auth.jwks_hosts.join(", "));
             }
-        }];
-        match token.algorithm() {
-            Some("RS256") => {
-                checks.push(Check::passed("algorithm", "RS256: signed by a key of the platform"));
-                checks.extend(key::rs256(&token, &self.hosts(), self.jwks.as_deref()).await?);
-            }
-            Some("HS256") => {
-                checks.push(Check::passed("algorithm", "HS256: signed with a shared secret"));
-                let secret = self.secret_file.as_deref().map(secret_of).transpose()?;
-                checks.push(key::hs256(&token, secret.as_deref()));
-            }
-            other => checks.push(checks::unknown_algorithm(other)),
         }
-        checks.push(checks::audience(&token, &origin(&self.url)));
-        checks.push(checks::times(&token, now));
-        checks.extend(checks::claims(&token, known));
         Ok(checks)
     }
 
-    /// The hosts whose keys may sign: those given, else the default of the relays' setting.
-    fn hosts(&self) -> Vec<String> {
+    /// The relay's settings, as far as they matter here.
+    fn settings(&self, module: &'static Module) -> Result<Settings, SettingsError> {
+        let mut given = Vec::new();
         if !self.jwks_host.is_empty() {
-            return self.jwks_host.clone();
+            given.push(("RELAY_AUTH__JWKS_HOSTS", self.jwks_host.join(",")));
         }
-        let setting = SETTINGS.iter().find(|setting| setting.key == "auth.jwks_hosts");
-        setting.into_iter().flat_map(|setting| setting.default.split(',')).map(str::to_owned).collect()
+        if let Some(file) = &self.secret_file {
+            given.push(("RELAY_AUTH__SECRET_KEY_FILE", file.display().to_string()));
+        }
+        Ok(Settings::load(module, Environment::of(given))?.settings)
+    }
+
+    /// The relay's URL as relays compare it: without a slash at the end.
+    fn origin(&self) -> String {
+        self.url.as_str().trim_end_matches('/').to_owned()
     }
 }
 
-/// A URL as relays compare it: without a slash at the end.
-fn origin(url: &Url) -> String {
-    url.as_str().trim_end_matches('/').to_owned()
+fn keys(file: &Path) -> anyhow::Result<KeySet> {
+    let text = read(file)?;
+    KeySet::read(text.as_bytes()).with_context(|| format!("{} is not a key set", file.display()))
 }

@@ -38,10 +38,10 @@ impl ApiKey {
 
 impl Credentials for ApiKey {
     fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
-        let key = claims.required("key")?.trim();
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let key = claims.header_secret("key")?;
+        if key.expose_secret().contains(' ') {
             return Err(ClaimError::new(
-                "the claim `key` of the token has characters that no SecurityTrails API key has",
+                "the claim `key` of the token has a space, so it is no SecurityTrails API key",
             ));
         }
         let extra = claims.text("EXTRA_RECORD_TYPES").map(|text| {
@@ -49,7 +49,7 @@ impl Credentials for ApiKey {
             RecordType::listed(&words, RecordType::EXTRA)
         });
         Ok(Self {
-            key: SecretString::from(key),
+            key,
             pages: pages(claims),
             extra_record_types: extra,
             subdomains: claims.raw("GET_SUBDOMAINS").map(|_| switch(claims, "GET_SUBDOMAINS")),

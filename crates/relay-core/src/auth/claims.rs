@@ -3,7 +3,10 @@
 use std::fmt;
 
 use secrecy::SecretString;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+
+use crate::module::ENTITIES_LIMIT;
+use crate::text::yes_or_no;
 
 /// The claims of a token whose signature was verified.
 ///
@@ -55,6 +58,22 @@ impl Claims {
         self.required(name).map(SecretString::from)
     }
 
+    /// A required secret that is sent in an HTTP header. White space around it, such as the end of the line that was
+    /// copied with it, is no part of it.
+    ///
+    /// # Errors
+    /// As [`Claims::required`]; or it has a character that no header can carry.
+    pub fn header_secret(&self, name: &str) -> Result<SecretString, ClaimError> {
+        let text = self.required(name)?.trim();
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Ok(SecretString::from(text));
+        }
+        Err(ClaimError(format!(
+            "the claim `{name}` of the token has a line break or another character that does not fit in an HTTP \
+             header; copy it again"
+        )))
+    }
+
     /// A whole number: a JSON number without a fraction or a numeric text; anything else is nothing.
     pub fn integer(&self, name: &str) -> Option<i64> {
         match self.0.get(name)? {
@@ -68,16 +87,8 @@ impl Claims {
     pub fn flag(&self, name: &str) -> Option<bool> {
         match self.0.get(name)? {
             Value::Bool(flag) => Some(*flag),
-            Value::Number(number) => match number.as_i64() {
-                Some(0) => Some(false),
-                Some(1) => Some(true),
-                _ => None,
-            },
-            Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" | "1" => Some(true),
-                "false" | "no" | "off" | "0" => Some(false),
-                _ => None,
-            },
+            Value::Number(number) => yes_or_no(&number.to_string()),
+            Value::String(text) => yes_or_no(text),
             _ => None,
         }
     }
@@ -87,34 +98,35 @@ impl Claims {
         self.0.get(name)
     }
 
-    /// The entities limit (`CTR_ENTITIES_LIMIT`): positive, else `default`; more than 1000 counts as 1000.
-    /// A fraction is cut off.
+    /// The entities limit (`CTR_ENTITIES_LIMIT`) that counts where the relay's own is `default`.
     pub(crate) fn entities_limit(&self, default: usize) -> usize {
+        self.own_limit().unwrap_or(default)
+    }
+
+    /// The entities limit that the token sets: a positive number, of which a fraction is cut off and more than 1000
+    /// counts as 1000. Anything else is none.
+    pub(super) fn own_limit(&self) -> Option<usize> {
         const MAXIMUM: usize = 1000;
-        let number = match self.0.get("CTR_ENTITIES_LIMIT") {
-            Some(Value::Number(number)) => whole(number),
-            Some(Value::String(text)) => {
-                text.trim().parse().ok().filter(|number: &f64| number.is_finite()).map(cut)
-            }
-            _ => None,
+        let number = match self.0.get(ENTITIES_LIMIT.name)? {
+            Value::Number(number) => number.as_f64()?,
+            Value::String(text) => text.trim().parse().ok()?,
+            _ => return None,
         };
-        match number.map(usize::try_from) {
-            Some(Ok(0)) | None => default,
-            Some(Ok(number)) => number.min(MAXIMUM),
-            Some(Err(_)) if number > Some(0) => MAXIMUM,
-            Some(Err(_)) => default,
-        }
+        let limit = usize::try_from(whole(number)?).ok()?;
+        (limit > 0).then(|| limit.min(MAXIMUM))
     }
 }
 
-fn whole(number: &Number) -> Option<i64> {
-    number.as_i64().or_else(|| number.as_f64().map(cut))
+/// A claim that is a time in seconds since 1970; a fraction is rounded, and a time in the far future is the last that
+/// there is.
+pub(super) fn whole_seconds(claim: &Value) -> Option<i64> {
+    claim.as_f64().filter(|seconds| *seconds >= 0.0).and_then(|seconds| whole(seconds.round()))
 }
 
 /// A number without its fraction; a huge one becomes the largest there is.
 #[expect(clippy::cast_possible_truncation, reason = "`as` cuts and saturates, which is what is wanted")]
-fn cut(number: f64) -> i64 {
-    number as i64
+fn whole(number: f64) -> Option<i64> {
+    number.is_finite().then_some(number as i64)
 }
 
 impl From<Map<String, Value>> for Claims {
@@ -134,6 +146,7 @@ impl fmt::Debug for Claims {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use secrecy::ExposeSecret;
     use serde_json::json;
 
     fn claims(value: Value) -> Claims {
@@ -167,6 +180,9 @@ mod tests {
             (json!(1e300), 1000),
             (json!(-1e300), 100),
             (json!(u64::MAX), 1000),
+            (json!(1000), 1000),
+            (json!(1001), 1000),
+            (json!(1.0), 1),
         ];
         for (value, limit) in table {
             assert_eq!(claims(value.clone()).entities_limit(100), limit, "{value}");
@@ -184,6 +200,45 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_for_a_header_fits_in_one() {
+        let secret =
+            |text: &str| claims(json!(text)).header_secret("x").map(|it| it.expose_secret().to_owned());
+        for (text, expected) in [("k", "k"), (" k\r\n", "k"), ("a b~!", "a b~!"), ("\tk\n\n", "k")] {
+            assert_eq!(secret(text).as_deref(), Ok(expected), "{text:?}");
+        }
+        for text in ["s3cret\ns3cret", "s3cret\ts3cret", "s3cret\u{7f}s3cret", "s3cret-käse", "ключ s3cret"]
+        {
+            let error = secret(text).expect_err("it does not fit").to_string();
+            assert!(
+                error.starts_with("the claim `x` of the token has a line break or another character"),
+                "{error}"
+            );
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        for text in ["", " ", "\n"] {
+            assert_eq!(secret(text).expect_err("empty").to_string(), "the claim `x` of the token is empty");
+        }
+        assert!(claims(json!(7)).header_secret("x").is_err());
+    }
+
+    #[test]
+    fn a_time_is_in_whole_seconds() {
+        for (claim, seconds) in [
+            (json!(7), Some(7)),
+            (json!(0), Some(0)),
+            (json!(7.4), Some(7)),
+            (json!(7.5), Some(8)),
+            (json!(u64::MAX), Some(i64::MAX)),
+            (json!(-1), None),
+            (json!(-0.4), None),
+            (json!("7"), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(whole_seconds(&claim), seconds, "{claim}");
+        }
+    }
+
+    #[test]
     fn switches_come_as_booleans_words_or_digits() {
         for yes in [json!(true), json!("True"), json!("1"), json!(1), json!(" on "), json!("yes")] {
             assert_eq!(claims(yes.clone()).flag("x"), Some(true), "{yes}");
@@ -191,7 +246,9 @@ mod tests {
         for no in [json!(false), json!("FALSE"), json!("0"), json!(0), json!("off"), json!("no")] {
             assert_eq!(claims(no.clone()).flag("x"), Some(false), "{no}");
         }
-        for neither in [json!(null), json!(""), json!("maybe"), json!(2), json!([true])] {
+        for neither in
+            [json!(null), json!(""), json!("maybe"), json!(2), json!(1.0), json!(-1), json!([true])]
+        {
             assert_eq!(claims(neither.clone()).flag("x"), None, "{neither}");
         }
     }

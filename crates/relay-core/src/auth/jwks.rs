@@ -1,24 +1,27 @@
-//! The platform's public keys: fetched from allowed hosts only, kept, and refreshed with restraint.
+//! The platform's public keys: fetched from allowed hosts only, kept, and never replaced by something worse.
 //!
 //! The host comes from a token that nobody has verified yet. So it is compared with the allowed ones before
 //! anything is fetched, the answer is bounded, and no redirect is followed.
+//!
+//! A request whose key is known never waits: old keys serve on while they are fetched anew in the background. A
+//! request whose key is not known waits for a fetch that it shares with all others, for a bounded time.
+
+mod key;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::error::Error;
 use crate::provider::read_capped;
 use crate::settings::SettingsError;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, current_request_id, with_request_id};
 use crate::text::sanitized;
 
 /// How long fetched keys serve before they are fetched anew.
@@ -27,8 +30,10 @@ const TTL: Duration = Duration::from_secs(3600);
 const PAUSE: Duration = Duration::from_secs(30);
 /// While none are known: long enough that waiting requests share the outcome, short enough to recover soon.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Time for one fetch.
+/// Time for one fetch. While no keys are known, requests wait as long.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for a key that is not among those known.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Largest key set that is read, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
@@ -40,23 +45,86 @@ pub(super) struct Jwks {
     metrics: Arc<Metrics>,
 }
 
-struct Host {
+/// An allowed host.
+pub(super) struct Host {
+    name: String,
     url: Url,
-    known: RwLock<Option<Arc<Known>>>,
-    /// Held during a fetch: however many requests wait, one fetches.
-    fetching: Mutex<Option<Instant>>,
+    state: RwLock<State>,
 }
 
-/// The keys of one host.
-struct Known {
-    keys: HashMap<String, Arc<DecodingKey>>,
-    fetched: Instant,
+/// What is known of a host's keys.
+#[derive(Default)]
+struct State {
+    /// The latest keys that can be used, and when they came.
+    keys: Option<(Keys, Instant)>,
+    /// The latest fetch that ended.
+    latest: Option<Fetched>,
+    /// Open while a fetch runs, closed when it ends.
+    running: Option<watch::Receiver<()>>,
 }
 
-/// A key set, each entry read on its own so that one of an unknown kind does not spoil the rest.
-#[derive(Deserialize)]
-struct KeySet {
-    keys: Vec<Value>,
+type Keys = HashMap<String, Arc<DecodingKey>>;
+
+/// How a fetch ended.
+struct Fetched {
+    at: Instant,
+    /// What was wrong with it.
+    problem: Option<String>,
+    /// Keys that are there and cannot be used, and why not.
+    unusable: HashMap<String, String>,
+}
+
+/// Why there is no key for a token.
+#[derive(Debug)]
+pub(super) enum NoKey {
+    /// No key set of the host can be read, so it may have the key.
+    Unreadable(String),
+    /// The host does not have it, or has it in a form that cannot be used.
+    Missing(String),
+}
+
+/// A key set: the keys that verify RS256 tokens, and why others cannot.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    usable: Keys,
+    unusable: HashMap<String, String>,
+}
+
+impl KeySet {
+    /// Reads a key set in JSON, each entry on its own so that an odd one does not spoil the rest. Of equal ids the
+    /// last that can be used counts.
+    ///
+    /// # Errors
+    /// It is not JSON, or not of the form of a key set.
+    pub fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            keys: Vec<Value>,
+        }
+        let written: Written = serde_json::from_slice(json)?;
+        let mut set = Self::default();
+        for (kid, key) in written.keys.iter().filter_map(key::read) {
+            match key {
+                Ok(key) => drop(set.usable.insert(kid, Arc::new(key))),
+                Err(problem) => drop(set.unusable.insert(kid, problem)),
+            }
+        }
+        Ok(set)
+    }
+
+    /// The key of this id in a set that `place` has.
+    pub(super) fn key(&self, kid: &str, place: &str) -> Result<Arc<DecodingKey>, NoKey> {
+        self.usable.get(kid).cloned().ok_or_else(|| match self.unusable.get(kid) {
+            Some(problem) => NoKey::unusable(place, problem),
+            None => NoKey::Missing(format!("no key with the token's `kid` at {place}")),
+        })
+    }
+}
+
+impl NoKey {
+    fn unusable(place: &str, problem: &str) -> Self {
+        Self::Missing(format!("the key with the token's `kid` at {place} cannot be used: {problem}"))
+    }
 }
 
 impl Jwks {
@@ -66,62 +134,71 @@ impl Jwks {
         http: reqwest::Client,
         metrics: Arc<Metrics>,
     ) -> Result<Option<Self>, SettingsError> {
-        let host = |entry: &String| Host::new(entry).map(|(name, host)| (name, Arc::new(host)));
+        let host = |entry: &String| Host::new(entry).map(|host| (host.name.clone(), Arc::new(host)));
         let hosts = allowed.iter().map(host).collect::<Result<HashMap<_, _>, _>>()?;
         Ok((!hosts.is_empty()).then_some(Self { hosts, http, metrics }))
     }
 
-    /// The key that a token names.
-    pub(super) async fn key(&self, host: &str, kid: &str) -> Result<Arc<DecodingKey>, Error> {
-        let known_host = self.hosts.get(host).ok_or_else(|| {
-            Error::authorization(format!(
-                "the token's `jwks_host` is not allowed: `{}` is not in RELAY_AUTH__JWKS_HOSTS",
-                sanitized(host, 100)
-            ))
-        })?;
-        if let Some(known) = known_host.known()
-            && known.fetched.elapsed() < TTL
-            && let Some(key) = known.keys.get(kid)
-        {
-            return Ok(Arc::clone(key));
-        }
-        let failure = self.refresh(known_host).await;
-        if let Some(problem) = &failure {
-            log::warn!(host = host; "keys of the platform cannot be fetched: {problem}");
-        }
-        match known_host.known() {
-            Some(known) => known.keys.get(kid).cloned().ok_or_else(|| {
-                Error::authorization(format!("no key with the token's `kid` at {}", sanitized(host, 100)))
-            }),
-            None => Err(Error::authorization(format!(
-                "the keys of {} cannot be read: {}",
-                sanitized(host, 100),
-                failure.as_deref().unwrap_or("the last attempt, moments ago, failed")
-            ))),
-        }
+    /// The host that a token names, where it is allowed.
+    pub(super) fn host(&self, name: &str) -> Option<&Arc<Host>> {
+        self.hosts.get(name)
     }
 
-    /// Fetches the keys unless that was done or tried a moment ago, and says why that failed; then the old keys
-    /// serve on. It goes on when the request that began it ends: others wait for the same keys, and clients that
-    /// go away early must not make the relay fetch more often.
-    async fn refresh(&self, host: &Arc<Host>) -> Option<String> {
-        let (host, http, metrics) = (Arc::clone(host), self.http.clone(), Arc::clone(&self.metrics));
-        let refreshed = tokio::spawn(async move {
-            let mut attempted = host.fetching.lock().await;
-            let pause = if host.known().is_some() { PAUSE } else { FIRST_PAUSE };
-            if attempted.is_some_and(|at| at.elapsed() < pause) {
-                return None;
+    /// The key that a token names.
+    pub(super) async fn key(&self, host: &Arc<Host>, kid: &str) -> Result<Arc<DecodingKey>, NoKey> {
+        if let Some((key, is_due)) = host.known(kid) {
+            if is_due {
+                self.refresh(host);
             }
-            let outcome = fetch(&http, &host.url).await;
-            *attempted = Some(Instant::now());
-            metrics.jwks_fetch(outcome.is_ok());
-            outcome.map(|keys| host.learn(keys)).err()
-        });
-        refreshed.await.unwrap_or_else(|_| Some("the attempt was broken off".to_owned()))
+            return Ok(key);
+        }
+        let patience = if host.state().keys.is_some() { PATIENCE } else { TIMEOUT };
+        let mut in_time = true;
+        if let Some(mut running) = self.refresh(host) {
+            // Nothing is ever sent: the channel closes when the fetch ends.
+            in_time = tokio::time::timeout(patience, running.changed()).await.is_ok();
+        }
+        let late = (!in_time).then(|| no_answer_within(patience));
+        host.found(kid, late)
+    }
+
+    /// The fetch that runs or is now begun; none where the latest one was a moment ago.
+    ///
+    /// It goes on when the request that began it ends: others wait for the same keys, and clients that go away early
+    /// must not make the relay fetch more often.
+    fn refresh(&self, host: &Arc<Host>) -> Option<watch::Receiver<()>> {
+        let mut state = host.state_mut();
+        if let Some(running) = state.running() {
+            return Some(running.clone());
+        }
+        if !state.may_fetch() {
+            return None;
+        }
+        let (running, ended) = watch::channel(());
+        state.running = Some(ended.clone());
+        drop(state);
+        let (host, http, metrics) = (Arc::clone(host), self.http.clone(), Arc::clone(&self.metrics));
+        let fetch = async move {
+            let problem = host.learn(fetch(&http, &host.url).await);
+            metrics.jwks_fetch(problem.is_none());
+            if let Some(problem) = problem {
+                log::warn!(host = host.name; "keys of the platform cannot be fetched: {problem}");
+            }
+            drop(running);
+        };
+        match current_request_id() {
+            Some(id) => tokio::spawn(with_request_id(id, fetch)),
+            None => tokio::spawn(fetch),
+        };
+        Some(ended)
     }
 }
 
-async fn fetch(http: &reqwest::Client, url: &Url) -> Result<HashMap<String, Arc<DecodingKey>>, String> {
+fn no_answer_within(time: Duration) -> String {
+    format!("it gives no answer within {} s", time.as_secs())
+}
+
+async fn fetch(http: &reqwest::Client, url: &Url) -> Result<KeySet, String> {
     let body = async {
         let response = http
             .get(url.clone())
@@ -134,16 +211,13 @@ async fn fetch(http: &reqwest::Client, url: &Url) -> Result<HashMap<String, Arc<
         }
         read_capped(response, MAX_BYTES).await.map_err(|error| error.to_string())
     };
-    let body = tokio::time::timeout(TIMEOUT, body)
-        .await
-        .map_err(|_| format!("it gives no answer within {} s", TIMEOUT.as_secs()))??;
-    let set: KeySet = serde_json::from_slice(&body).map_err(|_| "its answer is not a key set".to_owned())?;
-    Ok(set.keys.into_iter().filter_map(rs256_key).map(|(kid, key)| (kid, Arc::new(key))).collect())
+    let body = tokio::time::timeout(TIMEOUT, body).await.map_err(|_| no_answer_within(TIMEOUT))??;
+    KeySet::read(&body).map_err(|_| "its answer is not a key set".to_owned())
 }
 
 impl Host {
     /// An entry of the setting: a host, which means https, or a full origin.
-    fn new(entry: &str) -> Result<(String, Self), SettingsError> {
+    fn new(entry: &str) -> Result<Self, SettingsError> {
         let entry = entry.trim_end_matches('/');
         let (origin, name) = match entry.split_once("://") {
             Some((_, name)) => (entry.to_owned(), name),
@@ -159,29 +233,94 @@ impl Host {
         if !plain {
             return Err(problem("is neither a host nor an origin such as https://keys.example:8443"));
         }
-        Ok((name.to_owned(), Self { url, known: RwLock::default(), fetching: Mutex::default() }))
+        Ok(Self { name: name.to_owned(), url, state: RwLock::default() })
     }
 
-    fn known(&self) -> Option<Arc<Known>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Where its keys are.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
     }
 
-    fn learn(&self, keys: HashMap<String, Arc<DecodingKey>>) {
-        let known = Known { keys, fetched: Instant::now() };
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A key that is at hand, and whether the keys should be fetched anew.
+    fn known(&self, kid: &str) -> Option<(Arc<DecodingKey>, bool)> {
+        let state = self.state();
+        let (keys, came) = state.keys.as_ref()?;
+        let key = keys.get(kid)?;
+        let is_due = came.elapsed() >= TTL && state.running().is_none() && state.may_fetch();
+        Some((Arc::clone(key), is_due))
+    }
+
+    /// What there is to say of a key once its request has waited. `late`: what it waited for did not come.
+    fn found(&self, kid: &str, late: Option<String>) -> Result<Arc<DecodingKey>, NoKey> {
+        let state = self.state();
+        if let Some(key) = state.keys.as_ref().and_then(|(keys, _)| keys.get(kid)) {
+            return Ok(Arc::clone(key));
+        }
+        let place = sanitized(&self.name, 100);
+        let latest = state.latest.as_ref();
+        if let Some(problem) = latest.and_then(|latest| latest.unusable.get(kid)) {
+            return Err(NoKey::unusable(&place, problem));
+        }
+        let problem = late.or_else(|| latest?.problem.clone());
+        Err(match (state.keys.is_some(), problem) {
+            (true, None) => NoKey::Missing(format!("no key with the token's `kid` at {place}")),
+            (true, Some(problem)) => NoKey::Missing(format!(
+                "no key with the token's `kid` at {place}, whose newer keys cannot be read: {problem}"
+            )),
+            (false, problem) => NoKey::Unreadable(format!(
+                "the keys of {place} cannot be read: {}",
+                problem.as_deref().unwrap_or("the attempt was broken off")
+            )),
+        })
+    }
+
+    /// Takes the outcome of a fetch. Keys replace those known only where one of them can be used. Returns what is
+    /// wrong with the outcome.
+    fn learn(&self, outcome: Result<KeySet, String>) -> Option<String> {
+        let at = Instant::now();
+        let mut state = self.state_mut();
+        let (problem, unusable) = match outcome {
+            Ok(KeySet { usable, unusable }) if usable.is_empty() => {
+                (Some(no_usable_key(&unusable)), unusable)
+            }
+            Ok(KeySet { usable, unusable }) => {
+                state.keys = Some((usable, at));
+                (None, unusable)
+            }
+            Err(problem) => (Some(problem), HashMap::new()),
+        };
+        state.latest = Some(Fetched { at, problem: problem.clone(), unusable });
+        problem
     }
 }
 
-/// An entry of a key set, with its id, where it may verify RS256 tokens: an RSA key that is not meant for another
-/// algorithm, nor for encryption.
-pub fn rs256_key(entry: Value) -> Option<(String, DecodingKey)> {
-    let key: Jwk = serde_json::from_value(entry).ok()?;
-    let AlgorithmParameters::RSA(_) = key.algorithm else { return None };
-    let common = &key.common;
-    let meant = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256)
-        && common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-    let decoding = DecodingKey::from_jwk(&key).ok().filter(|_| meant)?;
-    Some((key.common.key_id?, decoding))
+fn no_usable_key(unusable: &HashMap<String, String>) -> String {
+    const WHAT: &str = "its key set has no key for RS256 tokens";
+    match unusable.iter().min() {
+        None => WHAT.to_owned(),
+        Some((kid, problem)) => format!("{WHAT} (`{}`: {problem})", sanitized(kid, 50)),
+    }
+}
+
+impl State {
+    /// The fetch that runs.
+    fn running(&self) -> Option<&watch::Receiver<()>> {
+        self.running.as_ref().filter(|running| running.has_changed().is_ok())
+    }
+
+    /// Whether the latest fetch is long enough ago.
+    fn may_fetch(&self) -> bool {
+        let pause = if self.keys.is_some() { PAUSE } else { FIRST_PAUSE };
+        self.latest.as_ref().is_none_or(|latest| latest.at.elapsed() >= pause)
+    }
 }
 
 #[cfg(test)]

@@ -2,41 +2,45 @@
 //!
 //! Two kinds of tokens: RS256 with a key of the platform, HS256 with a shared secret. The `alg` of
 //! the header only chooses between what is configured; a key is never tried with another algorithm.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `bearer` | from the header to a token taken apart |
+//! | `checks` | the checks of a token, once: relays stop at the first that fails, [`explain`] makes all |
+//! | `jwks` | the platform's keys |
+//! | [`claims`] | the payload of a verified token |
 
+mod bearer;
+mod checks;
 pub mod claims;
 mod jwks;
+mod times;
 
 use std::sync::Arc;
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jiff::Timestamp;
+use jsonwebtoken::DecodingKey;
 use secrecy::ExposeSecret;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
+pub use bearer::without_scheme;
+pub use checks::{Check, Outcome, explain};
 pub use claims::{ClaimError, Claims};
+pub use jwks::KeySet;
+
+use checks::{Checks, without_slash};
 use jwks::Jwks;
-pub use jwks::rs256_key;
 
 use crate::error::Error;
 use crate::settings::{AuthSettings, SettingsError};
 use crate::telemetry::Metrics;
-use crate::text::sanitized;
-
-/// Clock difference that is forgiven in `exp` and `nbf`, in seconds.
-pub const LEEWAY: u64 = 30;
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
     jwks: Option<Jwks>,
+    /// Keys in place of those of the key hosts.
+    given_keys: Option<KeySet>,
     secret: Option<DecodingKey>,
     audience: Vec<String>,
-}
-
-/// What is read of a payload before its signature is verified: only what tells where the key is.
-#[derive(Deserialize)]
-struct Unverified {
-    jwks_host: Option<Value>,
 }
 
 impl Authenticator {
@@ -47,6 +51,7 @@ impl Authenticator {
     ) -> Result<Self, SettingsError> {
         Ok(Self {
             jwks: Jwks::new(&settings.jwks_hosts, http, metrics)?,
+            given_keys: None,
             secret: settings
                 .secret_key
                 .as_ref()
@@ -93,138 +98,53 @@ impl Authenticator {
     /// # Errors
     /// An `authorization error` whose message says which check failed.
     pub(crate) async fn verify(&self, header: Option<&[u8]>, origin: &str) -> Result<Claims, Error> {
-        let token = bearer(header)?;
-        let head = jsonwebtoken::decode_header(token).map_err(|error| match error.kind() {
-            // The library knows no `none`, nor other names of algorithms that do not exist.
-            ErrorKind::Json(_) if alg_of(token).is_some_and(|alg| alg.parse::<Algorithm>().is_err()) => {
-                wrong_algorithm()
-            }
-            _ => Error::authorization("the token is not a JWT"),
-        })?;
-        // Whoever demands something of a reader that it does not know must not be read (RFC 7515, section 4.1.11).
-        if head.crit.is_some() {
-            return Err(Error::authorization("the token's header demands an extension (`crit`)"));
-        }
-        let claims = match head.alg {
-            Algorithm::RS256 => {
-                let jwks = self.jwks.as_ref().ok_or_else(|| {
-                    Error::authorization(
-                        "RS256 tokens are not accepted by this relay (RELAY_AUTH__JWKS_HOSTS)",
-                    )
-                })?;
-                let unverified: Unverified = jsonwebtoken::dangerous::insecure_decode(token)
-                    .map_err(|_| Error::authorization("the token is not a JWT"))?
-                    .claims;
-                let host = match unverified.jwks_host {
-                    Some(Value::String(host)) if !host.trim().is_empty() => host,
-                    _ => return Err(Error::authorization("the token lacks the claim `jwks_host`")),
-                };
-                let Some(kid) = head.kid else {
-                    return Err(Error::authorization("the token's header lacks `kid`"));
-                };
-                decode(token, &*jwks.key(&host, &kid).await?, Algorithm::RS256)?
-            }
-            Algorithm::HS256 => {
-                let secret = self.secret.as_ref().ok_or_else(|| {
-                    Error::authorization(
-                        "HS256 tokens are not accepted by this relay (RELAY_AUTH__SECRET_KEY)",
-                    )
-                })?;
-                decode(token, secret, Algorithm::HS256)?
-            }
-            _ => return Err(wrong_algorithm()),
+        let token = bearer::token(header).map_err(Error::authorization)?;
+        self.check(token, origin, Timestamp::now(), &mut Checks::until_one_fails()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An authenticator of these settings, and its warnings.
+    fn of(secret: Option<&str>, hosts: &[&str], audience: &[&str]) -> (Authenticator, Vec<&'static str>) {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let settings = AuthSettings {
+            secret_key: secret.map(Into::into),
+            jwks_hosts: owned(hosts),
+            audience: owned(audience),
         };
-        self.check_audience(&claims, origin, head.alg)?;
-        Ok(Claims::from(claims))
+        let metrics = Arc::new(Metrics::new("acme").expect("metrics"));
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let authenticator = Authenticator::new(&settings, http, metrics).expect("good settings");
+        let warnings = authenticator.warnings(&settings);
+        (authenticator, warnings)
     }
 
-    fn check_audience(
-        &self,
-        claims: &Map<String, Value>,
-        origin: &str,
-        algorithm: Algorithm,
-    ) -> Result<(), Error> {
-        let named: Vec<&str> = match claims.get("aud") {
-            // The original relays with a shared secret never asked for an audience.
-            None | Some(Value::Null) if algorithm == Algorithm::HS256 => return Ok(()),
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
+    #[test]
+    fn a_start_says_what_is_on_and_what_is_risky() {
+        const HOST_DECIDES: &str = "RELAY_AUTH__AUDIENCE is not set: ";
+        const SHORT: &str = "RELAY_AUTH__SECRET_KEY is shorter than 32 bytes: ";
+        let (short, long) = ("x".repeat(31), "x".repeat(32));
+        let hosts = ["keys.example"];
+        let audience = ["https://relay.example"];
+        let check = |(authenticator, warnings): (Authenticator, Vec<&str>), modes, expected: &[&str]| {
+            assert_eq!(authenticator.modes(), modes);
+            assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
+            for (warning, expected) in warnings.iter().zip(expected) {
+                assert!(warning.starts_with(expected), "{warning}");
+            }
         };
-        let expected = |url: &str| match self.audience.as_slice() {
-            [] => url == origin,
-            list => list.iter().any(|audience| audience == url),
-        };
-        if named.iter().any(|url| expected(without_slash(url))) {
-            return Ok(());
-        }
-        Err(Error::authorization(format!(
-            "wrong audience: this relay is `{}`, the token is for {}",
-            if self.audience.is_empty() { sanitized(origin, 200) } else { self.audience.join("` or `") },
-            match named.first() {
-                Some(url) => format!("`{}`", sanitized(url, 200)),
-                None => "no audience".to_owned(),
-            },
-        )))
+        check(
+            of(None, &[], &[]),
+            "none",
+            &["neither RELAY_AUTH__JWKS_HOSTS nor RELAY_AUTH__SECRET_KEY is set: "],
+        );
+        check(of(None, &hosts, &audience), "RS256", &[]);
+        check(of(None, &hosts, &[]), "RS256", &[HOST_DECIDES]);
+        check(of(Some(&long), &[], &[]), "HS256", &[]);
+        check(of(Some(&short), &[], &[]), "HS256", &[SHORT]);
+        check(of(Some(&short), &hosts, &[]), "RS256 and HS256", &[HOST_DECIDES, SHORT]);
     }
-}
-
-fn without_slash(url: &str) -> &str {
-    url.strip_suffix('/').unwrap_or(url)
-}
-
-fn wrong_algorithm() -> Error {
-    Error::authorization("the token's algorithm is not accepted; it must be RS256 or HS256")
-}
-
-/// The token of a bearer header.
-fn bearer(header: Option<&[u8]>) -> Result<&str, Error> {
-    let header = header.ok_or_else(|| Error::authorization("the Authorization header is missing"))?;
-    let text = std::str::from_utf8(header)
-        .map_err(|_| Error::authorization("the Authorization header is not readable"))?;
-    let (scheme, token) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Error::authorization("the Authorization header must be of the type Bearer"));
-    }
-    match token.trim() {
-        "" => Err(Error::authorization("the Authorization header has no token")),
-        token => Ok(token),
-    }
-}
-
-/// The `alg` of a token's header, whether the library knows it or not.
-fn alg_of(token: &str) -> Option<String> {
-    use base64::Engine;
-    #[derive(Deserialize)]
-    struct Head {
-        alg: String,
-    }
-    let head = token.split('.').next()?;
-    let head = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(head).ok()?;
-    serde_json::from_slice::<Head>(&head).ok().map(|head| head.alg)
-}
-
-/// Verifies the signature and the times.
-fn decode(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Map<String, Value>, Error> {
-    let mut validation = Validation::new(algorithm);
-    // Tokens of the platform may have neither `exp` nor `nbf`; where present, they count.
-    validation.required_spec_claims.clear();
-    validation.validate_nbf = true;
-    validation.leeway = LEEWAY;
-    // Compared by us, since a trailing slash does not matter and HS256 tokens may lack it.
-    validation.validate_aud = false;
-    jsonwebtoken::decode::<Map<String, Value>>(token, key, &validation).map(|token| token.claims).map_err(
-        |error| {
-            Error::authorization(match error.kind() {
-                ErrorKind::InvalidSignature => "the token's signature is wrong",
-                ErrorKind::ExpiredSignature => "the token has expired",
-                ErrorKind::ImmatureSignature => "the token is not valid yet",
-                ErrorKind::InvalidClaimFormat(_) => "the token's `exp` or `nbf` is not a time",
-                ErrorKind::InvalidAlgorithm | ErrorKind::InvalidKeyFormat => {
-                    "the token's key is not of the token's algorithm"
-                }
-                _ => "the token is not a JWT",
-            })
-        },
-    )
 }

@@ -11,6 +11,7 @@ use config::{Config, ConfigError, File, FileFormat, Value, ValueKind};
 
 use super::{SETTINGS, Settings, SettingsError};
 use crate::module::{Module, Setting, variable};
+use crate::text::yes_or_no;
 
 /// The environment variables that settings are read from.
 #[derive(Clone, Default)]
@@ -147,12 +148,7 @@ impl Values {
     }
 
     pub(super) fn flag(&self, key: &str) -> Result<bool, SettingsError> {
-        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Some(true),
-            "false" | "0" | "no" | "off" => Some(false),
-            _ => None,
-        };
-        self.parsed(key, parse, "`true` or `false`")
+        self.parsed(key, yes_or_no, "`true` or `false`")
     }
 
     pub(super) fn integer<T>(&self, key: &str, least: T, most: T) -> Result<T, SettingsError>

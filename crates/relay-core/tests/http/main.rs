@@ -12,6 +12,7 @@ mod certificates;
 mod connections;
 mod endpoints;
 mod errors;
+mod explain;
 mod lookups;
 mod manners;
 mod openapi;

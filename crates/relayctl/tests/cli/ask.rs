@@ -64,6 +64,10 @@ async fn a_token_that_was_made_here_is_accepted() {
     }
     let health = bed.ask(&["health"]);
     assert_eq!((health.code, health.out.as_str()), (Some(0), "ok\n"), "{}", health.err);
+    // As it stands in the header of a request.
+    let copied = format!("Bearer {}\n", bed.token);
+    let health = ran(program(&["ask", &bed.url, "health"]).env("RELAY_TOKEN", copied), "");
+    assert_eq!((health.code, health.out.as_str()), (Some(0), "ok\n"), "{}", health.err);
     let verdict = bed.ask(&["deliberate", "domain=login-verify.example", "ip=203.0.113.9"]);
     assert!(verdict.out.starts_with("2 verdicts\n  Malicious "), "{}", verdict.out);
 }

@@ -146,8 +146,8 @@ fn every_failing_check_is_explained() {
     assert_eq!(explained.code, Some(1));
     for expected in [
         "ok    algorithm  HS256",
-        "?     signature  not checked",
-        "FAIL  audience   expected `https://xdr.example`, got `https://other.example`",
+        "?     signature  HS256 tokens need a shared secret, and none is given",
+        "FAIL  audience   wrong audience: this relay is `https://xdr.example`",
         "ok    claims     key (secret), password (secret)",
         "The token is refused by xforce at https://xdr.example: 1 check failed",
     ] {

@@ -1,49 +1,54 @@
-//! What happens to keys as they age, which no test can wait for. The clock stands still except where a test moves
-//! it, or where all that is left to do is wait for a time-out.
+//! What happens to keys as they age and as their host fails. The clock stands still except where a test moves it, or
+//! where all that is left to do is wait for a time-out.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
+use super::key::tests::entry;
 use super::*;
-use crate::error::Error;
+use crate::testing::{eventually, in_time};
 
-/// A key set with one key of this id.
-fn key_set(kid: &str) -> Vec<u8> {
-    let key = serde_json::json!({"kty": "RSA", "alg": "RS256", "n": "3Q", "e": "AQAB", "kid": kid});
-    serde_json::json!({"keys": [key]}).to_string().into_bytes()
+/// A key set with keys of these ids.
+fn key_set(kids: &[&str]) -> String {
+    json!({"keys": kids.iter().map(|kid| entry(kid)).collect::<Vec<_>>()}).to_string()
 }
 
-fn keys(kid: &str) -> HashMap<String, Arc<DecodingKey>> {
-    let set: KeySet = serde_json::from_slice(&key_set(kid)).expect("a key set");
-    set.keys.into_iter().filter_map(rs256_key).map(|(kid, key)| (kid, Arc::new(key))).collect()
-}
+/// Answers that hold no usable key, and what is said of them.
+const NO_KEYS: [(&str, &str); 5] = [
+    (r#"{"keys": []}"#, "its key set has no key for RS256 tokens"),
+    (r#"{"keys": [{}]}"#, "its key set has no key for RS256 tokens"),
+    (r#"{"keys": [{"kid": "old", "kty": "EC"}]}"#, "the key with the token's `kid`"),
+    ("<html><title>Maintenance</title></html>", "its answer is not a key set"),
+    ("{}", "its answer is not a key set"),
+];
 
-/// A host of keys: how often it was asked, and whether it answers with a key `new` or not at all.
+/// A host of keys: how often it was asked, and what it answers. Without an answer it stays silent.
 struct Platform {
     jwks: Jwks,
-    name: String,
+    host: Arc<Host>,
+    answer: Arc<Mutex<Option<String>>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Platform {
-    async fn start(answers: bool) -> Self {
+    async fn start(answer: Option<&str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&asked);
+        let answer = Arc::new(Mutex::new(answer.map(str::to_owned)));
+        let (counted, answering) = (Arc::clone(&asked), Arc::clone(&answer));
         tokio::spawn(async move {
             let mut open = Vec::new();
             while let Ok((mut stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
-                if answers {
-                    let body = key_set("new");
-                    let head = format!(
-                        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-                        body.len()
-                    );
-                    let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
+                let answer = answering.lock().expect("no panic").clone();
+                if let Some(body) = answer {
+                    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length:";
+                    let _ = stream.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes()).await;
                 }
                 open.push(stream);
             }
@@ -52,27 +57,54 @@ impl Platform {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let jwks =
             Jwks::new(std::slice::from_ref(&origin), http, metrics).expect("an origin").expect("a host");
-        Self { jwks, name: origin.trim_start_matches("http://").to_owned(), asked }
+        let host = Arc::clone(jwks.host(origin.trim_start_matches("http://")).expect("the host"));
+        Self { jwks, host, answer, asked }
     }
 
-    /// Knows a key `old` since now.
-    async fn with_old_key(answers: bool) -> Self {
-        let platform = Self::start(answers).await;
-        platform.host().learn(keys("old"));
-        *platform.host().fetching.lock().await = Some(Instant::now());
+    /// Has known a key `old` for this time.
+    async fn with_old_key(answer: Option<&str>, age: Duration) -> Self {
+        let platform = Self::start(answer).await;
+        platform.host.learn(Ok(KeySet::read(key_set(&["old"]).as_bytes()).expect("a key set")));
+        tokio::time::advance(age).await;
         platform
     }
 
-    fn host(&self) -> &Host {
-        &self.jwks.hosts[&self.name]
+    fn answers(&self, answer: &str) {
+        *self.answer.lock().expect("no panic") = Some(answer.to_owned());
     }
 
-    /// The key set is fetched in real time, so that no time-out comes before the answer.
-    async fn key(&self, kid: &str) -> Result<(), Error> {
+    /// What is said of a key; empty where it is there.
+    async fn said_of(&self, kid: &str) -> String {
+        match self.jwks.key(&self.host, kid).await {
+            Ok(_) => String::new(),
+            Err(NoKey::Missing(problem) | NoKey::Unreadable(problem)) => {
+                problem.replace(&self.host.name, "HOST")
+            }
+        }
+    }
+
+    /// The same where an answer of the host decides: it comes in real time, before any time-out.
+    async fn said_after_answer(&self, kid: &str) -> String {
         tokio::time::resume();
-        let outcome = self.jwks.key(&self.name, kid).await.map(drop);
+        let said = in_time("the key set comes", self.said_of(kid)).await;
         tokio::time::pause();
-        outcome
+        said
+    }
+
+    /// A known key must be there at once, without a look at the network.
+    fn has_at_once(&self, kid: &str) -> bool {
+        use futures::FutureExt;
+        self.said_of(kid).now_or_never().as_deref() == Some("")
+    }
+
+    /// Waits for the end of a fetch in the background.
+    async fn until_fetched(&self, fetches: usize) {
+        tokio::time::resume();
+        eventually("the key set is fetched", async || {
+            self.asked() == fetches && self.host.state().running().is_none()
+        })
+        .await;
+        tokio::time::pause();
     }
 
     fn asked(&self) -> usize {
@@ -80,93 +112,158 @@ impl Platform {
     }
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+
 #[tokio::test(start_paused = true)]
-async fn keys_serve_for_an_hour_and_are_fetched_anew_after_it() {
-    let platform = Platform::with_old_key(true).await;
-    tokio::time::advance(Duration::from_secs(3599)).await;
-    platform.key("old").await.expect("a known key");
-    assert_eq!(platform.asked(), 0);
-    tokio::time::advance(Duration::from_secs(2)).await;
-    let gone = platform.key("old").await.expect_err("a key that the platform withdrew");
-    assert!(gone.message().contains("no key with the token's `kid`"), "{gone}");
+async fn keys_serve_for_an_hour_and_are_then_fetched_anew_in_the_background() {
+    let platform = Platform::with_old_key(Some(&key_set(&["old", "new"])), Duration::from_secs(3599)).await;
+    assert!(platform.has_at_once("old"));
+    tokio::task::yield_now().await;
+    assert!(platform.host.state().running().is_none(), "the keys are fetched before their hour is over");
+    tokio::time::advance(SECOND).await;
+    for _ in 0..3 {
+        assert!(platform.has_at_once("old"), "a request waits although its key is known");
+    }
+    platform.until_fetched(1).await;
+    assert!(platform.has_at_once("old") && platform.has_at_once("new"));
     assert_eq!(platform.asked(), 1);
-    platform.key("new").await.expect("the new key");
-    assert_eq!(platform.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_the_platform_withdrew_ends_with_the_next_key_set() {
+    let platform = Platform::with_old_key(Some(&key_set(&["new"])), HOUR).await;
+    assert!(platform.has_at_once("old"));
+    platform.until_fetched(1).await;
+    assert_eq!(platform.said_of("old").await, "no key with the token's `kid` at HOST");
+    assert!(platform.has_at_once("new"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_usable_key_replaces_no_keys() {
+    for (answer, said) in NO_KEYS {
+        // By an unknown key, and by age.
+        let platform = Platform::with_old_key(Some(answer), Duration::from_secs(31)).await;
+        let problem = platform.said_after_answer("guessed").await;
+        let expected = if said.starts_with("its") {
+            format!("no key with the token's `kid` at HOST, whose newer keys cannot be read: {said}")
+        } else {
+            "no key with the token's `kid` at HOST, whose newer keys cannot be read: its key set has no key for \
+             RS256 tokens (`old`: its `kty` is `EC`, not RSA)"
+                .to_owned()
+        };
+        assert_eq!(problem, expected, "{answer}");
+        assert!(platform.has_at_once("old"), "{answer}");
+        tokio::time::advance(HOUR).await;
+        assert!(platform.has_at_once("old"), "{answer}");
+        platform.until_fetched(2).await;
+        assert!(platform.has_at_once("old"), "{answer}");
+        // The failure does not make the next request, or the next minute, wait.
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert!(platform.has_at_once("old"), "{answer}");
+        tokio::task::yield_now().await;
+        assert_eq!(platform.asked(), 2, "{answer}");
+        platform.answers(&key_set(&["old", "new"]));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(platform.has_at_once("old"), "{answer}");
+        platform.until_fetched(3).await;
+        assert!(platform.has_at_once("new"), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_without_keys_says_so_and_is_asked_again_soon() {
+    for (answer, said) in NO_KEYS {
+        let platform = Platform::start(Some(answer)).await;
+        let problem = platform.said_after_answer("old").await;
+        let expected = if said.starts_with("its") {
+            format!("the keys of HOST cannot be read: {said}")
+        } else {
+            format!("{said} at HOST cannot be used: its `kty` is `EC`, not RSA")
+        };
+        assert_eq!(problem, expected);
+        // Those that come within the next second share the outcome, later ones try again.
+        assert_eq!(platform.said_of("old").await, expected);
+        assert_eq!(platform.asked(), 1);
+        platform.answers(&key_set(&["old"]));
+        tokio::time::advance(SECOND).await;
+        assert_eq!(platform.said_after_answer("old").await, "");
+        assert_eq!(platform.asked(), 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_key_is_found_but_not_searched_for_more_often_than_every_half_minute() {
-    let platform = Platform::with_old_key(true).await;
-    tokio::time::advance(Duration::from_secs(29)).await;
-    platform.key("new").await.expect_err("it is too early to ask");
+    let platform = Platform::with_old_key(Some(&key_set(&["new"])), Duration::from_secs(29)).await;
+    assert_eq!(
+        platform.said_of("new").await,
+        "no key with the token's `kid` at HOST",
+        "it is too early to ask"
+    );
     assert_eq!(platform.asked(), 0);
-    tokio::time::advance(Duration::from_secs(2)).await;
-    platform.key("new").await.expect("the new key");
+    tokio::time::advance(SECOND).await;
+    assert_eq!(platform.said_after_answer("new").await, "");
     assert_eq!(platform.asked(), 1);
     for _ in 0..3 {
-        platform.key("guessed").await.expect_err("no such key");
-        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(platform.said_of("guessed").await, "no key with the token's `kid` at HOST");
+        tokio::time::advance(Duration::from_secs(8)).await;
     }
     assert_eq!(platform.asked(), 1);
-    tokio::time::advance(Duration::from_secs(4)).await;
-    platform.key("guessed").await.expect_err("no such key");
+    tokio::time::advance(Duration::from_secs(6)).await;
+    assert_eq!(platform.said_after_answer("guessed").await, "no key with the token's `kid` at HOST");
     assert_eq!(platform.asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_keys_serve_on_while_the_platform_gives_no_answer() {
-    let platform = Platform::with_old_key(false).await;
-    tokio::time::advance(Duration::from_secs(7200)).await;
+async fn an_unknown_key_waits_two_seconds_for_a_silent_host_and_a_known_one_not_at_all() {
+    let platform = Platform::with_old_key(None, HOUR).await;
     let before = Instant::now();
-    platform.jwks.key(&platform.name, "old").await.expect("the old key");
-    assert_eq!(before.elapsed().as_secs(), 5, "the time for one fetch");
-    assert_eq!(platform.asked(), 1);
-    // The failure counts as an attempt: the next requests do not wait.
-    let before = Instant::now();
-    platform.jwks.key(&platform.name, "old").await.expect("the old key");
-    assert_eq!((before.elapsed(), platform.asked()), (Duration::ZERO, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_platform_without_an_answer_is_told_after_five_seconds() {
-    let platform = Platform::start(false).await;
-    let before = Instant::now();
-    let told = platform.jwks.key(&platform.name, "any").await.expect_err("no keys");
-    assert_eq!(before.elapsed().as_secs(), 5);
-    let expected = format!(
-        "Authorization failed: the keys of {} cannot be read: it gives no answer within 5 s",
-        platform.name
+    let said = platform.said_of("new").await;
+    assert_eq!(
+        said,
+        "no key with the token's `kid` at HOST, whose newer keys cannot be read: it gives no answer within 2 s"
     );
-    assert_eq!(told.message(), expected);
+    assert_eq!(before.elapsed().as_secs(), 2);
+    assert!(platform.has_at_once("old"));
+    // The fetch runs still, and the next request waits for the same one.
+    platform.said_of("new").await;
+    assert_eq!((before.elapsed().as_secs(), platform.asked()), (4, 1));
+    tokio::time::sleep(SECOND * 2).await;
+    // Now it has failed, and is not begun again soon.
+    let before = Instant::now();
+    assert!(platform.said_of("new").await.ends_with("it gives no answer within 5 s"));
+    assert_eq!((before.elapsed(), platform.asked()), (Duration::ZERO, 1));
+    assert!(platform.has_at_once("old"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_host_without_keys_is_reported_after_five_seconds() {
+    let platform = Platform::start(None).await;
+    let expected = "the keys of HOST cannot be read: it gives no answer within 5 s";
+    let before = Instant::now();
+    assert_eq!(platform.said_of("any").await, expected);
+    assert_eq!(before.elapsed().as_secs(), 5);
+    tokio::task::yield_now().await;
     // Those that come within the next second share the outcome, later ones try again.
-    let told = platform.jwks.key(&platform.name, "any").await.expect_err("no keys");
-    assert!(told.message().ends_with("the last attempt, moments ago, failed"), "{told}");
-    assert_eq!(platform.asked(), 1);
-    tokio::time::advance(Duration::from_secs(2)).await;
-    platform.jwks.key(&platform.name, "any").await.expect_err("no keys");
-    assert_eq!(platform.asked(), 2);
+    assert_eq!(platform.said_of("any").await, expected);
+    assert_eq!((before.elapsed().as_secs(), platform.asked()), (5, 1));
+    tokio::time::advance(SECOND).await;
+    assert_eq!(platform.said_of("any").await, expected);
+    assert_eq!((before.elapsed().as_secs(), platform.asked()), (11, 2));
 }
 
 #[test]
-fn a_key_for_another_purpose_verifies_no_token() {
-    let taken = |changes: Value| {
-        let mut key = serde_json::json!({"kty": "RSA", "n": "3Q", "e": "AQAB", "kid": "k"});
-        key.as_object_mut().expect("a key").extend(changes.as_object().expect("changes").clone());
-        rs256_key(key).map(|(kid, _)| kid)
-    };
-    for good in [serde_json::json!({}), serde_json::json!({"alg": "RS256", "use": "sig"})] {
-        assert_eq!(taken(good.clone()).as_deref(), Some("k"), "{good}");
+fn of_equal_ids_the_one_that_can_be_used_counts() {
+    let unusable = json!({"kty": "EC", "kid": "k"});
+    for keys in [json!([unusable, entry("k")]), json!([entry("k"), unusable])] {
+        let set = KeySet::read(json!({"keys": keys}).to_string().as_bytes()).expect("a key set");
+        assert!(set.key("k", "there").is_ok());
     }
-    for bad in [
-        serde_json::json!({"alg": "RS512"}),
-        serde_json::json!({"alg": "PS256", "use": "sig"}),
-        serde_json::json!({"alg": "RSA-OAEP"}),
-        serde_json::json!({"alg": "made-up"}),
-        serde_json::json!({"use": "enc"}),
-        serde_json::json!({"kid": null}),
-    ] {
-        assert_eq!(taken(bad.clone()), None, "{bad}");
-    }
+    let set = KeySet::read(json!({"keys": [unusable, null, 7]}).to_string().as_bytes()).expect("a key set");
+    let Err(NoKey::Missing(problem)) = set.key("k", "there") else { panic!("a key") };
+    assert_eq!(problem, "the key with the token's `kid` at there cannot be used: its `kty` is `EC`, not RSA");
+    let Err(NoKey::Missing(problem)) = set.key("x", "there") else { panic!("a key") };
+    assert_eq!(problem, "no key with the token's `kid` at there");
 }
 
 #[test]
@@ -177,8 +274,8 @@ fn hosts_and_origins_are_told_apart_from_other_texts() {
         ("http://127.0.0.1:7000", "127.0.0.1:7000", "http://127.0.0.1:7000/.well-known/jwks"),
         ("https://keys.example", "keys.example", "https://keys.example/.well-known/jwks"),
     ] {
-        let (found, host) = Host::new(entry).unwrap_or_else(|error| panic!("{entry}: {error}"));
-        assert_eq!((found.as_str(), host.url.as_str()), (name, url), "{entry}");
+        let host = Host::new(entry).unwrap_or_else(|error| panic!("{entry}: {error}"));
+        assert_eq!((host.name.as_str(), host.url.as_str()), (name, url), "{entry}");
     }
     for entry in [
         "ftp://keys.example",
