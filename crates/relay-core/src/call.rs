@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::provider::CredentialKey;
+use crate::provider::{CredentialKey, Tenant};
 
 /// A platform request with the credentials that its token carries.
 ///
@@ -40,6 +39,19 @@ impl<C> Deref for Call<C> {
     }
 }
 
+/// Which calls go first where those of one credential wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// A response action that somebody has triggered.
+    Action,
+    /// A health check.
+    Health,
+    /// Lookups, and offers of response actions.
+    Lookup,
+    /// A dashboard, which asks again by itself.
+    Tile,
+}
+
 /// The part of a request that does not depend on the provider.
 pub struct RequestContext {
     /// See [`RequestContext::now`].
@@ -54,8 +66,10 @@ pub struct RequestContext {
     pub(crate) concurrency: usize,
     /// See [`RequestContext::credential`].
     pub(crate) credential: CredentialKey,
-    /// Places for the credential's calls in flight.
-    pub(crate) permits: Arc<Semaphore>,
+    /// See [`RequestContext::priority`].
+    pub(crate) priority: Priority,
+    /// What is kept for the credential: its calls in flight and its quotas.
+    pub(crate) tenant: Arc<Tenant>,
     /// Calls made for this request so far.
     pub(crate) provider_calls: Arc<AtomicU32>,
     /// What stopped further calls, by kind of call.
@@ -109,6 +123,11 @@ impl RequestContext {
         self.credential
     }
 
+    /// Which calls of the same credential its calls wait for.
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
     /// From now on no new call of this `kind` ([`ALL_CALLS`]: of any kind) is started for this request;
     /// each fails at once with `error`, which the user therefore sees once. Running calls finish.
     pub fn stop(&self, kind: &'static str, error: &Error) {
@@ -124,6 +143,24 @@ impl RequestContext {
         }
         let by_kind = self.stops.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
         by_kind.get(ALL_CALLS).or_else(|| by_kind.get(kind)).cloned()
+    }
+
+    /// A request of a credential of its own that arrives now.
+    #[cfg(test)]
+    pub(crate) fn for_tests(priority: Priority, concurrency: usize, time_allowed: Duration) -> Self {
+        let hasher = crate::provider::CredentialHasher::new().expect("random numbers");
+        Self {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            limit: 100,
+            deadline: Instant::now() + time_allowed,
+            time_allowed,
+            concurrency,
+            credential: hasher.key([]),
+            priority,
+            tenant: Arc::new(Tenant::new(concurrency)),
+            provider_calls: Arc::default(),
+            stops: Stops::default(),
+        }
     }
 
     pub(crate) fn count_provider_call(&self) {

@@ -82,6 +82,8 @@ pub struct Error {
     code: Code,
     severity: Severity,
     message: Cow<'static, str>,
+    /// What it is told apart by, where failures of one cause have different words, such as times.
+    cause: Option<Cow<'static, str>>,
     about: Vec<Observable>,
     /// Whether the request's deadline is the cause; such an error says how many lookups it hit.
     out_of_time: bool,
@@ -94,6 +96,7 @@ impl Error {
             code,
             severity: Severity::Fatal,
             message: message.into(),
+            cause: None,
             about: Vec::new(),
             out_of_time: false,
         }
@@ -132,7 +135,17 @@ impl Error {
     /// ```
     #[must_use]
     pub fn with_note(mut self, note: impl fmt::Display) -> Self {
-        self.message = format!("{}; {note}", self.message.trim_end_matches('.')).into();
+        let noted = |text: &str| Cow::from(format!("{}; {note}", text.trim_end_matches('.')));
+        self.message = noted(&self.message);
+        self.cause = self.cause.as_deref().map(noted);
+        self
+    }
+
+    /// Failures of one cause are reported once, whatever their words; of two messages the longer one is kept, since
+    /// it says more.
+    #[must_use]
+    pub(crate) fn with_cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 
@@ -170,7 +183,7 @@ impl Error {
 
     /// What makes two failures one that is told to the user once.
     fn identity(&self) -> Identity {
-        (self.code, self.severity, self.message.clone())
+        (self.code, self.severity, self.cause.clone().unwrap_or_else(|| self.message.clone()))
     }
 }
 
@@ -178,7 +191,7 @@ impl Error {
 type Identity = (Code, Severity, Cow<'static, str>);
 
 /// How many observables an error names before it says how many more there are.
-const NAMED: usize = 5;
+const NAMED: usize = 10;
 /// How many characters of an observable's value an error repeats.
 const VALUE_LENGTH: usize = 100;
 
@@ -235,12 +248,16 @@ impl Errors {
     /// Adds an error; where an equal one is there already, only the observables concerned.
     pub fn add(&mut self, mut error: Error) {
         let about = std::mem::take(&mut error.about);
-        let known = self.known.entry(error.identity()).or_insert_with(|| {
+        let position = self.list.len();
+        let known =
+            self.known.entry(error.identity()).or_insert_with(|| Known { position, about: HashSet::new() });
+        if known.position == position {
             self.list.push(error);
-            Known { position: self.list.len() - 1, about: HashSet::new() }
-        });
-        let told = &mut self.list[known.position].about;
-        told.extend(about.into_iter().filter(|observable| known.about.insert(observable.clone())));
+        } else if error.message.len() > self.list[known.position].message.len() {
+            self.list[known.position].message = error.message;
+        }
+        let reported = &mut self.list[known.position].about;
+        reported.extend(about.into_iter().filter(|observable| known.about.insert(observable.clone())));
     }
 
     /// Adds the errors of one lookup, saying which observable they concern.

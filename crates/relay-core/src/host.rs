@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use moka::sync::Cache;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::auth::Authenticator;
-use crate::call::{Call, RequestContext, Stops};
+use crate::call::{Call, Priority, RequestContext, Stops};
 use crate::capability::Credentials;
 use crate::error::Error;
 use crate::module::Module;
-use crate::provider::{Client, CredentialHasher, CredentialKey, http_client};
+use crate::provider::{Client, CredentialHasher, Tenants, http_client};
 use crate::settings::{Clock, Settings, SettingsError};
 use crate::telemetry::Metrics;
 
@@ -35,8 +33,8 @@ pub(crate) struct Host {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) auth: Authenticator,
     hasher: CredentialHasher,
-    /// Provider calls in flight, by credential.
-    permits: Cache<CredentialKey, Arc<Semaphore>>,
+    /// Provider calls in flight and quotas, by credential.
+    tenants: Tenants,
     concurrency: usize,
     entities_limit: usize,
     deadline: Duration,
@@ -54,13 +52,14 @@ impl Host {
             Metrics::new(module.name)
                 .map_err(|error| SettingsError::value("admin_listen", error.to_string()))?,
         );
+        let concurrency = settings.provider.max_concurrency.min(max_concurrency);
         let http = http_client(module, &settings.provider)?;
         let client = Client::new(http.clone(), settings, Arc::clone(&metrics));
         let host = Self {
             auth: Authenticator::new(&settings.auth, http, Arc::clone(&metrics))?,
             hasher: CredentialHasher::new()?,
-            permits: Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(600)).build(),
-            concurrency: settings.provider.max_concurrency.min(max_concurrency),
+            tenants: Tenants::new(concurrency),
+            concurrency,
             entities_limit: settings.entities_limit,
             deadline: settings.deadline,
             clock: settings.clock,
@@ -73,7 +72,11 @@ impl Host {
     ///
     /// # Errors
     /// An `authorization error` that says which check failed.
-    pub(crate) async fn call<C: Credentials>(&self, asked: &Asked) -> Result<Call<C>, Error> {
+    pub(crate) async fn call<C: Credentials>(
+        &self,
+        asked: &Asked,
+        priority: Priority,
+    ) -> Result<Call<C>, Error> {
         let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
         let credentials = C::from_claims(&claims).map_err(Error::authorization)?;
         let credential = self.hasher.key(credentials.identity());
@@ -84,7 +87,8 @@ impl Host {
             time_allowed: self.deadline,
             concurrency: self.concurrency,
             credential,
-            permits: self.permits.get_with(credential, || Arc::new(Semaphore::new(self.concurrency))),
+            priority,
+            tenant: self.tenants.of(credential),
             provider_calls: Arc::clone(&asked.provider_calls),
             stops: Stops::default(),
         };

@@ -13,6 +13,7 @@ use crate::call::RequestContext;
 use crate::ctim::Bundle;
 use crate::error::{Error, Errors};
 use crate::observable::Observable;
+use crate::text::seconds;
 
 /// The entities that lookups found and the failures that they met.
 #[derive(Debug, Default)]
@@ -143,38 +144,38 @@ where
 impl RequestContext {
     /// The error of a lookup that the request's deadline cut off.
     pub fn out_of_time(&self) -> Error {
+        self.out_of_time_for("")
+    }
+
+    /// The same, where the call waited for something that is not the provider's answer.
+    pub(crate) fn out_of_time_waiting(&self, waiting_for: &str) -> Error {
+        self.out_of_time_for(&format!(" while a call waited for {waiting_for}"))
+    }
+
+    fn out_of_time_for(&self, why: &str) -> Error {
         Error::out_of_time(format!(
-            "The request ran out of its {:?}; ask for fewer observables at once or raise RELAY_DEADLINE",
-            self.time_allowed()
+            "The request exceeded its deadline of {}{why}; ask for fewer observables at once or raise RELAY_DEADLINE",
+            seconds(self.time_allowed())
         ))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use tokio::sync::Semaphore;
-    use tokio::time::Instant;
-
     use super::*;
-    use crate::call::Stops;
+    use crate::call::Priority;
     use crate::observable::ObservableType;
-    use crate::provider::CredentialHasher;
 
-    fn context(concurrency: usize) -> RequestContext {
-        RequestContext {
-            now: jiff::Timestamp::UNIX_EPOCH,
-            limit: 100,
-            deadline: Instant::now() + Duration::from_secs(25),
-            time_allowed: Duration::from_secs(25),
-            concurrency,
-            credential: CredentialHasher::new().expect("random numbers").key([]),
-            permits: Arc::new(Semaphore::new(concurrency)),
-            provider_calls: Arc::default(),
-            stops: Stops::default(),
-        }
+    #[test]
+    fn a_call_that_waited_in_vain_says_for_what() {
+        let context = RequestContext::for_tests(Priority::Lookup, 7, Duration::from_secs(25));
+        assert_eq!(
+            context.out_of_time_waiting("a place").message(),
+            "The request exceeded its deadline of 25 s while a call waited for a place; ask for fewer observables \
+             at once or raise RELAY_DEADLINE"
+        );
     }
 
     #[tokio::test]
@@ -182,7 +183,7 @@ mod tests {
         let names = (0..5000).map(|number| format!("{number}.example"));
         let domain = |name: String| Observable::new(ObservableType::Domain, name.as_str());
         let observables: Vec<Observable> = names.filter_map(domain).collect();
-        let context = context(7);
+        let context = RequestContext::for_tests(Priority::Lookup, 7, Duration::from_secs(25));
         let (made, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let most = AtomicUsize::new(0);
         let outcomes = gather(&context, &observables, |one| {
@@ -206,8 +207,8 @@ mod tests {
             .into_iter()
             .filter_map(|name| Observable::new(ObservableType::Domain, name))
             .collect();
-        let context = context(3);
-        let start = Instant::now();
+        let context = RequestContext::for_tests(Priority::Lookup, 3, Duration::from_secs(25));
+        let start = tokio::time::Instant::now();
         let outcomes = gather(&context, &observables, async |one| {
             match one.value() {
                 "quick.example" => {}

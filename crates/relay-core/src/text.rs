@@ -1,4 +1,7 @@
 //! Texts from outside: made safe to show, on one line, in one direction, of bounded length; and read as yes or no.
+//! And times in words.
+
+use std::time::Duration;
 
 /// Whether a character of a text from outside does something where the text is shown: control characters, the
 /// line ends of Unicode, and those that turn the direction of writing.
@@ -24,5 +27,27 @@ pub fn yes_or_no(text: &str) -> Option<bool> {
         "true" | "yes" | "on" | "1" => Some(true),
         "false" | "no" | "off" | "0" => Some(false),
         _ => None,
+    }
+}
+
+/// A time for people: in whole seconds, rounded up, where it is at least one.
+pub fn seconds(time: Duration) -> String {
+    if time < Duration::from_secs(1) && time.subsec_millis() > 0 {
+        return format!("{} ms", time.as_millis());
+    }
+    format!("{} s", time.as_secs() + u64::from(time.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_seconds_and_never_shorter_than_it_is() {
+        for (millis, words) in
+            [(25_000, "25 s"), (41_100, "42 s"), (100, "100 ms"), (1_000, "1 s"), (0, "0 s")]
+        {
+            assert_eq!(seconds(Duration::from_millis(millis)), words);
+        }
     }
 }

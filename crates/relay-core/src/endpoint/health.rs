@@ -1,6 +1,7 @@
 //! `POST /health`: whether address and credentials are right.
 
 use super::{Endpoint, Handler, Request};
+use crate::call::Priority;
 use crate::capability::Provider;
 use crate::envelope::{self, Reply};
 use crate::error::Error;
@@ -8,6 +9,7 @@ use crate::error::Error;
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
     request: None,
+    priority: Priority::Health,
     response: Some("HealthResponse"),
     ..Endpoint::platform(
         "/health",

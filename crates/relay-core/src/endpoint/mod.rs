@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 
 use futures::future::BoxFuture;
 
-use crate::call::Call;
+use crate::call::{Call, Priority};
 use crate::capability::Provider;
 use crate::ctim::ObservableType;
 use crate::envelope::Reply;
@@ -39,6 +39,8 @@ pub struct Endpoint {
     pub summary: &'static str,
     /// Whether it needs a token.
     pub token: bool,
+    /// Which of a tenant's provider calls go first.
+    pub priority: Priority,
     /// The header that it reads, if it reads one of its own.
     pub header: Option<&'static str>,
     /// The body that it takes, by its name in `ctim.schema.json`.
@@ -60,6 +62,7 @@ impl Endpoint {
             name,
             summary,
             token: true,
+            priority: Priority::Lookup,
             header: None,
             request: Some("ObservablesRequest"),
             response: None,
@@ -94,6 +97,7 @@ pub(crate) struct Request<'a, P> {
     asked: &'a Asked,
     host: &'a Host,
     observables: &'a [ObservableType],
+    priority: Priority,
 }
 
 impl<P: Provider> Request<'_, P> {
@@ -102,7 +106,7 @@ impl<P: Provider> Request<'_, P> {
     /// # Errors
     /// An `authorization error` that says which check failed.
     async fn call(&self) -> Result<Call<P::Credentials>, Error> {
-        self.host.call(self.asked).await
+        self.host.call(self.asked, self.priority).await
     }
 
     /// The observables of the body that the endpoint looks up, each once, in the order of the request.
@@ -171,6 +175,7 @@ struct BoundTo<P, H> {
 impl<P: Provider, H: Handler<P>> Bound for BoundTo<P, H> {
     fn answer<'a>(&'a self, asked: &'a Asked, host: &'a Host) -> BoxFuture<'a, Result<Reply, Error>> {
         let Self { provider, observables, .. } = self;
-        Box::pin(H::answer(Request { provider, asked, host, observables }))
+        let priority = H::ENDPOINT.priority;
+        Box::pin(H::answer(Request { provider, asked, host, observables, priority }))
     }
 }

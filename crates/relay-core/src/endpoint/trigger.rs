@@ -1,6 +1,7 @@
 //! `POST /respond/trigger`: carries an action out.
 
 use super::{Endpoint, Handler, Request};
+use crate::call::Priority;
 use crate::capability::Respond;
 use crate::envelope::{self, Reply};
 use crate::error::Error;
@@ -11,6 +12,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     request: Some("TriggerRequest"),
     response: Some("RespondTriggerResponse"),
     capability: Some("respond"),
+    priority: Priority::Action,
     ..Endpoint::platform("/respond/trigger", "trigger", "Carries one of the offered actions out")
 };
 

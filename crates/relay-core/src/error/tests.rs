@@ -30,12 +30,31 @@ fn an_error_that_concerns_all_observables_names_none() {
 }
 
 #[test]
-fn at_most_five_observables_are_named() {
+fn at_most_ten_observables_are_named() {
     let error = Error::fatal(Code::UNAVAILABLE, "Acme is down.");
-    let five = "domain 0.example, domain 1.example, domain 2.example, domain 3.example, domain 4.example";
-    assert_eq!(settled(&error, 5, 100), [format!("Acme is down. (concerns {five})")]);
-    assert_eq!(settled(&error, 6, 100), [format!("Acme is down. (concerns {five} and 1 more)")]);
-    assert_eq!(settled(&error, 99, 100), [format!("Acme is down. (concerns {five} and 94 more)")]);
+    let ten: Vec<String> = (0..10).map(|number| format!("domain {number}.example")).collect();
+    let ten = ten.join(", ");
+    assert_eq!(settled(&error, 10, 100), [format!("Acme is down. (concerns {ten})")]);
+    assert_eq!(settled(&error, 11, 100), [format!("Acme is down. (concerns {ten} and 1 more)")]);
+    assert_eq!(settled(&error, 99, 100), [format!("Acme is down. (concerns {ten} and 89 more)")]);
+}
+
+#[test]
+fn failures_of_one_cause_are_one_though_their_words_differ() {
+    let error = |words: &'static str| Error::warning(Code::TOO_MANY_REQUESTS, words).with_cause("the quota");
+    let mut errors = Errors::from(error("used up, free in 9 s").about(&domain(1)));
+    errors.add(error("used up, free in 8 s").about(&domain(2)));
+    errors.add(error("used up, free in 9 s").with_note("details are missing").about(&domain(3)));
+    let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        [
+            "used up, free in 9 s (concerns domain 1.example, domain 2.example)",
+            "used up, free in 9 s; details are missing (concerns domain 3.example)",
+        ]
+    );
+    errors.add(error("used up, free in 8 s; and more words"));
+    assert_eq!(errors.iter().next().map(Error::message), Some("used up, free in 8 s; and more words"));
 }
 
 #[test]
@@ -43,7 +62,7 @@ fn tens_of_thousands_of_failures_are_told_without_delay() {
     let error = Error::fatal(Code::UNAVAILABLE, "Acme is down.");
     let begun = std::time::Instant::now();
     let told = settled(&error, 40_000, 40_001);
-    assert!(told[0].ends_with(" and 39995 more)"), "{told:?}");
+    assert!(told[0].ends_with(" and 39990 more)"), "{told:?}");
     let mut errors = Errors::default();
     for number in 0..40_000 {
         errors.add(Error::fatal(Code::UNAVAILABLE, format!("Acme does not like {number}.")));

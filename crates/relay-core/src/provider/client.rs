@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::future::BoxFuture;
 use moka::future::Cache;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -18,11 +18,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::answer::{Answer, ReadError, read_capped};
 use super::cache::{AnswerCache, CacheKey};
 use super::failure::{Failure, REJECTION_BYTES, Rejection};
-use super::limit::{Bucket, Limits, Turn};
+use super::limit::{self, Admission, Denied, Patience, Slot};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
+use super::places::{FOR_TILES, Order};
 use super::request::{Auth, Request};
 use super::retry::{self, Retry};
-use crate::error::{Code, Error};
+use crate::call::{Priority, RequestContext};
+use crate::error::{Code, Error, Severity};
 use crate::settings::Settings;
 use crate::telemetry::{Metrics, milliseconds};
 
@@ -33,7 +35,6 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     http: reqwest::Client,
     cache: AnswerCache,
-    limits: Limits,
     tokens: Tokens,
     metrics: Arc<Metrics>,
     read_timeout: Duration,
@@ -46,7 +47,6 @@ impl Client {
         Self(Arc::new(Inner {
             http,
             cache: AnswerCache::new(settings.cache_ttl, settings.cache_entries),
-            limits: Limits::new(),
             tokens: Tokens::new(),
             metrics,
             read_timeout: settings.provider.read_timeout,
@@ -92,6 +92,7 @@ impl Client {
     /// As many tries as the rules allow.
     async fn tries(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         let context = request.context;
+        let order = Order::new(context.priority());
         let mut tried = 0;
         let mut token_renewed = false;
         loop {
@@ -102,7 +103,7 @@ impl Client {
                 _ => None,
             };
             let secret = token.as_ref().map(|(_, token)| &token.secret);
-            let failure = match self.attempt(request, secret).await {
+            let failure = match self.attempt(request, order, secret).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -127,20 +128,17 @@ impl Client {
     }
 
     /// One try.
-    async fn attempt(&self, request: &Request<'_>, token: Option<&SecretString>) -> Result<Answer, Failure> {
-        let context = request.context;
-        let _place = context.permits.acquire().await;
-        let bucket = request.rate.map(|rate| self.0.limits.bucket(context.credential(), rate));
-        if let Some(bucket) = &bucket {
-            let turn = bucket.turn(context.deadline()).await;
-            if turn.ok_or_else(|| Failure::Deadline(context.out_of_time()))? == Turn::Waited {
-                self.0.metrics.rate_wait(request.name);
-            }
-        }
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        order: Order,
+        token: Option<&SecretString>,
+    ) -> Result<Answer, Failure> {
+        let Admission { place: _place, slot, .. } = self.admitted(request, order).await?;
         stopped(request)?;
-        context.count_provider_call();
+        request.context.count_provider_call();
         let mut report = CallReport::new(&self.0.metrics, request);
-        match self.exchange(request, token, bucket.as_deref()).await {
+        match self.exchange(request, token, slot).await {
             Ok(answer) => {
                 report.took = Some(report.started.elapsed());
                 Ok(answer.reporting(report))
@@ -152,12 +150,34 @@ impl Client {
         }
     }
 
+    /// Waits until the call may be made: for its quota, then for a place among the credential's calls in flight.
+    async fn admitted(&self, request: &Request<'_>, order: Order) -> Result<Admission, Failure> {
+        let context = request.context;
+        let (places, patience) = (&context.tenant.places, Patience::of(context));
+        let admission = match request.rate {
+            Some(rate) => context.tenant.bucket(rate).enter(places, order, request.weight, patience).await,
+            None => limit::enter(places, order, patience).await,
+        };
+        let admission = admission.map_err(|denied| match denied {
+            Denied::Quota(used_up) => Failure::Quota(used_up),
+            Denied::Refused(rejection) => Failure::Rejected(rejection),
+            Denied::Place => Failure::Deadline(no_place(context)),
+        })?;
+        if admission.quota_waited {
+            self.0.metrics.rate_wait(request.name);
+        }
+        if admission.place_waited {
+            self.0.metrics.place_wait(request.name);
+        }
+        Ok(admission)
+    }
+
     /// Sends and receives, within the time for one call.
     async fn exchange(
         &self,
         request: &Request<'_>,
         token: Option<&SecretString>,
-        bucket: Option<&Bucket>,
+        mut slot: Option<Slot>,
     ) -> Result<Answer, Failure> {
         let Some(url) = request.url.clone() else {
             let problem =
@@ -173,17 +193,26 @@ impl Client {
         }
         builder = authorized(builder, &request.auth, token)?;
         let limit = request.timeout.unwrap_or(self.0.read_timeout);
-        let read = |headers: &reqwest::header::HeaderMap| {
-            let (Some(bucket), Some(read)) = (bucket, request.read_rate) else { return };
-            let hint = read(headers);
-            hint.quota.into_iter().for_each(|quota| bucket.adapt(quota));
-            hint.pause.into_iter().for_each(|pause| bucket.pause(pause));
+        let answered = |headers: &HeaderMap| {
+            let Some(slot) = &mut slot else { return };
+            slot.answered();
+            let hint = request.read_rate.map(|read| read(headers)).unwrap_or_default();
+            hint.quota.into_iter().for_each(|quota| slot.bucket().adapt(quota));
+            hint.pause.into_iter().for_each(|pause| slot.bucket().pause(pause, None));
         };
         let outcome =
-            timeout_at(Instant::now() + limit, self.0.receive(builder, &request.kept_headers, read))
+            timeout_at(Instant::now() + limit, self.0.receive(builder, &request.kept_headers, answered))
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit)));
-        outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without))
+        let outcome =
+            outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without));
+        if let (Some(slot), Err(Failure::Rejected(rejection))) = (&slot, &outcome)
+            && rejection.status == StatusCode::TOO_MANY_REQUESTS
+            && let Some(pause) = rejection.retry_after
+        {
+            slot.bucket().pause(pause, Some(rejection.clone()));
+        }
+        outcome
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
@@ -232,12 +261,12 @@ impl Inner {
         &self,
         builder: RequestBuilder,
         keep: &[HeaderName],
-        seen: impl Fn(&reqwest::header::HeaderMap),
+        answered: impl FnOnce(&HeaderMap),
     ) -> Result<Answer, Failure> {
         let mut response = builder.send().await.map_err(|error| Failure::of_transport(&error))?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
-        seen(&headers);
+        answered(&headers);
         if status.is_success() {
             let body = read_capped(response, self.max_answer).await.map_err(|error| match error {
                 ReadError::Broken(error) => Failure::of_transport(&error),
@@ -322,6 +351,22 @@ fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> O
         }
         Failure::Connection(_) if request.repeatable => Some(usual()),
         _ => None,
+    }
+}
+
+/// The error of a call that had no place among the calls in flight for as long as it may wait.
+fn no_place(context: &RequestContext) -> Error {
+    match context.priority() {
+        Priority::Tile => {
+            let words = format!(
+                "Calls for tiles wait for those of investigations, and no more than {FOR_TILES} are made at a time: \
+                 none could be made in time; try again later"
+            );
+            Error::fatal(Code::TOO_MANY_REQUESTS, words).with_severity(Severity::Error)
+        }
+        _ => context.out_of_time_waiting(
+            "a place among the provider calls in flight (RELAY_PROVIDER__MAX_CONCURRENCY)",
+        ),
     }
 }
 

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::limit::QuotaUsedUp;
 use super::oauth::LoginRejection;
 use super::tls;
-use crate::error::{Code, Error};
-use crate::text::sanitized;
+use crate::error::{Code, Error, Severity};
+use crate::text::{sanitized, seconds};
 
 /// Why a call gave no usable answer.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub enum Failure {
     Connection(String),
     /// The provider gave no answer within the time for one call.
     Timeout(Duration),
+    /// The call was not made: the provider's quota, which the relay keeps, has no place for it in time.
+    Quota(QuotaUsedUp),
     /// The request's deadline came; the error says so.
     Deadline(Error),
     /// An earlier failure stopped calls of this kind; the error is that failure's.
@@ -126,7 +129,7 @@ impl Failure {
     /// Whether the cause lies in the platform request that made the call, so that it says nothing to others
     /// who wait for the same call.
     pub(super) fn is_the_requests(&self) -> bool {
-        matches!(self, Self::Deadline(_) | Self::Stopped(_))
+        matches!(self, Self::Quota(_) | Self::Deadline(_) | Self::Stopped(_))
     }
 
     /// The same failure, its words without a secret of the call that the provider repeats.
@@ -165,6 +168,7 @@ impl Failure {
             Self::Timeout(limit) => {
                 Error::fatal(Code::TIMEOUT, format!("{provider} gave no answer within {limit:?}."))
             }
+            Self::Quota(used_up) => used_up.to_error(provider),
             Self::NotSent(error) | Self::Deadline(error) | Self::Stopped(error) => error.clone(),
         }
     }
@@ -187,9 +191,30 @@ impl Failure {
             Self::Certificate(_) => "certificate",
             Self::Connection(_) => "connection",
             Self::Timeout(_) => "timeout",
+            Self::Quota(_) => "quota",
             Self::Deadline(_) => "deadline",
             Self::Stopped(_) => "stopped",
         }
+    }
+}
+
+impl QuotaUsedUp {
+    fn to_error(&self, provider: &str) -> Error {
+        let Self { quota, free_in, free_at } = self;
+        let cause = match quota {
+            Some(quota) => {
+                format!(
+                    "{provider} sets a quota of {quota}, which this relay keeps: calls beyond it were left out"
+                )
+            }
+            None => {
+                format!("{provider} asked for a pause, which this relay keeps: calls within it were left out")
+            }
+        };
+        let (wait, clock) = (seconds(*free_in), free_at.strftime("%H:%M:%S"));
+        Error::fatal(Code::TOO_MANY_REQUESTS, format!("{cause}; there is room again in {wait} ({clock} UTC)"))
+            .with_severity(Severity::Error)
+            .with_cause(cause)
     }
 }
 

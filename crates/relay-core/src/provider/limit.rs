@@ -1,48 +1,63 @@
-//! Rate limits that a provider documents, kept per credential before a call is made instead of by being refused.
+//! Quotas that a provider sets, kept per credential before a call is made instead of by being refused.
+//!
+//! A window slides, and holds as the provider sees it: a call counts from the moment at which the provider has seen
+//! it at the latest, which is when its answer came. So neither a slow connection nor the jitter of the network lets
+//! one call more into any stretch of the quota's time. Calls that wait hold no place among those in flight.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+mod window;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use moka::sync::Cache;
 use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::credential::CredentialKey;
+use super::failure::Rejection;
+use super::places::{Order, Place, Places};
+use crate::call::{Priority, RequestContext};
+use window::{Blocked, Windows};
 
 /// So many calls per time, for one credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Calls allowed within `per`; as many may be made at once.
-    pub calls: u32,
-    /// The time in which they are allowed.
-    pub per: Duration,
+    calls: u32,
+    per: Duration,
+    unit: &'static str,
 }
 
 impl Quota {
     /// So many calls per second.
     pub const fn per_second(calls: u32) -> Self {
-        Self { calls, per: Duration::from_secs(1) }
+        Self { calls, per: Duration::from_secs(1), unit: "a second" }
     }
 
     /// So many calls per minute.
     pub const fn per_minute(calls: u32) -> Self {
-        Self { calls, per: Duration::from_secs(60) }
+        Self { calls, per: Duration::from_secs(60), unit: "a minute" }
     }
 
-    /// So many calls per hour.
+    /// So many calls per hour; the longest there is.
     pub const fn per_hour(calls: u32) -> Self {
-        Self { calls, per: Duration::from_secs(3600) }
+        Self { calls, per: Duration::from_secs(3600), unit: "an hour" }
+    }
+
+    /// Never none: a provider that says so would never be called again.
+    fn calls(self) -> u32 {
+        self.calls.max(1)
     }
 }
 
-/// The limits that hold for one kind of calls; all of them at once.
+/// The quotas that hold for one kind of calls; all of them at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// What the limits are counted for, e.g. the name of an API.
+    /// What is counted, in words that tell it from all other rates: `hunting queries`.
     pub name: &'static str,
-    /// The limits.
+    /// Whose quotas they are, for people, such as `the tenant`.
+    pub whose: &'static str,
+    /// The quotas.
     pub quotas: &'static [Quota],
 }
 
@@ -58,248 +73,319 @@ pub struct RateHint {
 /// Reads a [`RateHint`] from the headers of any answer, refused ones included.
 pub type ReadRate = fn(&HeaderMap) -> RateHint;
 
-/// The buckets of all credentials that were used in the last hours.
-pub(super) struct Limits(Cache<(CredentialKey, &'static str), Arc<Bucket>>);
+/// A call that was not made: its place in the provider's quota would come free too late.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaUsedUp {
+    /// The quota in words; nothing where the provider asked for a pause of its own accord.
+    pub quota: Option<String>,
+    /// After which time there is room again.
+    pub free_in: Duration,
+    /// When that is.
+    pub free_at: jiff::Timestamp,
+}
 
-/// The longest quota is an hour; a bucket that idles longer is full again and may be forgotten.
-const IDLE: Duration = Duration::from_secs(2 * 3600);
+/// Until when a call waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For a place among the calls in flight.
+    pub(super) place: Instant,
+    /// For a place in a quota: what is begun then can still be answered.
+    quota: Instant,
+}
 
-impl Limits {
-    pub(super) fn new() -> Self {
-        Self(Cache::builder().max_capacity(100_000).time_to_idle(IDLE).build())
+/// How long a call takes that is made at the last moment, and what follows from its answer.
+const TO_ANSWER: Duration = Duration::from_secs(2);
+/// Dashboards are asked for again; their calls do not pile up behind those of investigations.
+const TILES_WAIT: Duration = Duration::from_secs(5);
+
+impl Patience {
+    pub(super) fn of(context: &RequestContext) -> Self {
+        let deadline = context.deadline();
+        let quota = deadline.checked_sub(TO_ANSWER).unwrap_or(deadline);
+        match context.priority() {
+            Priority::Tile => {
+                let end = Instant::now() + TILES_WAIT;
+                Self { place: deadline.min(end), quota: quota.min(end) }
+            }
+            Priority::Action | Priority::Health | Priority::Lookup => Self { place: deadline, quota },
+        }
     }
+}
 
-    pub(super) fn bucket(&self, credential: CredentialKey, rate: &Rate) -> Arc<Bucket> {
-        self.0.get_with((credential, rate.name), || Arc::new(Bucket::new(rate.quotas)))
+/// Why a call may not be made.
+#[derive(Debug)]
+pub(super) enum Denied {
+    /// The quota has no place in time.
+    Quota(QuotaUsedUp),
+    /// The provider refused another call, and asked for a pause that is too long.
+    Refused(Rejection),
+    /// There was no place among the calls in flight.
+    Place,
+}
+
+/// What a call may be made with.
+#[derive(Debug)]
+pub(super) struct Admission {
+    /// Among the calls in flight.
+    pub(super) place: Place,
+    /// In the quota, for calls that have one.
+    pub(super) slot: Option<Slot>,
+    /// Whether it waited for the quota.
+    pub(super) quota_waited: bool,
+    /// Whether it waited for the place.
+    pub(super) place_waited: bool,
+}
+
+/// Waits until a call without a quota may be made.
+pub(super) async fn enter(
+    places: &Arc<Places>,
+    order: Order,
+    patience: Patience,
+) -> Result<Admission, Denied> {
+    let (place, place_waited) = placed(places, order, patience).await?;
+    Ok(Admission { place, slot: None, quota_waited: false, place_waited })
+}
+
+/// A place among the calls in flight, and whether it was waited for.
+async fn placed(places: &Arc<Places>, order: Order, patience: Patience) -> Result<(Place, bool), Denied> {
+    match places.try_enter(order) {
+        Some(place) => Ok((place, false)),
+        None => match timeout_at(patience.place, places.enter(order)).await {
+            Ok(place) => Ok((place, true)),
+            Err(_) => Err(Denied::Place),
+        },
     }
 }
 
 /// The calls that one credential has made under one rate.
 pub(super) struct Bucket {
+    rate: &'static Rate,
     state: Mutex<State>,
-    /// Calls take their turn in the order of asking: the one at the head holds this while it waits.
-    queue: tokio::sync::Mutex<()>,
-    /// The provider's word changed what the call at the head waits for.
-    changed: Notify,
 }
 
 struct State {
-    windows: Vec<Window>,
-    /// No call before this, by the provider's own word.
-    paused_until: Option<Instant>,
+    windows: Windows,
+    /// Calls without a place, in the order in which they get one: each takes its place itself when it is the first.
+    waiting: BTreeMap<Order, Waiting>,
 }
 
-/// The last calls under one quota. Exact where a counter that refills is not: however calls fall, no stretch
-/// of the quota's time ever holds more than it allows.
-struct Window {
-    quota: Quota,
-    /// When calls were made, oldest first; at most as many as the quota allows.
-    calls: VecDeque<Instant>,
+struct Waiting {
+    weight: u32,
+    /// It is the first now, or when there is room has changed.
+    changed: Arc<Notify>,
 }
 
-/// How a call came to its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// At once.
-    Free,
-    /// After others, or after a pause.
-    Waited,
+/// What a call can do next.
+enum Step {
+    Enter,
+    WaitForOthers,
+    WaitUntil(Instant),
+    GiveUp(Denied),
 }
 
 impl Bucket {
-    fn new(quotas: &[Quota]) -> Self {
-        let windows = quotas.iter().map(|quota| Window { quota: *quota, calls: VecDeque::new() }).collect();
-        Self {
-            state: Mutex::new(State { windows, paused_until: None }),
-            queue: tokio::sync::Mutex::new(()),
-            changed: Notify::new(),
-        }
+    pub(super) fn new(rate: &'static Rate) -> Self {
+        let windows = Windows::new(rate.quotas);
+        Self { rate, state: Mutex::new(State { windows, waiting: BTreeMap::new() }) }
     }
 
-    /// Waits until a call may be made, and counts it. Nothing where that would be after the deadline, and then
-    /// no call is counted; nor is one that is given up while it waits.
-    pub(super) async fn turn(&self, deadline: Instant) -> Option<Turn> {
-        let (_head, mut turn) = match self.queue.try_lock() {
-            Ok(head) => (head, Turn::Free),
-            Err(_) => (self.queue.lock().await, Turn::Waited),
-        };
+    /// Waits until a call that counts as `weight` calls may be made, and counts it. Nothing is counted where that
+    /// would be too late; nor for a call that is given up while it waits.
+    pub(super) async fn enter(
+        self: &Arc<Self>,
+        places: &Arc<Places>,
+        order: Order,
+        weight: u32,
+        patience: Patience,
+    ) -> Result<Admission, Denied> {
+        let (mut quota_waited, mut place_waited) = (false, false);
+        if let Some((place, slot)) = self.try_enter(places, order, weight) {
+            return Ok(Admission { place, slot: Some(slot), quota_waited, place_waited });
+        }
+        let waiting = self.wait(order, weight);
         loop {
-            let free = match self.take(Instant::now()) {
-                Ok(()) => return Some(turn),
-                Err(free) => free,
-            };
-            if free > deadline {
-                return None;
+            match waiting.next_step(patience) {
+                Step::GiveUp(denied) => return Err(denied),
+                Step::Enter => {
+                    // Held while the quota is asked, not while it is waited for.
+                    let (place, waited) = placed(places, order, patience).await?;
+                    place_waited |= waited;
+                    if let Some(slot) = waiting.take() {
+                        return Ok(Admission { place, slot: Some(slot), quota_waited, place_waited });
+                    }
+                }
+                Step::WaitForOthers => {
+                    quota_waited = true;
+                    let changed = waiting.changed.notified();
+                    if Instant::now() < patience.quota {
+                        let _ = timeout_at(patience.quota, changed).await;
+                    } else {
+                        timeout_at(patience.place, changed).await.map_err(|_| Denied::Place)?;
+                    }
+                }
+                Step::WaitUntil(free) => {
+                    quota_waited = true;
+                    tokio::select! {
+                        () = sleep_until(free) => {}
+                        () = waiting.changed.notified() => {}
+                    }
+                }
             }
-            turn = Turn::Waited;
-            // In time, or as soon as the provider's word makes it another time.
-            let _ = timeout_at(free, self.changed.notified()).await;
         }
     }
 
-    /// Counts a call that is made now, or says when one may be made.
-    fn take(&self, now: Instant) -> Result<(), Instant> {
+    /// At once, where nobody has to be waited for.
+    fn try_enter(self: &Arc<Self>, places: &Arc<Places>, order: Order, weight: u32) -> Option<(Place, Slot)> {
+        let now = Instant::now();
         let mut state = self.lock();
-        let free = state.windows.iter().filter_map(Window::next).chain(state.paused_until).max();
-        if let Some(free) = free.filter(|free| *free > now) {
-            return Err(free);
+        let is_first = state.waiting.first_key_value().is_none_or(|(first, _)| order < *first);
+        if !is_first || state.windows.blocked(0, weight, now).is_some() {
+            return None;
         }
-        for window in &mut state.windows {
-            window.take(now);
-        }
-        Ok(())
+        let place = places.try_enter(order)?;
+        Some((place, self.slot(state.windows.take(weight, now))))
+    }
+
+    fn wait(self: &Arc<Self>, order: Order, weight: u32) -> InLine {
+        let changed = Arc::new(Notify::new());
+        let waiting = Waiting { weight, changed: Arc::clone(&changed) };
+        self.lock().waiting.insert(order, waiting);
+        InLine { bucket: Arc::clone(self), order, weight, changed }
+    }
+
+    fn slot(self: &Arc<Self>, id: u64) -> Slot {
+        Slot { bucket: Arc::clone(self), id, settled: false }
     }
 
     /// The provider says how many calls it allows: the first quota becomes this one.
     pub(super) fn adapt(&self, quota: Quota) {
-        if let Some(window) = self.lock().windows.first_mut()
-            && window.quota != quota
-        {
-            window.quota = quota;
-            window.forget();
-            self.changed.notify_one();
+        let mut state = self.lock();
+        if state.windows.adapt(quota) {
+            state.wake_all();
         }
     }
 
-    /// The provider says that nothing is left for this long.
-    pub(super) fn pause(&self, duration: Duration) {
-        let until = Instant::now() + duration;
+    /// The provider says that nothing is left for this long, by a hint or by the refusal of a call.
+    pub(super) fn pause(&self, duration: Duration, refusal: Option<Rejection>) {
         let mut state = self.lock();
-        state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
-        // Whoever waits looks again when it wakes, so a later time needs no call.
+        state.windows.pause(Instant::now() + duration, refusal);
+        state.wake_all();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn denied(&self, blocked: Blocked, refusal: Option<&Rejection>, now: Instant) -> Denied {
+        let Rate { name, whose, .. } = self.rate;
+        let words = |quota: Quota| format!("{} {name} {} for {whose}", quota.calls(), quota.unit);
+        let free_in = blocked.until.saturating_duration_since(now);
+        if let (None, Some(refusal)) = (blocked.by, refusal) {
+            return Denied::Refused(Rejection { retry_after: Some(free_in), ..refusal.clone() });
+        }
+        let clock = jiff::Timestamp::now();
+        Denied::Quota(QuotaUsedUp {
+            quota: blocked.by.map(words),
+            free_in,
+            free_at: clock.checked_add(free_in).unwrap_or(clock),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Window {
-    /// When the next call may be made, if not at any time.
-    fn next(&self) -> Option<Instant> {
-        let allowed = self.quota.calls.max(1) as usize;
-        let oldest_that_counts = self.calls.len().checked_sub(allowed)?;
-        self.calls.get(oldest_that_counts).map(|at| *at + self.quota.per)
+impl State {
+    fn wake_first(&self) {
+        self.waiting.values().take(1).for_each(|first| first.changed.notify_one());
     }
 
-    fn take(&mut self, at: Instant) {
-        self.calls.push_back(at);
-        self.forget();
+    fn wake_all(&self) {
+        self.waiting.values().for_each(|one| one.changed.notify_one());
     }
+}
 
-    /// Calls that no longer matter.
-    fn forget(&mut self) {
-        while self.calls.len() > self.quota.calls.max(1) as usize {
-            self.calls.pop_front();
+/// A call that waits for the quota; it leaves the line when it is dropped.
+struct InLine {
+    bucket: Arc<Bucket>,
+    order: Order,
+    weight: u32,
+    changed: Arc<Notify>,
+}
+
+impl InLine {
+    fn next_step(&self, patience: Patience) -> Step {
+        let now = Instant::now();
+        let mut state = self.bucket.lock();
+        let ahead: u32 = state.waiting.range(..self.order).map(|(_, one)| one.weight).sum();
+        match state.windows.blocked(ahead, self.weight, now) {
+            Some(blocked) if blocked.until > patience.quota => {
+                Step::GiveUp(self.bucket.denied(blocked, state.windows.refusal(), now))
+            }
+            _ if ahead > 0 => Step::WaitForOthers,
+            Some(blocked) => Step::WaitUntil(blocked.until),
+            None => Step::Enter,
         }
+    }
+
+    /// Counts the call, unless another one came first or there is no room any more.
+    fn take(&self) -> Option<Slot> {
+        let now = Instant::now();
+        let mut state = self.bucket.lock();
+        let is_first = state.waiting.first_key_value().is_some_and(|(first, _)| *first == self.order);
+        if !is_first || state.windows.blocked(0, self.weight, now).is_some() {
+            return None;
+        }
+        Some(self.bucket.slot(state.windows.take(self.weight, now)))
+    }
+}
+
+impl Drop for InLine {
+    fn drop(&mut self) {
+        let mut state = self.bucket.lock();
+        state.waiting.remove(&self.order);
+        state.wake_first();
+    }
+}
+
+/// The place of a call that is made, in the windows of its rate.
+pub(super) struct Slot {
+    bucket: Arc<Bucket>,
+    id: u64,
+    settled: bool,
+}
+
+/// What a provider can still be sent after its caller has given up.
+const AFTERWARDS: Duration = Duration::from_millis(100);
+
+impl Slot {
+    /// The provider answers, so it has seen the call.
+    pub(super) fn answered(&mut self) {
+        self.settle(Instant::now());
+    }
+
+    /// The bucket that the place is in.
+    pub(super) fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    fn settle(&mut self, seen: Instant) {
+        if !std::mem::replace(&mut self.settled, true) {
+            let mut state = self.bucket.lock();
+            state.windows.settle(self.id, seen);
+            state.wake_first();
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.settle(Instant::now() + AFTERWARDS);
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot({})", self.bucket.rate.name)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures::future::join_all;
-    use proptest::prelude::*;
-    use tokio::time::sleep_until;
-
-    fn never() -> Instant {
-        Instant::now() + Duration::from_secs(1_000_000)
-    }
-
-    /// After how many seconds each of so many calls that are asked for at once has its turn.
-    async fn turns(bucket: &Bucket, calls: usize) -> Vec<u64> {
-        let start = Instant::now();
-        let call = async |()| {
-            bucket.turn(never()).await.expect("no bound");
-            start.elapsed().as_secs()
-        };
-        join_all((0..calls).map(|_| call(()))).await
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_beyond_the_quota_wait_their_turn() {
-        let bucket = Bucket::new(&[Quota::per_second(2)]);
-        assert_eq!(turns(&bucket, 6).await, [0, 0, 1, 1, 2, 2]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_wait_beyond_the_deadline_takes_no_place() {
-        let bucket = Bucket::new(&[Quota::per_second(1)]);
-        assert_eq!(bucket.turn(never()).await, Some(Turn::Free));
-        assert_eq!(bucket.turn(Instant::now() + Duration::from_millis(900)).await, None);
-        let asked = Instant::now();
-        assert_eq!(bucket.turn(never()).await, Some(Turn::Waited));
-        assert_eq!(asked.elapsed(), Duration::from_secs(1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_given_up_takes_no_place() {
-        let bucket = Bucket::new(&[Quota::per_second(1)]);
-        assert_eq!(turns(&bucket, 1).await, [0]);
-        let given_up = timeout_at(Instant::now() + Duration::from_millis(500), bucket.turn(never())).await;
-        assert!(given_up.is_err());
-        let asked = Instant::now();
-        assert_eq!(bucket.turn(never()).await, Some(Turn::Waited));
-        assert_eq!(asked.elapsed(), Duration::from_millis(500));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_scarcest_of_several_quotas_counts() {
-        let bucket = Bucket::new(&[Quota::per_second(10), Quota::per_hour(1)]);
-        assert_eq!(turns(&bucket, 2).await, [0, 3600]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_providers_word_changes_rate_and_pauses() {
-        let bucket = Bucket::new(&[Quota::per_second(2)]);
-        bucket.adapt(Quota::per_second(50));
-        bucket.pause(Duration::from_secs(3));
-        assert_eq!(turns(&bucket, 1).await, [3]);
-        tokio::time::advance(Duration::from_secs(5)).await;
-        assert_eq!(turns(&bucket, 50).await, [0; 50]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_that_wait_already_hear_the_providers_word() {
-        let bucket = Bucket::new(&[Quota::per_second(1)]);
-        let word = async {
-            // The first call is made; the answer to it says how fast the others may follow.
-            bucket.adapt(Quota::per_second(5));
-        };
-        let (turns, ()) = tokio::join!(turns(&bucket, 10), word);
-        assert_eq!(turns, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
-
-        let word = async { bucket.pause(Duration::from_secs(7)) };
-        let (turns, ()) = tokio::join!(self::turns(&bucket, 2), word);
-        assert_eq!(turns, [7, 7]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_second_sees_more_calls_than_allowed(
-            allowed in 1_u32..20,
-            gaps in prop::collection::vec(0_u64..800, 1..60),
-        ) {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-            runtime.block_on(async {
-                let bucket = Bucket::new(&[Quota::per_second(allowed)]);
-                let mut asked = Instant::now();
-                let sent = join_all(gaps.into_iter().map(|gap| {
-                    asked += Duration::from_millis(gap);
-                    let (asked, bucket) = (asked, &bucket);
-                    async move {
-                        sleep_until(asked).await;
-                        bucket.turn(never()).await.expect("no bound");
-                        Instant::now()
-                    }
-                }))
-                .await;
-                for from in &sent {
-                    let window = *from..*from + Duration::from_secs(1);
-                    let calls = sent.iter().filter(|at| window.contains(at)).count();
-                    assert!(calls <= allowed as usize, "{calls} calls in a second where {allowed} are allowed");
-                }
-            });
-        }
-    }
-}
+mod tests;

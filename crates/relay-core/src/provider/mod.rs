@@ -1,9 +1,9 @@
 //! Calls to the provider. Relays describe a call ([`Request`]) and read its [`Answer`] or [`Failure`]; pool,
 //! time-outs, retries, limits, cache, tokens and metrics are done here, once.
 //!
-//! Order of one call: cache (shared by equal calls) → token → a place among the credential's calls in flight →
-//! rate limit → send → retry or fail. Nothing here knows a particular provider; [`entra`] is a login service
-//! that several of them share.
+//! Order of one call: cache (shared by equal calls) → token → the quotas of the provider and a place among the
+//! credential's calls in flight → send → retry or fail. Nothing here knows a particular provider; [`entra`] is a
+//! login service that several of them share.
 
 mod answer;
 mod cache;
@@ -14,15 +14,17 @@ pub mod entra;
 mod failure;
 mod limit;
 mod oauth;
+mod places;
 mod request;
 mod retry;
+mod tenant;
 mod tls;
 
 pub use answer::Answer;
 pub use client::Client;
 pub use credential::CredentialKey;
 pub use failure::{Failure, Rejection};
-pub use limit::{Quota, Rate, RateHint, ReadRate};
+pub use limit::{Quota, QuotaUsedUp, Rate, RateHint, ReadRate};
 pub use oauth::{LoginRejection, TokenSource};
 pub use request::{Auth, Request, RetryRule};
 /// For the calls that [`crate::api`] makes.
@@ -35,3 +37,4 @@ pub(crate) use answer::read_capped;
 pub(crate) use connect::http_client;
 pub(crate) use credential::CredentialHasher;
 pub(crate) use failure::describe;
+pub(crate) use tenant::{Tenant, Tenants};

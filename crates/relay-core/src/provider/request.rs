@@ -66,6 +66,7 @@ pub struct Request<'c> {
     pub(super) cached: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) rate: Option<&'static Rate>,
+    pub(super) weight: u32,
     pub(super) read_rate: Option<ReadRate>,
     pub(super) retry_rule: Option<RetryRule>,
     /// Set by a body that could not be written; sending fails with it.
@@ -102,6 +103,7 @@ impl<'c> Request<'c> {
             cached: false,
             timeout: None,
             rate: None,
+            weight: 1,
             read_rate: None,
             retry_rule: None,
             broken: None,
@@ -168,6 +170,12 @@ impl<'c> Request<'c> {
     /// The provider's documented limits for the call.
     pub fn rate(mut self, rate: &'static Rate) -> Self {
         self.rate = Some(rate);
+        self
+    }
+
+    /// The call counts as this many calls of its rate, as a batch of requests does.
+    pub fn weight(mut self, calls: u32) -> Self {
+        self.weight = calls;
         self
     }
 

@@ -1,5 +1,6 @@
 //! The endpoints that every relay has besides those of its provider. `app` answers them.
 
+use crate::call::Priority;
 use crate::endpoint::Endpoint;
 
 const DOCUMENT: Endpoint = Endpoint {
@@ -8,6 +9,7 @@ const DOCUMENT: Endpoint = Endpoint {
     name: "",
     summary: "",
     token: false,
+    priority: Priority::Lookup,
     header: None,
     request: None,
     response: None,

@@ -56,7 +56,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("auth.audience", "", "accepted audiences; default: scheme and host of the request"),
     Setting::new("provider.connect_timeout", "5s", "time to open a connection to the provider"),
     Setting::new("provider.read_timeout", "15s", "time for one provider call"),
-    Setting::new("provider.max_concurrency", "16", "provider calls in flight per credential"),
+    Setting::new("provider.max_concurrency", "16", "provider calls in flight per credential; actions and health have two more"),
     Setting::new("provider.retries", "2", "further tries on 429, 502, 503, 504 and connection faults"),
     Setting::new("provider.max_answer", "33554432", "largest provider answer in bytes"),
     Setting::new("provider.ca_file", "", "PEM file with further certificate authorities"),

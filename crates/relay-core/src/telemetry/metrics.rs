@@ -24,6 +24,7 @@ pub struct Metrics {
     retries: IntCounterVec,
     dropped: IntCounterVec,
     rate_waits: IntCounterVec,
+    place_waits: IntCounterVec,
     cache: IntCounterVec,
     token_fetches: IntCounterVec,
     jwks_fetches: IntCounterVec,
@@ -93,6 +94,11 @@ impl Metrics {
                 "Calls that waited for a rate limit",
                 &["call"],
             )?,
+            place_waits: counter(
+                "relay_place_waits_total",
+                "Calls that waited for a place among the credential's calls in flight",
+                &["call"],
+            )?,
             cache: counter("relay_cache_lookups_total", "Lookups of kept provider answers", &["outcome"])?,
             token_fetches: fetches("relay_token_fetches_total", "Access tokens asked for")?,
             jwks_fetches: fetches("relay_jwks_fetches_total", "Key sets of the platform asked for")?,
@@ -139,6 +145,10 @@ impl Metrics {
 
     pub(crate) fn rate_wait(&self, call: &'static str) {
         self.rate_waits.with_label_values(&[call]).inc();
+    }
+
+    pub(crate) fn place_wait(&self, call: &'static str) {
+        self.place_waits.with_label_values(&[call]).inc();
     }
 
     pub(crate) fn cache(&self, hit: bool) {

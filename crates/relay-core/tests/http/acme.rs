@@ -34,7 +34,8 @@ use crate::mock::Mock;
 
 const TITLE: &str = "Acme Intelligence";
 const ORIGIN: Origin = Origin::new("acme", TITLE);
-const TWICE_AN_HOUR: Rate = Rate { name: "users", quotas: &[Quota::per_hour(2)] };
+static TWICE_AN_HOUR: Rate =
+    Rate { name: "lookups of users", whose: "the key", quotas: &[Quota::per_hour(2)] };
 
 /// The relay with all capabilities.
 pub(crate) fn relay() -> Relay {

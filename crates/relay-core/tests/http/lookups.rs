@@ -137,15 +137,13 @@ async fn equal_errors_are_told_once_with_the_observables_concerned() {
     })
     .await;
     let stage = setup(&provider).start().await;
-    let answer = stage.observe(&domains(&numbered(9))).await;
+    let answer = stage.observe(&domains(&numbered(14))).await;
     let message = only_error(&answer, "fatal", "permission denied");
     assert!(
-        message.ends_with(
-            "(concerns domain 0.example, domain 1.example, domain 2.example, domain 4.example, domain 5.example \
-             and 3 more)"
-        ),
+        message.contains("(concerns domain 0.example, domain 1.example, domain 2.example, domain 4"),
         "{message}"
     );
+    assert!(message.ends_with(", domain 9.example, domain 10.example and 3 more)"), "{message}");
     // Where it concerns all of them, that need not be said.
     let answer = stage.observe(&[("domain", "1.example"), ("domain", "2.example")]).await;
     let message = only_error(&answer, "fatal", "permission denied");
@@ -173,7 +171,7 @@ async fn a_stopped_kind_of_call_is_made_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rate_limit_that_cannot_be_kept_in_time_is_told_at_once() {
+async fn a_quota_without_a_place_in_time_is_reported_at_once_and_is_no_timeout() {
     let provider = Mock::always(thing(true, &[])).await;
     let stage = setup(&provider).setting("RELAY_DEADLINE", "60s").start().await;
     let started = std::time::Instant::now();
@@ -184,9 +182,50 @@ async fn a_rate_limit_that_cannot_be_kept_in_time_is_told_at_once() {
         started.elapsed()
     );
     assert_eq!(verdicts(&answer).len(), 3);
-    let message = only_error(&answer, "fatal", "timeout");
-    assert!(message.contains("1 of 4 lookups did not finish"), "{message}");
+    let message = only_error(&answer, "error", "too many requests");
+    let quota =
+        "Acme Intelligence sets a quota of 2 lookups of users an hour for the key, which this relay keeps";
+    assert!(message.starts_with(quota), "{message}");
+    assert!(message.contains("; there is room again in 3600 s (") && message.contains(" UTC)"), "{message}");
+    assert!(message.ends_with(" (concerns user c)"), "{message}");
     assert_eq!(provider.count(), 3);
+    // What is left out later is reported with it.
+    let answer = stage.observe(&[("user", "d"), ("user", "e"), ("user", "a")]).await;
+    let message = only_error(&answer, "error", "too many requests");
+    assert!(message.ends_with(" (concerns user d, user e)"), "{message}");
+    assert_eq!((verdicts(&answer), provider.count()), (vec!["a"], 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_actions_do_not_wait_for_lookups() {
+    let gate = Arc::new(Semaphore::new(0));
+    let provider = Mock::start({
+        let gate = Arc::clone(&gate);
+        move |call| {
+            let gate = Arc::clone(&gate);
+            async move {
+                if call.target.starts_with("/things/") {
+                    gate.acquire().await.expect("open").forget();
+                }
+                thing(true, &[])
+            }
+        }
+    })
+    .await;
+    let stage = setup(&provider).setting("RELAY_PROVIDER__MAX_CONCURRENCY", "2").start().await;
+    let names = numbered(6);
+    let (names, more) = (domains(&names[..3]), domains(&names[3..]));
+    let action = json!({"action-id": "x", "observable_type": "ip", "observable_value": "1"});
+    let urgent = async {
+        provider.until_in_flight(2).await;
+        assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}));
+        assert_eq!(stage.trigger(&action).await, json!({"data": {"status": "success"}}));
+        gate.add_permits(100);
+    };
+    let (answer, other, ()) = tokio::join!(stage.observe(&names), stage.observe(&more), urgent);
+    assert_eq!((verdicts(&answer).len(), verdicts(&other).len()), (3, 3));
+    let waits = r#"relay_place_waits_total{call="thing",relay="acme"}"#;
+    assert!(stage.metrics().await.contains(waits), "lookups beyond the first two waited");
 }
 
 #[tokio::test(flavor = "multi_thread")]

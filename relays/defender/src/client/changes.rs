@@ -118,7 +118,11 @@ fn failed(kind: &Kind, failure: &Failure) -> Error {
         | Failure::Connection(_)
         | Failure::Timeout(_)
         | Failure::Deadline(_) => true,
-        Failure::Login(_) | Failure::NotSent(_) | Failure::Certificate(_) | Failure::Stopped(_) => false,
+        Failure::Login(_)
+        | Failure::NotSent(_)
+        | Failure::Certificate(_)
+        | Failure::Quota(_)
+        | Failure::Stopped(_) => false,
     };
     if may_have_arrived { error.with_note(UNCERTAIN) } else { error }
 }

@@ -48,27 +48,33 @@ const fn kind(
     permission: &'static str,
     quotas: &'static [Quota],
 ) -> Kind {
-    Kind { name, permission, rate: Rate { name: api, quotas } }
+    Kind { name, permission, rate: Rate { name: api, whose: "the tenant", quotas } }
 }
 
-static SCORE: Kind = kind("score", "score", "Score.Read.All", USUAL);
-static ALERT_LIST: Kind = kind("alerts", "alerts", "Alert.Read.All", USUAL);
-static FILE_ALERTS: Kind = kind("alerts", "alerts of files", "Alert.Read.All", USUAL);
-static ADDRESS_ALERTS: Kind = kind("alerts", "alerts of addresses", "Alert.Read.All", USUAL);
-static DOMAIN_ALERTS: Kind = kind("alerts", "alerts of domains", "Alert.ReadWrite.All", USUAL);
-static ALERT: Kind = kind("alert", "alert", "Alert.Read.All", USUAL);
-static FILES: Kind = kind("files", "files", "File.Read.All", USUAL);
-static MACHINES: Kind = kind("machines", "machines", "Machine.Read.All", USUAL);
-static DEFENDER_HUNTING: Kind = kind("hunting", "hunting", "AdvancedQuery.Read.All", OF_HUNTING);
-static GRAPH_HUNTING: Kind =
-    kind("graph_hunting", "graph hunting", "ThreatHunting.Read.All of Microsoft Graph", OF_HUNTING);
-static INDICATORS: Kind = kind("indicators", "indicators", "Ti.ReadWrite or Ti.ReadWrite.All", USUAL);
-static MACHINE_ACTIONS: Kind = kind("machine_actions", "machine actions", "Machine.Read.All", USUAL);
-static ISOLATION: Kind = kind("action", "isolation", "Machine.Isolate", USUAL);
-static RESTRICTION: Kind = kind("action", "restriction", "Machine.RestrictExecution", USUAL);
-static SCAN: Kind = kind("action", "scan", "Machine.Scan", USUAL);
-static PACKAGE: Kind = kind("action", "package", "Machine.CollectForensics", USUAL);
-static INVESTIGATION: Kind = kind("action", "investigation", "Alert.ReadWrite.All", OF_INVESTIGATIONS);
+static SCORE: Kind = kind("score", "calls for the exposure score", "Score.Read.All", USUAL);
+static ALERT_LIST: Kind = kind("alerts", "calls for lists of alerts", "Alert.Read.All", USUAL);
+static FILE_ALERTS: Kind = kind("alerts", "calls for alerts of files", "Alert.Read.All", USUAL);
+static ADDRESS_ALERTS: Kind = kind("alerts", "calls for alerts of addresses", "Alert.Read.All", USUAL);
+static DOMAIN_ALERTS: Kind = kind("alerts", "calls for alerts of domains", "Alert.ReadWrite.All", USUAL);
+static ALERT: Kind = kind("alert", "calls for single alerts", "Alert.Read.All", USUAL);
+static FILES: Kind = kind("files", "calls for files", "File.Read.All", USUAL);
+static MACHINES: Kind = kind("machines", "calls for devices", "Machine.Read.All", USUAL);
+static DEFENDER_HUNTING: Kind = kind("hunting", "hunting queries", "AdvancedQuery.Read.All", OF_HUNTING);
+static GRAPH_HUNTING: Kind = kind(
+    "graph_hunting",
+    "hunting queries of Microsoft Graph",
+    "ThreatHunting.Read.All of Microsoft Graph",
+    OF_HUNTING,
+);
+static INDICATORS: Kind =
+    kind("indicators", "calls for indicators", "Ti.ReadWrite or Ti.ReadWrite.All", USUAL);
+static MACHINE_ACTIONS: Kind =
+    kind("machine_actions", "calls for actions of devices", "Machine.Read.All", USUAL);
+static ISOLATION: Kind = kind("action", "isolations", "Machine.Isolate", USUAL);
+static RESTRICTION: Kind = kind("action", "restrictions", "Machine.RestrictExecution", USUAL);
+static SCAN: Kind = kind("action", "scans", "Machine.Scan", USUAL);
+static PACKAGE: Kind = kind("action", "investigation packages", "Machine.CollectForensics", USUAL);
+static INVESTIGATION: Kind = kind("action", "investigations", "Alert.ReadWrite.All", OF_INVESTIGATIONS);
 static INDICATOR_CHANGE: Kind =
     kind("indicator_change", "indicator changes", "Ti.ReadWrite or Ti.ReadWrite.All", USUAL);
 

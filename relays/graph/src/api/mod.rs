@@ -25,8 +25,9 @@ use crate::model::{batch, hunting, v2};
 use crate::module::{SERVICE_UNAVAILABLE, TITLE};
 
 /// Both alert APIs together: the limit is documented for `alerts`, and nothing else for its successor.
-static ALERTS: Rate = Rate { name: "alerts", quotas: &[Quota::per_minute(150)] };
-static HUNTING: Rate = Rate { name: "hunting", quotas: &[Quota::per_minute(45)] };
+static ALERTS: Rate =
+    Rate { name: "calls for alerts", whose: "the tenant", quotas: &[Quota::per_minute(150)] };
+static HUNTING: Rate = Rate { name: "hunting queries", whose: "the tenant", quotas: &[Quota::per_minute(45)] };
 
 /// A hunting query may run this long.
 const HUNTING_TIME: Duration = Duration::from_secs(60);
@@ -280,10 +281,12 @@ impl Graph {
         rate: Option<&'static Rate>,
         requests: Vec<batch::Request>,
     ) -> Result<Vec<(usize, batch::Response<B>)>, Failure> {
+        // Each request of the batch counts as a call.
+        let calls = u32::try_from(requests.len()).unwrap_or(u32::MAX);
         let body = batch::Requests { requests };
         let mut request = self.caller(policy, call).post(name, self.url("$batch").build()).json(&body);
         if let Some(rate) = rate {
-            request = request.rate(rate);
+            request = request.rate(rate).weight(calls);
         }
         let answer = request.repeatable().cached().outcome().await?;
         let read = |answer: Answer| answer.json::<batch::Responses<B>>();

@@ -15,6 +15,29 @@ fn between(one: &SeenCall, other: &SeenCall) -> Duration {
     other.started.saturating_sub(one.started)
 }
 
+/// The most calls that came within a second.
+fn most_in_a_second(calls: &[SeenCall]) -> usize {
+    let within = |first: &SeenCall| {
+        calls
+            .iter()
+            .filter(|call| call.started >= first.started && between(first, call).as_secs() == 0)
+            .count()
+    };
+    calls.iter().map(within).max().unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_second_sees_more_calls_than_an_account_has() {
+    let stage = setup().claim("key", "two-a-second").start().await;
+    // A third of the calls is slow to be answered.
+    stage.sim.faults().add(Fault::latency(Duration::from_millis(150)).on(SIDE).path("/history/"));
+    let about = [("ip", "198.18.1.1"), ("domain", "pages-1.a.example"), ("domain", "pages-1.b.example")];
+    let (answer, more) = tokio::join!(stage.observe(&about), stage.observe(&[("ip", "198.18.1.2")]));
+    assert_eq!((errors(&answer), errors(&more)), (vec![], vec![]));
+    let calls = stage.sim.calls_to(SIDE);
+    assert_eq!((calls.len(), most_in_a_second(&calls)), (6, 2), "{calls:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_never_called_faster_than_its_headers_allow() {
     let stage = setup().claim("key", "five-a-second").start().await;
@@ -26,6 +49,7 @@ async fn an_account_is_never_called_faster_than_its_headers_allow() {
     assert_eq!(calls.len(), 16);
     // The simulator refuses the sixth call in any second.
     assert!(calls.iter().all(|call| call.status != Some(429)), "{calls:?}");
+    assert_eq!(most_in_a_second(&calls), 5);
     // Five at once, then five a second; the first rate of two a second would take seven seconds.
     let took = between(&calls[0], &calls[15]);
     assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(6), "{took:?}");

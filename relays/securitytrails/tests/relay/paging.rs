@@ -147,7 +147,7 @@ async fn pages_and_relations_have_bounds_whatever_the_token_asks_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_deadline_leaves_the_pages_read_so_far() {
+async fn pages_that_the_quota_has_no_place_for_in_time_are_left_out_at_once() {
     // Two calls are made at once; the third would have to wait a second.
     let stage = setup()
         .claim("key", "two-a-second")
@@ -157,9 +157,10 @@ async fn the_deadline_leaves_the_pages_read_so_far() {
         .await;
     let answer = stage.observe(&[("domain", "pages-10.example")]).await;
     assert!(!far_ends(&docs(&answer, "sightings")[0]).is_empty());
-    assert_eq!(errors(&answer), [("warning", "timeout")]);
+    assert_eq!(errors(&answer), [("warning", "too many requests")]);
     let words = message(&answer);
     assert!(words.contains("9 of 10 pages") && words.contains("pages-10.example"), "{words}");
+    assert!(words.contains("SecurityTrails sets a quota of 2 calls a second"), "{words}");
     assert_eq!(calls(&stage).len(), 2);
 }
 

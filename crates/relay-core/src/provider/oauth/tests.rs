@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, Request as Asked, ResponseTemplate};
 
 use super::*;
 use crate::api::Api;
-use crate::call::{RequestContext, Stops};
+use crate::call::{Priority, RequestContext};
 use crate::error::Code;
 use crate::module::Module;
 use crate::observable::TypeCase;
@@ -79,15 +78,8 @@ impl World {
 
     fn context(&self, tenant: &str) -> RequestContext {
         RequestContext {
-            now: jiff::Timestamp::UNIX_EPOCH,
-            limit: 100,
-            deadline: tokio::time::Instant::now() + Duration::from_secs(30),
-            time_allowed: Duration::from_secs(30),
-            concurrency: 16,
             credential: self.hasher.key([tenant]),
-            permits: Arc::new(Semaphore::new(16)),
-            provider_calls: Arc::default(),
-            stops: Stops::default(),
+            ..RequestContext::for_tests(Priority::Lookup, 16, Duration::from_secs(30))
         }
     }
 

@@ -1,0 +1,171 @@
+//! The last calls under the quotas of one rate. Pure counting: the time is given, nothing waits here. A store that
+//! several replicas share would stand in the place of [`Windows::blocked`] and [`Windows::take`].
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Quota;
+use crate::provider::Rejection;
+
+/// When the provider has seen a call at the latest, though the answer takes longer: a connection is made by then.
+const SEEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// All quotas of a rate.
+pub(super) struct Windows {
+    windows: Vec<Window>,
+    /// Calls without an answer yet; they count in every window.
+    under_way: Vec<UnderWay>,
+    pause: Option<Pause>,
+    next_id: u64,
+}
+
+/// No call for a while, by the provider's own word.
+struct Pause {
+    until: Instant,
+    /// The refusal that said so; nothing for a hint in the headers of an answer.
+    refusal: Option<Rejection>,
+}
+
+struct UnderWay {
+    id: u64,
+    sent: Instant,
+    calls: u32,
+}
+
+/// The calls of one quota. Exact where a counter that refills is not: however calls fall, no stretch of the quota's
+/// time ever holds more than it allows.
+struct Window {
+    quota: Quota,
+    /// When the provider had seen calls, and how many: oldest first, none that is out of the window.
+    seen: VecDeque<(Instant, u32)>,
+    /// How many these are together.
+    used: u32,
+}
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Blocked {
+    /// There is room again from here on, if calls under way are answered now.
+    pub(super) until: Instant,
+    /// The quota that has none; nothing where the provider asked for a pause.
+    pub(super) by: Option<Quota>,
+}
+
+impl Windows {
+    pub(super) fn new(quotas: &[Quota]) -> Self {
+        let window = |quota: &Quota| Window { quota: *quota, seen: VecDeque::new(), used: 0 };
+        Self { windows: quotas.iter().map(window).collect(), under_way: Vec::new(), pause: None, next_id: 0 }
+    }
+
+    /// Why this many calls have no room now, where so many others go before them. Calls that are made together, and
+    /// are more than a quota ever allows, have room when no other call has been made.
+    pub(super) fn blocked(&mut self, ahead: u32, calls: u32, now: Instant) -> Option<Blocked> {
+        self.forget(now);
+        let under_way: u32 = self.under_way.iter().map(|one| one.calls).sum();
+        let quotas = self.windows.iter().filter_map(|window| {
+            let until = window.free_at(ahead, calls, under_way, now)?;
+            Some(Blocked { until, by: Some(window.quota) })
+        });
+        match (quotas.max_by_key(|blocked| blocked.until), &self.pause) {
+            // A hint of the provider tells no more than its quota.
+            (Some(by_quota), Some(pause)) if pause.refusal.is_none() => {
+                Some(Blocked { until: by_quota.until.max(pause.until), ..by_quota })
+            }
+            (by_quota, Some(pause)) if by_quota.is_none_or(|blocked| blocked.until < pause.until) => {
+                Some(Blocked { until: pause.until, by: None })
+            }
+            (by_quota, _) => by_quota,
+        }
+    }
+
+    /// The refusal by which the provider asked for the pause that holds now.
+    pub(super) fn refusal(&self) -> Option<&Rejection> {
+        self.pause.as_ref()?.refusal.as_ref()
+    }
+
+    /// Counts calls that are made now, and says by which name their answer is known.
+    pub(super) fn take(&mut self, calls: u32, now: Instant) -> u64 {
+        self.next_id += 1;
+        self.under_way.push(UnderWay { id: self.next_id, sent: now, calls });
+        self.next_id
+    }
+
+    /// The provider had seen the calls of this name by this moment.
+    pub(super) fn settle(&mut self, id: u64, seen: Instant) {
+        if let Some(position) = self.under_way.iter().position(|one| one.id == id) {
+            let UnderWay { sent, calls, .. } = self.under_way.swap_remove(position);
+            self.note(seen.min(sent + SEEN_WITHIN), calls);
+        }
+    }
+
+    /// The first quota becomes this one; says whether it was another.
+    pub(super) fn adapt(&mut self, quota: Quota) -> bool {
+        match self.windows.first_mut() {
+            Some(window) if window.quota != quota => {
+                window.quota = quota;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// No call before this; where a refusal says so, those who cannot wait get it too.
+    pub(super) fn pause(&mut self, until: Instant, refusal: Option<Rejection>) {
+        if self.pause.as_ref().is_none_or(|known| known.until < until) {
+            self.pause = Some(Pause { until, refusal });
+        }
+    }
+
+    fn note(&mut self, seen: Instant, calls: u32) {
+        for window in &mut self.windows {
+            // Nearly always behind all others.
+            let place = window.seen.iter().rposition(|(at, _)| *at <= seen).map_or(0, |before| before + 1);
+            window.seen.insert(place, (seen, calls));
+            window.used += calls;
+        }
+    }
+
+    /// What no longer matters.
+    fn forget(&mut self, now: Instant) {
+        self.pause.take_if(|pause| pause.until <= now);
+        while let Some(slow) = self.under_way.iter().position(|one| one.sent + SEEN_WITHIN <= now) {
+            let UnderWay { sent, calls, .. } = self.under_way.swap_remove(slow);
+            self.note(sent + SEEN_WITHIN, calls);
+        }
+        for window in &mut self.windows {
+            while let Some((seen, calls)) = window.seen.front().copied()
+                && seen + window.quota.per <= now
+            {
+                window.seen.pop_front();
+                window.used -= calls;
+            }
+        }
+    }
+}
+
+impl Window {
+    /// When there is room for this many calls behind so many others, if not now.
+    fn free_at(&self, ahead: u32, calls: u32, under_way: u32, now: Instant) -> Option<Instant> {
+        let (most, per) = (self.quota.calls(), self.quota.per);
+        let calls = ahead.saturating_add(calls.clamp(1, most));
+        // Where there are more than fit at once, each group is a whole window behind the one before it.
+        let groups_before = (calls - 1) / most;
+        let calls = calls - groups_before * most;
+        let mut too_many = (self.used + under_way + calls).saturating_sub(most);
+        let first = (too_many > 0).then(|| {
+            for (seen, calls) in &self.seen {
+                too_many = too_many.saturating_sub(*calls);
+                if too_many == 0 {
+                    return *seen + per;
+                }
+            }
+            now + per
+        });
+        match groups_before {
+            0 => first,
+            groups => Some(first.unwrap_or(now) + per.saturating_mul(groups)),
+        }
+    }
+}
