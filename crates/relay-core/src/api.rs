@@ -20,7 +20,7 @@
 
 use crate::call::{ALL_CALLS, RequestContext};
 use crate::error::{Code, Error};
-use crate::provider::{Auth, Client, Failure, Method, Rejection, Request};
+use crate::provider::{Auth, Client, Failure, Method, Rejection, Request, while_down};
 use crate::text::sanitized;
 use url::Url;
 
@@ -124,7 +124,11 @@ impl Api {
 
     /// The error of a failed call.
     pub fn error(&self, failure: &Failure) -> Error {
-        let Failure::Rejected(rejection) = failure else { return failure.to_error(self.title, None) };
+        let rejection = match failure {
+            Failure::Rejected(rejection) => rejection,
+            Failure::Down(last) => return while_down(self.error(last)),
+            other => return other.to_error(self.title, None),
+        };
         let words = self.words(rejection);
         match self.meaning(rejection) {
             Meaning::Failed { says: Some((code, says)), .. } => {

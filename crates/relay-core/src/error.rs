@@ -36,7 +36,7 @@ impl Code {
     pub const TIMEOUT: Self = Self("timeout");
     /// The provider's answer cannot be read.
     pub const BAD_RESPONSE: Self = Self("key error");
-    /// The provider's answer is larger than the relay reads.
+    /// The provider's answer is larger than its bound, or than the memory for it.
     pub const TOO_LARGE: Self = Self("too large");
     /// There is nothing at this path.
     pub const NOT_FOUND: Self = Self("not found");
@@ -135,9 +135,9 @@ impl Error {
     /// ```
     #[must_use]
     pub fn with_note(mut self, note: impl fmt::Display) -> Self {
-        let noted = |text: &str| Cow::from(format!("{}; {note}", text.trim_end_matches('.')));
-        self.message = noted(&self.message);
-        self.cause = self.cause.as_deref().map(noted);
+        for text in self.cause.iter_mut().chain([&mut self.message]) {
+            *text = format!("{}; {note}", text.trim_end_matches('.')).into();
+        }
         self
     }
 
@@ -254,7 +254,8 @@ impl Errors {
         if known.position == position {
             self.list.push(error);
         } else if error.message.len() > self.list[known.position].message.len() {
-            self.list[known.position].message = error.message;
+            let kept = &mut self.list[known.position];
+            (kept.message, kept.cause) = (error.message, error.cause);
         }
         let reported = &mut self.list[known.position].about;
         reported.extend(about.into_iter().filter(|observable| known.about.insert(observable.clone())));

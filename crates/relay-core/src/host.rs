@@ -11,7 +11,7 @@ use crate::call::{Call, Priority, RequestContext, Stops};
 use crate::capability::Credentials;
 use crate::error::Error;
 use crate::module::Module;
-use crate::provider::{Client, CredentialHasher, Tenants, http_client};
+use crate::provider::{Client, CredentialHasher, HttpClients, Tenants};
 use crate::settings::{Clock, Settings, SettingsError};
 use crate::telemetry::Metrics;
 
@@ -53,10 +53,10 @@ impl Host {
                 .map_err(|error| SettingsError::value("admin_listen", error.to_string()))?,
         );
         let concurrency = settings.provider.max_concurrency.min(max_concurrency);
-        let http = http_client(module, &settings.provider)?;
+        let http = HttpClients::new(module, &settings.provider)?;
         let client = Client::new(http.clone(), settings, Arc::clone(&metrics));
         let host = Self {
-            auth: Authenticator::new(&settings.auth, http, Arc::clone(&metrics))?,
+            auth: Authenticator::new(&settings.auth, http.pooled, Arc::clone(&metrics))?,
             hasher: CredentialHasher::new()?,
             tenants: Tenants::new(concurrency),
             concurrency,

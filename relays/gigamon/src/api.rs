@@ -172,7 +172,7 @@ impl<'r> Calls<'r> {
         let url = UrlBuilder::new(events).path("v2/query").build();
         // Not cached: it asks for the time until now, so no two are equal.
         let request = self.api(&API).post("event_search", url).json(body).repeatable();
-        self.read(request.timeout(self.call.time_allowed()).absent(NO_DATA)).await
+        self.read(request.bulk().timeout(self.call.time_allowed()).absent(NO_DATA)).await
     }
 
     /// Who had some addresses at some times. Never asked about none: the provider takes that for a mistake.

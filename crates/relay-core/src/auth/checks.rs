@@ -13,7 +13,7 @@ use super::times::times;
 use super::{Authenticator, Claims, KeySet};
 use crate::error::Error;
 use crate::module::ENTITIES_LIMIT;
-use crate::provider::http_client;
+use crate::provider::HttpClients;
 use crate::relay::Relay;
 use crate::settings::{Settings, SettingsError};
 use crate::telemetry::Metrics;
@@ -60,7 +60,7 @@ pub async fn explain(
     let module = relay.module();
     let metrics =
         Metrics::new(module.name).map_err(|error| SettingsError::value("admin_listen", error.to_string()))?;
-    let http = http_client(module, &settings.provider)?;
+    let http = HttpClients::new(module, &settings.provider)?.pooled;
     let mut authenticator = Authenticator::new(&settings.auth, http, Arc::new(metrics))?;
     authenticator.given_keys = keys;
     let mut checks = Checks(Some(Vec::new()));

@@ -53,7 +53,11 @@ fn failures_of_one_cause_are_one_though_their_words_differ() {
             "used up, free in 9 s; details are missing (concerns domain 3.example)",
         ]
     );
-    errors.add(error("used up, free in 8 s; and more words"));
+    // What was folded in parts of a lookup is folded with the others all the same.
+    let mut part = Errors::from(Error::warning(Code::TOO_MANY_REQUESTS, "the quota"));
+    part.add(error("used up, free in 8 s; and more words"));
+    errors.extend(part);
+    assert_eq!(errors.len(), 2);
     assert_eq!(errors.iter().next().map(Error::message), Some("used up, free in 8 s; and more words"));
 }
 

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
-use super::client::CallReport;
 use super::failure::Failure;
+use super::report::CallReport;
+use super::room::Room;
 use crate::lenient::{self, LenientValue};
 use crate::text::sanitized;
 
@@ -20,6 +21,8 @@ pub struct Answer {
     pub(super) status: StatusCode,
     headers: Kept,
     pub(super) body: Bytes,
+    /// Memory that the body counts against while it is read and mapped; nothing for what the cache keeps.
+    room: Option<Arc<Room>>,
     /// The same in all clones.
     reading: Arc<Reading>,
 }
@@ -45,19 +48,36 @@ impl fmt::Debug for Answer {
 type Kept = Arc<[(HeaderName, HeaderValue)]>;
 
 impl Answer {
-    pub(super) fn new(status: StatusCode, headers: &HeaderMap, keep: &[HeaderName], body: Bytes) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        headers: &HeaderMap,
+        keep: &[HeaderName],
+        body: Bytes,
+        room: Room,
+    ) -> Self {
         let copies = |name| {
             let copy = move |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
             headers.get_all(name).iter().filter_map(copy).map(move |value| (HeaderName::clone(name), value))
         };
         let headers = keep.iter().flat_map(copies).collect();
-        Self { status, headers, body, reading: Arc::default() }
+        Self { status, headers, body, room: Some(Arc::new(room)), reading: Arc::default() }
     }
 
     /// The same answer, whose first reading completes the report on the call.
     pub(super) fn reporting(self, report: CallReport) -> Self {
         *self.reading.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         self
+    }
+
+    /// The answer for the cache, and the memory that it counted against.
+    pub(super) fn without_room(mut self) -> (Self, Option<Arc<Room>>) {
+        let room = self.room.take();
+        (self, room)
+    }
+
+    /// An answer that counts against this memory.
+    pub(super) fn within(self, room: Option<Arc<Room>>) -> Self {
+        Self { room, ..self }
     }
 
     pub(super) fn is_unreadable(&self) -> bool {
@@ -130,32 +150,4 @@ fn not_json(error: &serde_json::Error) -> String {
     } else {
         format!("its answer is not JSON (line {}, column {})", error.line(), error.column())
     }
-}
-
-/// Why a body could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
-    /// It is larger than the bound.
-    #[error("its answer is larger than {0} bytes")]
-    TooLarge(usize),
-    /// The connection broke.
-    #[error("{}", super::describe(.0))]
-    Broken(#[from] reqwest::Error),
-}
-
-/// The body, never more than `most` bytes of it, whatever the headers claim.
-pub(crate) async fn read_capped(mut response: reqwest::Response, most: usize) -> Result<Bytes, ReadError> {
-    let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
-    if announced > most {
-        return Err(ReadError::TooLarge(most));
-    }
-    let mut body = BytesMut::with_capacity(announced);
-    // Copied, since a chunk is a window into the buffer of the connection, which may be much larger.
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > most {
-            return Err(ReadError::TooLarge(most));
-        }
-    }
-    Ok(body.freeze())
 }

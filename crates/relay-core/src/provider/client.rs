@@ -2,56 +2,54 @@
 
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use futures::future::BoxFuture;
 use moka::future::Cache;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, sleep, timeout_at};
+use secrecy::SecretString;
+use tokio::time::{sleep, timeout_at};
 
-use super::answer::{Answer, ReadError, read_capped};
+use super::admission::{Admission, Denied, Entry, Patience};
+use super::answer::Answer;
 use super::cache::{AnswerCache, CacheKey};
-use super::failure::{Failure, REJECTION_BYTES, Rejection};
-use super::limit::{self, Admission, Denied, Patience, Slot};
+use super::connect::HttpClients;
+use super::exchange::Exchange;
+use super::failure::Failure;
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::places::{FOR_TILES, Order};
+use super::report::CallReport;
 use super::request::{Auth, Request};
-use super::retry::{self, Retry};
+use super::retry;
+use super::room::Rooms;
+use super::tenant::Host;
 use crate::call::{Priority, RequestContext};
 use crate::error::{Code, Error, Severity};
 use crate::settings::Settings;
-use crate::telemetry::{Metrics, milliseconds};
+use crate::telemetry::{Bound, Metrics};
 
 /// The way to the provider, shared by all requests of a relay. Cheap to clone.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
+    exchange: Exchange,
     cache: AnswerCache,
     tokens: Tokens,
+    rooms: Arc<Rooms>,
     metrics: Arc<Metrics>,
-    read_timeout: Duration,
     retries: u32,
-    max_answer: usize,
 }
 
 impl Client {
-    pub(crate) fn new(http: reqwest::Client, settings: &Settings, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(http: HttpClients, settings: &Settings, metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Inner {
-            http,
+            exchange: Exchange::new(http, settings, Arc::clone(&metrics)),
             cache: AnswerCache::new(settings.cache_ttl, settings.cache_entries),
             tokens: Tokens::new(),
+            rooms: Arc::new(Rooms::new(settings.answer_memory)),
             metrics,
-            read_timeout: settings.provider.read_timeout,
             retries: settings.provider.retries,
-            max_answer: settings.provider.max_answer,
         }))
     }
 
@@ -86,13 +84,23 @@ impl Client {
             return Ok(answer);
         }
         self.0.metrics.cache(false);
-        shared(self.0.cache.entries(), &key, || self.tries(request)).await
+        // The cache has a bound of its own: what it keeps does not count against the memory for reading.
+        let ours = Mutex::new(None);
+        let answer = shared(self.0.cache.entries(), &key, || async {
+            let (answer, room) = self.tries(request).await?.without_room();
+            *ours.lock().unwrap_or_else(PoisonError::into_inner) = room;
+            Ok(answer)
+        });
+        let answer = answer.await?;
+        Ok(answer.within(ours.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// As many tries as the rules allow.
     async fn tries(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         let context = request.context;
         let order = Order::new(context.priority());
+        let host = context.tenant.host(request.url()?);
+        host.budget.count_call();
         let mut tried = 0;
         let mut token_renewed = false;
         loop {
@@ -103,7 +111,7 @@ impl Client {
                 _ => None,
             };
             let secret = token.as_ref().map(|(_, token)| &token.secret);
-            let failure = match self.attempt(request, order, secret).await {
+            let failure = match self.attempt(request, order, &host, secret).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -112,8 +120,13 @@ impl Client {
                 token_renewed = true;
                 continue;
             }
-            let Some(pause) = pause_before_retry(request, &failure, tried) else { return Err(failure) };
-            if tried >= self.0.retries || pause >= context.time_left() {
+            let Some(pause) = retry::pause_before(request, &failure, tried) else { return Err(failure) };
+            // After a pause the call would fail at once where the host is down.
+            if tried >= self.0.retries || pause >= context.time_left() || host.breaker.failure().is_some() {
+                return Err(failure);
+            }
+            if !host.budget.allow_retry() {
+                self.0.metrics.bounds.hit(Bound::RetryBudget);
                 return Err(failure);
             }
             self.0.metrics.retry(request.name);
@@ -132,36 +145,69 @@ impl Client {
         &self,
         request: &Request<'_>,
         order: Order,
+        host: &Host,
         token: Option<&SecretString>,
     ) -> Result<Answer, Failure> {
-        let Admission { place: _place, slot, .. } = self.admitted(request, order).await?;
+        // Before it waits for anything, and again when others have failed meanwhile.
+        if let Some(down) = host.breaker.failure() {
+            return Err(self.spared(down));
+        }
+        let Admission { place: _place, room, slot, .. } = self.admitted(request, order).await?;
         stopped(request)?;
+        let pass = host.breaker.enter().map_err(|down| self.spared(down))?;
         request.context.count_provider_call();
         let mut report = CallReport::new(&self.0.metrics, request);
-        match self.exchange(request, token, slot).await {
+        match self.0.exchange.call(request, token, room, slot).await {
             Ok(answer) => {
-                report.took = Some(report.started.elapsed());
+                pass.is_up();
+                report.answered();
                 Ok(answer.reporting(report))
             }
             Err(failure) => {
-                report.outcome = Some(failure.label());
+                if failure.is_answer() {
+                    pass.is_up();
+                } else if pass.failed(&failure) {
+                    self.0.metrics.breaker_opened();
+                }
+                report.failed(&failure);
                 Err(failure)
             }
         }
     }
 
+    /// The failure of a call that a host which is down is spared.
+    fn spared(&self, down: Failure) -> Failure {
+        self.0.metrics.bounds.hit(Bound::Breaker);
+        down
+    }
+
     /// Waits until the call may be made: for its quota, then for a place among the credential's calls in flight.
     async fn admitted(&self, request: &Request<'_>, order: Order) -> Result<Admission, Failure> {
         let context = request.context;
-        let (places, patience) = (&context.tenant.places, Patience::of(context));
+        let entry = Entry {
+            places: &context.tenant.places,
+            rooms: &self.0.rooms,
+            order,
+            patience: Patience::of(context),
+        };
         let admission = match request.rate {
-            Some(rate) => context.tenant.bucket(rate).enter(places, order, request.weight, patience).await,
-            None => limit::enter(places, order, patience).await,
+            Some(rate) => context.tenant.bucket(rate).enter(&entry, request.weight).await,
+            None => entry.enter().await,
         };
         let admission = admission.map_err(|denied| match denied {
-            Denied::Quota(used_up) => Failure::Quota(used_up),
-            Denied::Refused(rejection) => Failure::Rejected(rejection),
+            Denied::Quota(used_up) => {
+                self.0.metrics.bounds.hit(Bound::Quota);
+                Failure::Quota(used_up)
+            }
+            Denied::Refused(rejection) => {
+                self.0.metrics.bounds.hit(Bound::Quota);
+                Failure::Rejected(rejection)
+            }
             Denied::Place => Failure::Deadline(no_place(context)),
+            Denied::Memory => {
+                self.0.metrics.bounds.hit(Bound::AnswerMemory);
+                Failure::Deadline(context.out_of_time_waiting("memory for answers (RELAY_ANSWER_MEMORY)"))
+            }
         })?;
         if admission.quota_waited {
             self.0.metrics.rate_wait(request.name);
@@ -170,49 +216,6 @@ impl Client {
             self.0.metrics.place_wait(request.name);
         }
         Ok(admission)
-    }
-
-    /// Sends and receives, within the time for one call.
-    async fn exchange(
-        &self,
-        request: &Request<'_>,
-        token: Option<&SecretString>,
-        mut slot: Option<Slot>,
-    ) -> Result<Answer, Failure> {
-        let Some(url) = request.url.clone() else {
-            let problem =
-                format!("The call {} has no valid URL; check the relay's URL settings", request.name);
-            return Err(Failure::NotSent(Error::fatal(Code::INVALID_ARGUMENT, problem)));
-        };
-        let mut builder = self.0.http.request(request.method.clone(), url);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        if !request.body.is_empty() {
-            builder = builder.body(request.body.clone());
-        }
-        builder = authorized(builder, &request.auth, token)?;
-        let limit = request.timeout.unwrap_or(self.0.read_timeout);
-        let answered = |headers: &HeaderMap| {
-            let Some(slot) = &mut slot else { return };
-            slot.answered();
-            let hint = request.read_rate.map(|read| read(headers)).unwrap_or_default();
-            hint.quota.into_iter().for_each(|quota| slot.bucket().adapt(quota));
-            hint.pause.into_iter().for_each(|pause| slot.bucket().pause(pause, None));
-        };
-        let outcome =
-            timeout_at(Instant::now() + limit, self.0.receive(builder, &request.kept_headers, answered))
-                .await
-                .unwrap_or(Err(Failure::Timeout(limit)));
-        let outcome =
-            outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without));
-        if let (Some(slot), Err(Failure::Rejected(rejection))) = (&slot, &outcome)
-            && rejection.status == StatusCode::TOO_MANY_REQUESTS
-            && let Some(pause) = rejection.retry_after
-        {
-            slot.bucket().pause(pause, Some(rejection.clone()));
-        }
-        outcome
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
@@ -256,104 +259,6 @@ where
     }
 }
 
-impl Inner {
-    async fn receive(
-        &self,
-        builder: RequestBuilder,
-        keep: &[HeaderName],
-        answered: impl FnOnce(&HeaderMap),
-    ) -> Result<Answer, Failure> {
-        let mut response = builder.send().await.map_err(|error| Failure::of_transport(&error))?;
-        let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        answered(&headers);
-        if status.is_success() {
-            let body = read_capped(response, self.max_answer).await.map_err(|error| match error {
-                ReadError::Broken(error) => Failure::of_transport(&error),
-                ReadError::TooLarge(most) => Failure::TooLarge(most),
-            })?;
-            return Ok(Answer::new(status, &headers, keep, body));
-        }
-        let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
-        // The body only adds words to the message: what cannot be read of it is left out.
-        let body = read_capped(response, REJECTION_BYTES).await.unwrap_or_default();
-        Err(Failure::Rejected(Rejection { status: status.as_u16(), body, retry_after }))
-    }
-}
-
-/// Records a call that was sent in metrics and log, also when it is given up while it waits for its answer. The
-/// outcome of an answered call is known once its body was read.
-pub(super) struct CallReport {
-    metrics: Arc<Metrics>,
-    call: &'static str,
-    deadline: Instant,
-    started: Instant,
-    /// How long the answer took, once it is there.
-    took: Option<Duration>,
-    outcome: Option<&'static str>,
-}
-
-impl CallReport {
-    fn new(metrics: &Arc<Metrics>, request: &Request<'_>) -> Self {
-        Self {
-            metrics: Arc::clone(metrics),
-            call: request.name,
-            deadline: request.context.deadline(),
-            started: Instant::now(),
-            took: None,
-            outcome: None,
-        }
-    }
-
-    /// The answer was read; so many items of its lists could not be.
-    pub(super) fn read(self, dropped: usize) {
-        if dropped > 0 {
-            self.metrics.dropped(self.call, dropped);
-            log::debug!(call = self.call, items = dropped; "unreadable items of an answer left out");
-        }
-    }
-
-    /// The answer could not be read.
-    pub(super) fn unreadable(mut self) {
-        self.outcome = Some("unreadable");
-    }
-}
-
-impl Drop for CallReport {
-    fn drop(&mut self) {
-        let outcome = self.outcome.unwrap_or_else(|| match self.took {
-            Some(_) => "ok",
-            None if Instant::now() >= self.deadline => "deadline",
-            None => "aborted",
-        });
-        let took = self.took.unwrap_or_else(|| self.started.elapsed());
-        self.metrics.provider_call(self.call, outcome, took);
-        log::debug!(call = self.call, outcome = outcome, ms = milliseconds(took); "provider call");
-    }
-}
-
-/// The pause before another try, if there may be one.
-fn pause_before_retry(request: &Request<'_>, failure: &Failure, tried: u32) -> Option<Duration> {
-    let usual = || retry::pause(tried, retry::fraction());
-    match failure {
-        Failure::Rejected(rejection) if request.repeatable => {
-            let rule = match request.retry_rule {
-                Some(rule) => rule(rejection),
-                None => StatusCode::from_u16(rejection.status).map_or(Retry::No, retry::by_status),
-            };
-            match rule {
-                Retry::No => None,
-                Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
-                Retry::After(pause) => {
-                    Some(rejection.retry_after.unwrap_or_else(|| retry::spread(pause, retry::fraction())))
-                }
-            }
-        }
-        Failure::Connection(_) if request.repeatable => Some(usual()),
-        _ => None,
-    }
-}
-
 /// The error of a call that had no place among the calls in flight for as long as it may wait.
 fn no_place(context: &RequestContext) -> Error {
     match context.priority() {
@@ -372,44 +277,4 @@ fn no_place(context: &RequestContext) -> Error {
 
 fn stopped(request: &Request<'_>) -> Result<(), Failure> {
     request.context.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
-}
-
-/// What a call proves its identity with, in every form in which the provider could repeat it.
-fn secrets(auth: &Auth, token: Option<&SecretString>) -> Vec<SecretString> {
-    match auth {
-        Auth::None => Vec::new(),
-        Auth::Basic { user, password } => {
-            let pair = format!("{}:{}", user.expose_secret(), password.expose_secret());
-            vec![BASE64_STANDARD.encode(pair).into(), password.clone(), user.clone()]
-        }
-        Auth::Header { value, .. } => vec![value.clone()],
-        Auth::Token(_) => token.cloned().into_iter().collect(),
-    }
-}
-
-/// Adds the credentials, marked so that nothing prints them.
-fn authorized(
-    builder: RequestBuilder,
-    auth: &Auth,
-    token: Option<&SecretString>,
-) -> Result<RequestBuilder, Failure> {
-    let sensitive = |text: &str| {
-        let mut value = HeaderValue::from_str(text).map_err(|_| {
-            Failure::NotSent(Error::authorization("the credentials do not fit in an HTTP header"))
-        })?;
-        value.set_sensitive(true);
-        Ok::<_, Failure>(value)
-    };
-    Ok(match (auth, token) {
-        (Auth::Basic { user, password }, _) => {
-            builder.basic_auth(user.expose_secret(), Some(password.expose_secret()))
-        }
-        (Auth::Header { name, prefix, value }, _) => {
-            builder.header(name, sensitive(&format!("{prefix}{}", value.expose_secret()))?)
-        }
-        (Auth::Token(_), Some(token)) => {
-            builder.header(AUTHORIZATION, sensitive(&format!("Bearer {}", token.expose_secret()))?)
-        }
-        (Auth::None, _) | (Auth::Token(_), None) => builder,
-    })
 }

@@ -1,36 +1,85 @@
-//! The one HTTP client of a process: its pool, its trust and its manners.
+//! The HTTP clients of a process: connection pool, TLS roots, and defaults.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::Certificate;
+use reqwest::header::ACCEPT_ENCODING;
 use reqwest::redirect::Policy;
+use reqwest::{Certificate, ClientBuilder};
 
+use super::body::ENCODINGS;
+use super::resolver::Resolver;
 use crate::module::Module;
 use crate::settings::{ProviderSettings, SettingsError};
 
 /// Idle connections kept per host: enough for a burst of requests, bounded in memory.
 const IDLE_PER_HOST: usize = 256;
 
-/// Builds the client that all outgoing calls of a relay share.
-///
-/// # Errors
-/// The file of further certificate authorities cannot be used.
-pub(crate) fn http_client(
-    module: &Module,
-    settings: &ProviderSettings,
+/// How it is found out that an HTTP/2 connection is dead though its bytes are acknowledged: all calls of a host share
+/// one connection, and each would wait for it until its time is up.
+#[derive(Clone, Copy)]
+struct Liveness {
+    /// While calls wait, the other end is asked to answer when nothing came from it for so long.
+    ask_after: Duration,
+    /// It has so long to answer.
+    answer_within: Duration,
+}
+
+const LIVENESS: Liveness =
+    Liveness { ask_after: Duration::from_secs(10), answer_within: Duration::from_secs(5) };
+
+/// The clients that all outgoing calls of a relay share.
+#[derive(Clone)]
+pub(crate) struct HttpClients {
+    /// For all calls.
+    pub(crate) pooled: reqwest::Client,
+    /// For a call that a pooled connection refused: each has a connection of its own.
+    pub(crate) unpooled: reqwest::Client,
+}
+
+impl HttpClients {
+    /// Builds the clients.
+    ///
+    /// # Errors
+    /// The file of further certificate authorities cannot be used.
+    pub(crate) fn new(module: &Module, settings: &ProviderSettings) -> Result<Self, SettingsError> {
+        Self::with(module, settings, LIVENESS)
+    }
+
+    fn with(module: &Module, settings: &ProviderSettings, liveness: Liveness) -> Result<Self, SettingsError> {
+        let authorities = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
+        // One for all clients: what asks for a name waits for who asks already.
+        let resolver = Arc::new(Resolver::new());
+        let builder = |idle: usize| {
+            reqwest::Client::builder()
+                .user_agent(module.user_agent())
+                .connect_timeout(settings.connect_timeout)
+                .pool_max_idle_per_host(idle)
+                .tcp_nodelay(true)
+                .http2_keep_alive_interval(liveness.ask_after)
+                .http2_keep_alive_timeout(liveness.answer_within)
+                .dns_resolver(Arc::clone(&resolver))
+                // Whether a call is made again is decided in one place, by what it may do twice.
+                .retry(reqwest::retry::never())
+                .referer(false)
+                // Answers are unpacked where their memory is counted.
+                .no_gzip()
+                .no_brotli()
+                .default_headers([(ACCEPT_ENCODING, ENCODINGS)].into_iter().collect())
+                // A redirect would carry the call, and perhaps its credentials, to a host nobody chose.
+                .redirect(Policy::none())
+        };
+        let build = |idle: usize| built(|| builder(idle), &authorities);
+        Ok(Self { pooled: build(IDLE_PER_HOST)?, unpooled: build(0)? })
+    }
+}
+
+fn built(
+    builder: impl Fn() -> ClientBuilder,
+    authorities: &[Certificate],
 ) -> Result<reqwest::Client, SettingsError> {
-    let authorities = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
-    let builder = || {
-        reqwest::Client::builder()
-            .user_agent(module.user_agent())
-            .connect_timeout(settings.connect_timeout)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .tcp_nodelay(true)
-            .referer(false)
-            // A redirect would carry the call, and perhaps its credentials, to a host nobody chose.
-            .redirect(Policy::none())
-    };
-    builder().tls_certs_merge(authorities.clone()).build().or_else(|error| {
+    builder().tls_certs_merge(authorities.to_vec()).build().or_else(|error| {
         if !authorities.is_empty() {
             return Err(SettingsError::value("provider.ca_file", format!("cannot be used: {error}")));
         }
@@ -51,3 +100,6 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, SettingsError> {
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| problem(error.to_string()))?;
     if found.is_empty() { Err(problem("holds no certificate".to_owned())) } else { Ok(found) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,14 @@
 //! Why a provider call gave no answer, and what the user is told by default.
 
-use std::error::Error as StdError;
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::breaker;
 use super::limit::QuotaUsedUp;
 use super::oauth::LoginRejection;
-use super::tls;
 use crate::error::{Code, Error, Severity};
 use crate::text::{sanitized, seconds};
 
@@ -23,16 +21,20 @@ pub enum Failure {
     Login(LoginRejection),
     /// A successful answer that cannot be read; the text completes "the provider …: ".
     Unreadable(String),
-    /// A successful answer that is larger than this bound.
-    TooLarge(usize),
+    /// A successful answer that is too large; the text says for what and what to do.
+    TooLarge(String),
     /// The call was not made, since it cannot be put into an HTTP request; the error says why.
     NotSent(Error),
     /// The provider's certificate is not accepted; the text is the reason.
     Certificate(String),
-    /// No connection, or it broke; the text says what happened.
+    /// No connection could be made, so nothing was sent; the text says why.
+    Unreachable(String),
+    /// The connection broke; the text says what happened.
     Connection(String),
     /// The provider gave no answer within the time for one call.
     Timeout(Duration),
+    /// The call was not made: those before it failed in a row because the host is down, the last one like this.
+    Down(Box<Failure>),
     /// The call was not made: the provider's quota, which the relay keeps, has no place for it in time.
     Quota(QuotaUsedUp),
     /// The request's deadline came; the error says so.
@@ -114,8 +116,14 @@ fn words(text: &str) -> Option<String> {
 impl Failure {
     /// The HTTP status where the provider answered with one that is not 2xx.
     pub fn status(&self) -> Option<u16> {
+        self.rejection().map(|rejection| rejection.status)
+    }
+
+    /// The provider's refusal, also of the calls that failed before this one was not made.
+    pub fn rejection(&self) -> Option<&Rejection> {
         match self {
-            Self::Rejected(rejection) => Some(rejection.status),
+            Self::Rejected(rejection) => Some(rejection),
+            Self::Down(last) => last.rejection(),
             _ => None,
         }
     }
@@ -123,7 +131,25 @@ impl Failure {
     /// Whether no connection could be made because the host's name does not resolve: more likely a host that
     /// is no more than a fault that passes.
     pub fn is_unknown_host(&self) -> bool {
-        matches!(self, Self::Connection(problem) if problem.contains(UNKNOWN_HOST))
+        match self {
+            Self::Unreachable(problem) => problem.contains(UNKNOWN_HOST),
+            Self::Down(last) => last.is_unknown_host(),
+            _ => false,
+        }
+    }
+
+    /// Whether it says that the host is down, and not only this call.
+    pub(super) fn is_down(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Timeout(_) => true,
+            Self::Rejected(rejection) => matches!(rejection.status, 502..=504),
+            _ => false,
+        }
+    }
+
+    /// Whether the host answered, though not as it should.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Unreadable(_) | Self::TooLarge(_)) && !self.is_down()
     }
 
     /// Whether the cause lies in the platform request that made the call, so that it says nothing to others
@@ -155,19 +181,20 @@ impl Failure {
             Self::Unreadable(problem) => {
                 Error::fatal(Code::BAD_RESPONSE, format!("{provider} cannot be understood: {problem}."))
             }
-            Self::TooLarge(most) => Error::fatal(
+            Self::TooLarge(problem) => Error::fatal(
                 Code::TOO_LARGE,
-                format!("{provider} sent too much: its answer is larger than {most} bytes"),
+                format!("{provider} sent too much: its answer is larger than {problem}"),
             ),
             Self::Certificate(reason) => {
                 Error::fatal(Code::UNKNOWN, format!("Unable to verify SSL certificate: {reason}"))
             }
-            Self::Connection(problem) => {
+            Self::Unreachable(problem) | Self::Connection(problem) => {
                 Error::fatal(Code::CONNECTION, format!("No connection to {provider}: {problem}."))
             }
             Self::Timeout(limit) => {
                 Error::fatal(Code::TIMEOUT, format!("{provider} gave no answer within {limit:?}."))
             }
+            Self::Down(last) => while_down(last.to_error(provider, words)),
             Self::Quota(used_up) => used_up.to_error(provider),
             Self::NotSent(error) | Self::Deadline(error) | Self::Stopped(error) => error.clone(),
         }
@@ -186,16 +213,29 @@ impl Failure {
                 _ => "status_other",
             },
             Self::Login(_) => "login",
-            Self::Unreadable(_) | Self::TooLarge(_) => "unreadable",
+            Self::Unreadable(_) => "unreadable",
+            Self::TooLarge(_) => "too_large",
             Self::NotSent(_) => "not_sent",
             Self::Certificate(_) => "certificate",
-            Self::Connection(_) => "connection",
+            Self::Unreachable(_) | Self::Connection(_) => "connection",
             Self::Timeout(_) => "timeout",
+            Self::Down(_) => "down",
             Self::Quota(_) => "quota",
             Self::Deadline(_) => "deadline",
             Self::Stopped(_) => "stopped",
         }
     }
+}
+
+/// The error of a call that was not made because others failed with this one.
+pub(crate) fn while_down(last: Error) -> Error {
+    let cause = last.message().to_owned();
+    let pause = seconds(breaker::PAUSE);
+    last.with_note(format_args!(
+        "after {} such failures in a row no call is made for {pause}",
+        breaker::IN_A_ROW
+    ))
+    .with_cause(cause)
 }
 
 impl QuotaUsedUp {
@@ -259,43 +299,6 @@ fn rejected(status: u16, provider: &str, said: &str) -> Error {
         502..=504 => Error::fatal(Code::UNAVAILABLE, format!("{provider} is not available: {said}")),
         _ => Error::fatal(Code::UNKNOWN, format!("{provider} failed: {said}")),
     }
-}
-
-impl Failure {
-    /// What a transport error of the HTTP client means.
-    pub(super) fn of_transport(error: &reqwest::Error) -> Self {
-        if let Some(reason) = tls::certificate_problem(error) {
-            return Self::Certificate(reason);
-        }
-        // Beneath a complaint of the decoder itself is an I/O error; a connection that broke in the middle of a
-        // body reaches the decoder too, as an error of the transport.
-        if error.is_decode() && error.source().is_some_and(<dyn StdError>::is::<io::Error>) {
-            return Self::Unreadable("its answer is not encoded as it says".to_owned());
-        }
-        Self::Connection(describe(error))
-    }
-}
-
-/// A transport error in short words: the innermost cause, without the URL, which may hold an observable.
-pub(crate) fn describe(error: &reqwest::Error) -> String {
-    let host = error.url().and_then(|url| url.host_str()).unwrap_or("the host").to_owned();
-    let kind = if error.is_connect() { "cannot be reached" } else { "broke the connection" };
-    match causes(error).skip(1).last() {
-        Some(innermost) => format!("{host} {kind} ({})", sanitized(&innermost.to_string(), 200)),
-        None => format!("{host} {kind}"),
-    }
-}
-
-/// An error and its causes, innermost last; also those that an I/O error hides from `source`.
-pub(super) fn causes<'e>(
-    error: &'e (dyn StdError + 'static),
-) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&current| {
-        match current.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(hidden) => Some(hidden),
-            None => current.source(),
-        }
-    })
 }
 
 #[cfg(test)]

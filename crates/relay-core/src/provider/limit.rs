@@ -15,9 +15,9 @@ use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::admission::{Admission, Denied, Entry, Patience};
 use super::failure::Rejection;
-use super::places::{Order, Place, Places};
-use crate::call::{Priority, RequestContext};
+use super::places::Order;
 use window::{Blocked, Windows};
 
 /// So many calls per time, for one credential.
@@ -84,79 +84,6 @@ pub struct QuotaUsedUp {
     pub free_at: jiff::Timestamp,
 }
 
-/// Until when a call waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// For a place among the calls in flight.
-    pub(super) place: Instant,
-    /// For a place in a quota: what is begun then can still be answered.
-    quota: Instant,
-}
-
-/// How long a call takes that is made at the last moment, and what follows from its answer.
-const TO_ANSWER: Duration = Duration::from_secs(2);
-/// Dashboards are asked for again; their calls do not pile up behind those of investigations.
-const TILES_WAIT: Duration = Duration::from_secs(5);
-
-impl Patience {
-    pub(super) fn of(context: &RequestContext) -> Self {
-        let deadline = context.deadline();
-        let quota = deadline.checked_sub(TO_ANSWER).unwrap_or(deadline);
-        match context.priority() {
-            Priority::Tile => {
-                let end = Instant::now() + TILES_WAIT;
-                Self { place: deadline.min(end), quota: quota.min(end) }
-            }
-            Priority::Action | Priority::Health | Priority::Lookup => Self { place: deadline, quota },
-        }
-    }
-}
-
-/// Why a call may not be made.
-#[derive(Debug)]
-pub(super) enum Denied {
-    /// The quota has no place in time.
-    Quota(QuotaUsedUp),
-    /// The provider refused another call, and asked for a pause that is too long.
-    Refused(Rejection),
-    /// There was no place among the calls in flight.
-    Place,
-}
-
-/// What a call may be made with.
-#[derive(Debug)]
-pub(super) struct Admission {
-    /// Among the calls in flight.
-    pub(super) place: Place,
-    /// In the quota, for calls that have one.
-    pub(super) slot: Option<Slot>,
-    /// Whether it waited for the quota.
-    pub(super) quota_waited: bool,
-    /// Whether it waited for the place.
-    pub(super) place_waited: bool,
-}
-
-/// Waits until a call without a quota may be made.
-pub(super) async fn enter(
-    places: &Arc<Places>,
-    order: Order,
-    patience: Patience,
-) -> Result<Admission, Denied> {
-    let (place, place_waited) = placed(places, order, patience).await?;
-    Ok(Admission { place, slot: None, quota_waited: false, place_waited })
-}
-
-/// A place among the calls in flight, and whether it was waited for.
-async fn placed(places: &Arc<Places>, order: Order, patience: Patience) -> Result<(Place, bool), Denied> {
-    match places.try_enter(order) {
-        Some(place) => Ok((place, false)),
-        None => match timeout_at(patience.place, places.enter(order)).await {
-            Ok(place) => Ok((place, true)),
-            Err(_) => Err(Denied::Place),
-        },
-    }
-}
-
 /// The calls that one credential has made under one rate.
 pub(super) struct Bucket {
     rate: &'static Rate,
@@ -191,36 +118,31 @@ impl Bucket {
 
     /// Waits until a call that counts as `weight` calls may be made, and counts it. Nothing is counted where that
     /// would be too late; nor for a call that is given up while it waits.
-    pub(super) async fn enter(
-        self: &Arc<Self>,
-        places: &Arc<Places>,
-        order: Order,
-        weight: u32,
-        patience: Patience,
-    ) -> Result<Admission, Denied> {
-        let (mut quota_waited, mut place_waited) = (false, false);
-        if let Some((place, slot)) = self.try_enter(places, order, weight) {
-            return Ok(Admission { place, slot: Some(slot), quota_waited, place_waited });
+    pub(super) async fn enter(self: &Arc<Self>, entry: &Entry<'_>, weight: u32) -> Result<Admission, Denied> {
+        if let Some(admission) = self.try_enter(entry, weight) {
+            return Ok(admission);
         }
-        let waiting = self.wait(order, weight);
+        let Patience { place: last, quota } = entry.patience;
+        let waiting = self.wait(entry.order, weight);
+        let (mut quota_waited, mut place_waited) = (false, false);
         loop {
-            match waiting.next_step(patience) {
+            match waiting.next_step(quota) {
                 Step::GiveUp(denied) => return Err(denied),
                 Step::Enter => {
                     // Held while the quota is asked, not while it is waited for.
-                    let (place, waited) = placed(places, order, patience).await?;
-                    place_waited |= waited;
+                    let admission = entry.enter().await?;
+                    place_waited |= admission.place_waited;
                     if let Some(slot) = waiting.take() {
-                        return Ok(Admission { place, slot: Some(slot), quota_waited, place_waited });
+                        return Ok(Admission { slot: Some(slot), quota_waited, place_waited, ..admission });
                     }
                 }
                 Step::WaitForOthers => {
                     quota_waited = true;
                     let changed = waiting.changed.notified();
-                    if Instant::now() < patience.quota {
-                        let _ = timeout_at(patience.quota, changed).await;
+                    if Instant::now() < quota {
+                        let _ = timeout_at(quota, changed).await;
                     } else {
-                        timeout_at(patience.place, changed).await.map_err(|_| Denied::Place)?;
+                        timeout_at(last, changed).await.map_err(|_| Denied::Place)?;
                     }
                 }
                 Step::WaitUntil(free) => {
@@ -235,15 +157,15 @@ impl Bucket {
     }
 
     /// At once, where nobody has to be waited for.
-    fn try_enter(self: &Arc<Self>, places: &Arc<Places>, order: Order, weight: u32) -> Option<(Place, Slot)> {
+    fn try_enter(self: &Arc<Self>, entry: &Entry<'_>, weight: u32) -> Option<Admission> {
         let now = Instant::now();
         let mut state = self.lock();
-        let is_first = state.waiting.first_key_value().is_none_or(|(first, _)| order < *first);
+        let is_first = state.waiting.first_key_value().is_none_or(|(first, _)| entry.order < *first);
         if !is_first || state.windows.blocked(0, weight, now).is_some() {
             return None;
         }
-        let place = places.try_enter(order)?;
-        Some((place, self.slot(state.windows.take(weight, now))))
+        let admission = entry.try_enter()?;
+        Some(Admission { slot: Some(self.slot(state.windows.take(weight, now))), ..admission })
     }
 
     fn wait(self: &Arc<Self>, order: Order, weight: u32) -> InLine {
@@ -311,12 +233,12 @@ struct InLine {
 }
 
 impl InLine {
-    fn next_step(&self, patience: Patience) -> Step {
+    fn next_step(&self, last: Instant) -> Step {
         let now = Instant::now();
         let mut state = self.bucket.lock();
         let ahead: u32 = state.waiting.range(..self.order).map(|(_, one)| one.weight).sum();
         match state.windows.blocked(ahead, self.weight, now) {
-            Some(blocked) if blocked.until > patience.quota => {
+            Some(blocked) if blocked.until > last => {
                 Step::GiveUp(self.bucket.denied(blocked, state.windows.refusal(), now))
             }
             _ if ahead > 0 => Step::WaitForOthers,

@@ -5,20 +5,28 @@
 //! credential's calls in flight → send → retry or fail. Nothing here knows a particular provider; [`entra`] is a
 //! login service that several of them share.
 
+mod admission;
 mod answer;
+mod body;
+mod breaker;
+mod budget;
 mod cache;
 mod client;
 mod connect;
 mod credential;
 pub mod entra;
+mod exchange;
 mod failure;
 mod limit;
 mod oauth;
 mod places;
+mod report;
 mod request;
+mod resolver;
 mod retry;
+mod room;
 mod tenant;
-mod tls;
+mod transport;
 
 pub use answer::Answer;
 pub use client::Client;
@@ -33,8 +41,9 @@ pub(crate) use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName};
 pub use retry::{Retry, retry_after};
 
-pub(crate) use answer::read_capped;
-pub(crate) use connect::http_client;
+pub(crate) use body::read_capped;
+pub(crate) use connect::HttpClients;
 pub(crate) use credential::CredentialHasher;
-pub(crate) use failure::describe;
+pub(crate) use failure::while_down;
 pub(crate) use tenant::{Tenant, Tenants};
+pub(crate) use transport::describe;

@@ -67,6 +67,7 @@ pub struct Request<'c> {
     pub(super) timeout: Option<Duration>,
     pub(super) rate: Option<&'static Rate>,
     pub(super) weight: u32,
+    pub(super) bulk: bool,
     pub(super) read_rate: Option<ReadRate>,
     pub(super) retry_rule: Option<RetryRule>,
     /// Set by a body that could not be written; sending fails with it.
@@ -104,6 +105,7 @@ impl<'c> Request<'c> {
             timeout: None,
             rate: None,
             weight: 1,
+            bulk: false,
             read_rate: None,
             retry_rule: None,
             broken: None,
@@ -179,6 +181,12 @@ impl<'c> Request<'c> {
         self
     }
 
+    /// The call asks for many observables or for a whole listing at once: its answer may be twice as large as others.
+    pub fn bulk(mut self) -> Self {
+        self.bulk = true;
+        self
+    }
+
     /// Adapts the first quota of the call's rate to what the headers of any answer say.
     pub fn read_rate(mut self, read: ReadRate) -> Self {
         self.read_rate = Some(read);
@@ -189,6 +197,14 @@ impl<'c> Request<'c> {
     pub fn retry_rule(mut self, rule: RetryRule) -> Self {
         self.retry_rule = Some(rule);
         self
+    }
+
+    /// Where the call goes.
+    pub(super) fn url(&self) -> Result<&Url, Failure> {
+        self.url.as_ref().ok_or_else(|| {
+            let problem = format!("The call {} has no valid URL; check the relay's URL settings", self.name);
+            Failure::NotSent(Error::fatal(Code::INVALID_ARGUMENT, problem))
+        })
     }
 
     /// A call to the login service on behalf of this one.

@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use super::failure::Failure;
+use super::request::Request;
+
 /// What to do after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -42,12 +45,28 @@ pub(super) fn spread(pause: Duration, fraction: f64) -> Duration {
     pause.mul_f64(1.0 + 0.25 * fraction.clamp(0.0, 1.0))
 }
 
-/// A number from 0 to 1 that differs from call to call.
-pub(super) fn fraction() -> f64 {
-    // A random UUID is at hand already; this needs spread, not secrecy.
-    let (high, _) = uuid::Uuid::now_v7().as_u64_pair();
-    let (_, low) = uuid::Uuid::now_v7().as_u64_pair();
-    f64::from(u16::try_from((high ^ low) & 0xffff).unwrap_or(0)) / f64::from(u16::MAX)
+/// The pause before another try, if there may be one.
+pub(super) fn pause_before(request: &Request<'_>, failure: &Failure, tried: u32) -> Option<Duration> {
+    let usual = || pause(tried, fastrand::f64());
+    match failure {
+        Failure::Rejected(rejection) if request.repeatable => {
+            let rule = match request.retry_rule {
+                Some(rule) => rule(rejection),
+                None => StatusCode::from_u16(rejection.status).map_or(Retry::No, by_status),
+            };
+            match rule {
+                Retry::No => None,
+                Retry::Backoff => Some(rejection.retry_after.unwrap_or_else(usual)),
+                Retry::After(pause) => {
+                    Some(rejection.retry_after.unwrap_or_else(|| spread(pause, fastrand::f64())))
+                }
+            }
+        }
+        // Nothing was sent, so this cannot do anything twice.
+        Failure::Unreachable(_) => Some(usual()),
+        Failure::Connection(_) if request.repeatable => Some(usual()),
+        _ => None,
+    }
 }
 
 /// How long the provider asks to wait: `Retry-After` in seconds, as an HTTP date, or with a unit (`3172s`), as
@@ -108,11 +127,5 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(spread(second, 0.0), second);
         assert_eq!(spread(second, 1.0), Duration::from_millis(1250));
-    }
-
-    #[test]
-    fn the_random_part_differs_from_call_to_call() {
-        let parts: std::collections::BTreeSet<u64> = (0..20).map(|_| fraction().to_bits()).collect();
-        assert!(parts.len() > 5, "{parts:?}");
     }
 }

@@ -1,11 +1,15 @@
-//! What a relay keeps for one credential while it is in use: its calls in flight and its quotas.
+//! What a relay keeps for one credential while it is in use: its calls in flight, its quotas, and how the hosts that
+//! it calls are.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use moka::sync::Cache;
+use url::Url;
 
+use super::breaker::Breaker;
+use super::budget::Budget;
 use super::credential::CredentialKey;
 use super::limit::{Bucket, Rate};
 use super::places::Places;
@@ -39,16 +43,54 @@ pub(crate) struct Tenant {
     pub(super) places: Arc<Places>,
     /// By [`Rate::name`].
     buckets: Mutex<BTreeMap<&'static str, Arc<Bucket>>>,
+    hosts: Mutex<Vec<Arc<Host>>>,
 }
+
+/// A host that the credential's calls go to.
+pub(super) struct Host {
+    name: String,
+    port: Option<u16>,
+    /// How many of the calls may be made again.
+    pub(super) budget: Budget,
+    /// Whether it is down.
+    pub(super) breaker: Breaker,
+}
+
+/// A provider's API, its login service and its regions are fewer. Of more hosts the first one is forgotten.
+const HOSTS: usize = 16;
 
 impl Tenant {
     pub(crate) fn new(concurrency: usize) -> Self {
-        Self { places: Arc::new(Places::new(concurrency)), buckets: Mutex::default() }
+        Self {
+            places: Arc::new(Places::new(concurrency)),
+            buckets: Mutex::default(),
+            hosts: Mutex::default(),
+        }
     }
 
     /// The calls that were made under a rate.
     pub(super) fn bucket(&self, rate: &'static Rate) -> Arc<Bucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(buckets.entry(rate.name).or_insert_with(|| Arc::new(Bucket::new(rate))))
+    }
+
+    /// The host of a URL.
+    pub(super) fn host(&self, url: &Url) -> Arc<Host> {
+        let (name, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default());
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.iter().find(|host| host.port == port && host.name == name) {
+            return Arc::clone(host);
+        }
+        if hosts.len() == HOSTS {
+            hosts.remove(0);
+        }
+        let host = Arc::new(Host {
+            name: name.to_owned(),
+            port,
+            budget: Budget::new(),
+            breaker: Breaker::default(),
+        });
+        hosts.push(Arc::clone(&host));
+        host
     }
 }

@@ -29,6 +29,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("workers", "", "threads that serve connections; default: one per core"),
     Setting::new("trust_proxy", "false", "take scheme and host of a request from X-Forwarded-Proto/-Host"),
     Setting::new("max_body", "1048576", "largest request body in bytes"),
+    Setting::new("answer_memory", "134217728", "memory for provider answers being read or mapped, in bytes"),
     Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000"),
     Setting::new("deadline", "25s", "time for a whole platform request"),
     Setting::new("max_connections", "1000", "connections served at once; further ones wait"),
@@ -56,9 +57,17 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("auth.audience", "", "accepted audiences; default: scheme and host of the request"),
     Setting::new("provider.connect_timeout", "5s", "time to open a connection to the provider"),
     Setting::new("provider.read_timeout", "15s", "time for one provider call"),
-    Setting::new("provider.max_concurrency", "16", "provider calls in flight per credential; actions and health have two more"),
+    Setting::new(
+        "provider.max_concurrency",
+        "16",
+        "provider calls in flight per credential; actions and health have two more",
+    ),
     Setting::new("provider.retries", "2", "further tries on 429, 502, 503, 504 and connection faults"),
-    Setting::new("provider.max_answer", "33554432", "largest provider answer in bytes"),
+    Setting::new(
+        "provider.max_answer",
+        "8388608",
+        "largest provider answer in bytes, unpacked; twice that for whole listings",
+    ),
     Setting::new("provider.ca_file", "", "PEM file with further certificate authorities"),
     Setting::new("cache.ttl", "60s", "how long a provider answer is reused; `0s` disables"),
     Setting::new("cache.entries", "10000", "provider answers kept"),
@@ -80,6 +89,8 @@ pub struct Settings {
     pub trust_proxy: bool,
     /// Largest request body in bytes.
     pub max_body: usize,
+    /// Memory for provider answers that are being read or mapped, in bytes.
+    pub answer_memory: usize,
     /// Entities limit where the token does not say.
     pub entities_limit: usize,
     /// Time for a whole platform request.
@@ -195,6 +206,7 @@ impl Settings {
             },
             trust_proxy: values.flag("trust_proxy")?,
             max_body: values.integer("max_body", 1, 1 << 30)?,
+            answer_memory: values.integer("answer_memory", 65_536, 1 << 40)?,
             entities_limit: values.integer("entities_limit", 1, 1000)?,
             deadline: values.patience("deadline")?,
             connections: ConnectionSettings::new(&values)?,

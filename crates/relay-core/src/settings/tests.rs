@@ -77,6 +77,7 @@ fn without_anything_set_the_documented_defaults_hold() {
     assert_eq!(Some(settings.workers), std::thread::available_parallelism().ok().map(usize::from));
     assert!(!settings.trust_proxy);
     assert_eq!(settings.max_body, 1_048_576);
+    assert_eq!(settings.answer_memory, 128 << 20);
     assert_eq!(settings.entities_limit, 100);
     assert_eq!(settings.deadline, Duration::from_secs(25));
     assert!(settings.auth.secret_key.is_none());
@@ -91,7 +92,7 @@ fn without_anything_set_the_documented_defaults_hold() {
     let provider = settings.provider;
     assert_eq!(provider.connect_timeout, Duration::from_secs(5));
     assert_eq!(provider.read_timeout, Duration::from_secs(15));
-    assert_eq!((provider.max_concurrency, provider.retries, provider.max_answer), (16, 2, 32 << 20));
+    assert_eq!((provider.max_concurrency, provider.retries, provider.max_answer), (16, 2, 8 << 20));
     assert_eq!(provider.ca_file, None);
     assert_eq!(provider.url("api_url").expect("a URL").as_str(), "https://api.acme.example/v1");
     assert_eq!(provider.optional_url("ui_url").expect("no URL"), None);
@@ -106,6 +107,7 @@ fn every_setting_is_read_by_its_documented_name() {
         ("RELAY_WORKERS", "3"),
         ("RELAY_TRUST_PROXY", "true"),
         ("RELAY_MAX_BODY", "4"),
+        ("RELAY_ANSWER_MEMORY", "65536"),
         ("RELAY_ENTITIES_LIMIT", "5"),
         ("RELAY_DEADLINE", "6s"),
         ("RELAY_AUTH__SECRET_KEY", "hush"),
@@ -242,6 +244,7 @@ fn a_bad_value_is_told_in_one_line_that_names_its_setting() {
         ("RELAY_PROVIDER__READ_TIMEOUT", "soon", "`soon` is not a time"),
         ("RELAY_PROVIDER__MAX_CONCURRENCY", "0", "`0` is not a whole number from 1 to 1024"),
         ("RELAY_PROVIDER__RETRIES", "11", "`11` is not a whole number from 0 to 10"),
+        ("RELAY_ANSWER_MEMORY", "1", "`1` is not a whole number from 65536"),
         ("RELAY_PROVIDER__MAX_ANSWER", "1", "`1` is not a whole number from 1024"),
         ("RELAY_CACHE__TTL", "x", "`x` is not a time"),
         ("RELAY_CACHE__ENTRIES", "1.5", "`1.5` is not a whole number"),

@@ -15,10 +15,15 @@ pub(crate) enum Bound {
     BodyTime,
     WriteTime,
     WriteMemory,
+    Breaker,
+    Quota,
+    RetryBudget,
+    AnswerMemory,
+    AnswerSize,
 }
 
 impl Bound {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 12] = [
         Self::Connections,
         Self::HeadTime,
         Self::HeadSize,
@@ -26,6 +31,11 @@ impl Bound {
         Self::BodyTime,
         Self::WriteTime,
         Self::WriteMemory,
+        Self::Breaker,
+        Self::Quota,
+        Self::RetryBudget,
+        Self::AnswerMemory,
+        Self::AnswerSize,
     ];
 
     /// Its name in the metric.
@@ -38,6 +48,11 @@ impl Bound {
             Self::BodyTime => "body_time",
             Self::WriteTime => "write_time",
             Self::WriteMemory => "write_memory",
+            Self::Breaker => "breaker",
+            Self::Quota => "quota",
+            Self::RetryBudget => "retry_budget",
+            Self::AnswerMemory => "answer_memory",
+            Self::AnswerSize => "answer_size",
         }
     }
 
@@ -51,6 +66,11 @@ impl Bound {
             Self::BodyTime => "a request body did not arrive in time (RELAY_BODY_TIMEOUT)",
             Self::WriteTime => "a client did not take its answer (RELAY_WRITE_TIMEOUT)",
             Self::WriteMemory => "no memory for a further answer (RELAY_WRITE_MEMORY)",
+            Self::Breaker => "a provider call was not made: its host is down",
+            Self::Quota => "a provider call was not made: the provider's quota has no place in time",
+            Self::RetryBudget => "a provider call was not retried: too many were",
+            Self::AnswerMemory => "no memory for a provider's answer (RELAY_ANSWER_MEMORY)",
+            Self::AnswerSize => "a provider's answer was too large (RELAY_PROVIDER__MAX_ANSWER)",
         }
     }
 }

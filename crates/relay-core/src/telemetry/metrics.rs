@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
 use super::bounds::Bounds;
@@ -25,6 +25,7 @@ pub struct Metrics {
     dropped: IntCounterVec,
     rate_waits: IntCounterVec,
     place_waits: IntCounterVec,
+    breaker: IntCounter,
     cache: IntCounterVec,
     token_fetches: IntCounterVec,
     jwks_fetches: IntCounterVec,
@@ -64,6 +65,11 @@ impl Metrics {
             }
             Ok(fetches)
         };
+        let breaker = IntCounter::new(
+            "relay_breaker_opened_total",
+            "Times that a tenant's calls to a host that is down began to fail at once",
+        )?;
+        registry.register(Box::new(breaker.clone()))?;
         Ok(Self {
             requests: counter("relay_requests_total", "Answered requests", &["endpoint", "outcome"])?,
             request_seconds: seconds(
@@ -99,6 +105,7 @@ impl Metrics {
                 "Calls that waited for a place among the credential's calls in flight",
                 &["call"],
             )?,
+            breaker,
             cache: counter("relay_cache_lookups_total", "Lookups of kept provider answers", &["outcome"])?,
             token_fetches: fetches("relay_token_fetches_total", "Access tokens asked for")?,
             jwks_fetches: fetches("relay_jwks_fetches_total", "Key sets of the platform asked for")?,
@@ -149,6 +156,10 @@ impl Metrics {
 
     pub(crate) fn place_wait(&self, call: &'static str) {
         self.place_waits.with_label_values(&[call]).inc();
+    }
+
+    pub(crate) fn breaker_opened(&self) {
+        self.breaker.inc();
     }
 
     pub(crate) fn cache(&self, hit: bool) {

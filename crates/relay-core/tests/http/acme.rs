@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /me` | health |
 //! | `GET /things/{type}/{value}` | `{"malicious": bool, "seen": [id, ...]}`; kept and shared; 404: nothing known |
-//! | `GET /actions/{type}/{value}` | `[id, ...]` |
+//! | `GET /actions/{type}/{value}` | `[id, ...]`, which may be long |
 //! | `POST /actions/{id}` | carries it out |
 //!
 //! The key goes into the header `X-Acme-Key`. Status 402 stops all further calls of `thing` of the request. Things
@@ -19,7 +19,7 @@ use relay_core::escape::UrlBuilder;
 use relay_core::lookup::Lookup;
 use relay_core::module::{Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{Invalid, Observable, ObservableType, Trigger, TypeCase};
-use relay_core::provider::{Answer, Auth, Client, Failure, Quota, Rate};
+use relay_core::provider::{Answer, Auth, Client, Failure, Quota, Rate, Rejection};
 use relay_core::relay::{
     Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Relay, Respond,
 };
@@ -215,7 +215,7 @@ impl Respond for Acme {
         let url =
             UrlBuilder::new(&self.api).path("actions").segment(about.kind().as_str()).segment(about.value());
         let Some(url) = url.build() else { return Offered::default() };
-        let outcome = self.api(call).get("actions", url).send().await;
+        let outcome = self.api(call).get("actions", url).bulk().send().await;
         match outcome.and_then(|answer: Answer| answer.json::<Vec<String>>()) {
             Ok(ids) => {
                 let actions = ids.into_iter().map(|id| Action {
@@ -256,7 +256,8 @@ fn auth(call: &Call<Key>) -> Auth {
 }
 
 fn told(failure: &Failure) -> Error {
-    failure.to_error(TITLE, None)
+    let words = failure.rejection().and_then(Rejection::plain_text);
+    failure.to_error(TITLE, words.as_deref())
 }
 
 fn no_address() -> Error {

@@ -98,39 +98,6 @@ async fn an_answer_without_a_needed_field_is_a_key_error_that_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_not_encoded_as_it_says_is_a_key_error() {
-    let reply = thing(true, &[]).with_header("Content-Encoding", "gzip");
-    check(reply, "key error", "its answer is not encoded as it says").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_larger_than_allowed_is_not_read_to_its_end() {
-    let id = "x".repeat(4096);
-    for announced in [true, false] {
-        let mut reply = thing(true, &[id.as_str()]);
-        if !announced {
-            // Its size shows only while it is unpacked.
-            reply = gzipped(&reply).with_header("Content-Encoding", "gzip");
-        }
-        let provider = Mock::always(reply).await;
-        let answer = observed(setup(&provider).setting("RELAY_PROVIDER__MAX_ANSWER", "2048")).await;
-        let message = only_error(&answer, "fatal", "too large");
-        assert!(message.contains("larger than 2048 bytes"), "{message}");
-    }
-}
-
-/// The same answer as gzip without compression (RFC 1951, stored blocks).
-fn gzipped(reply: &Reply) -> Reply {
-    let Reply::Answer { status, headers, body } = reply else { panic!("an answer") };
-    let length = u16::try_from(body.len()).expect("one block");
-    let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
-    packed.extend_from_slice(&length.to_le_bytes());
-    packed.extend_from_slice(&(!length).to_le_bytes());
-    packed.extend_from_slice(body);
-    Reply::Answer { status: *status, headers: headers.clone(), body: packed }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn nothing_known_is_neither_data_nor_error() {
     let provider = Mock::always(Reply::status(404)).await;
     assert_eq!(observed(setup(&provider)).await, json!({"data": {}}));

@@ -6,6 +6,7 @@
 mod acme;
 mod mock;
 
+mod answers;
 mod audience;
 mod cancellation;
 mod certificates;

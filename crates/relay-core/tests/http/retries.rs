@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use relay_testkit::{docs, errors};
+use relay_testkit::{docs, errors, eventually};
 use serde_json::json;
 
 use crate::acme::{setup, setup_at, thing};
@@ -125,4 +125,69 @@ async fn a_refused_connection_is_tried_again() {
     only_error(&answer, "fatal", "connection error");
     let retries = r#"relay_provider_retries_total{call="thing",relay="acme"} 2"#;
     assert!(stage.metrics().await.contains(retries));
+}
+
+fn domains(names: &[String]) -> Vec<(&'static str, &str)> {
+    names.iter().map(|name| ("domain", name.as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_down_is_called_a_few_times_and_reported_once() {
+    let names: Vec<String> = (0..200).map(|number| format!("{number}.example")).collect();
+    let words = "Acme Intelligence is not available: status 503 (Service Unavailable); after 5 such failures in a \
+                 row no call is made for 5 s";
+    let provider = Mock::always(Reply::status(503)).await;
+    let stage = setup(&provider).start().await;
+    let answer = stage.observe(&domains(&names)).await;
+    assert_eq!(only_error(&answer, "fatal", "unavailable"), words);
+    // Those that were under way when the fifth failed, and no more.
+    assert!(provider.count() <= 40, "{} calls for 200 lookups", provider.count());
+    let metrics = stage.metrics().await;
+    assert!(metrics.contains(r#"relay_breaker_opened_total{relay="acme"} 1"#), "{metrics}");
+    assert!(!metrics.contains(r#"relay_bounds_hit_total{bound="breaker",relay="acme"} 0"#), "{metrics}");
+    // Another tenant finds out for itself.
+    let calls = provider.count();
+    let other = stage.token_with(&json!({"key": "key-two"}));
+    let answer = stage.ask("/health", Some(&other), &json!(null)).await;
+    only_error(&answer, "fatal", "unavailable");
+    assert!(provider.count() > calls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_back_is_called_again() {
+    let back = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let provider = Mock::start({
+        let back = std::sync::Arc::clone(&back);
+        move |_| {
+            let up = back.load(std::sync::atomic::Ordering::SeqCst);
+            std::future::ready(if up { thing(true, &[]) } else { Reply::status(502) })
+        }
+    })
+    .await;
+    let stage = setup(&provider).setting("RELAY_PROVIDER__RETRIES", "0").start().await;
+    for _ in 0..6 {
+        only_error(&stage.health().await, "fatal", "unavailable");
+    }
+    assert_eq!(provider.count(), 5, "the sixth fails without a call");
+    back.store(true, std::sync::atomic::Ordering::SeqCst);
+    eventually("the provider is called again", async || stage.health().await.get("errors").is_none()).await;
+    assert_eq!(provider.count(), 6, "one call tries it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_in_trouble_is_not_called_twice_as_often() {
+    // Every other call fails, so that it never looks as if it were down.
+    let provider = Mock::start(|call| {
+        std::future::ready(if call.number % 2 == 0 { Reply::status(503) } else { thing(true, &[]) })
+    })
+    .await;
+    let names: Vec<String> = (0..100).map(|number| format!("{number}.example")).collect();
+    let stage = setup(&provider).setting("RELAY_PROVIDER__RETRIES", "10").start().await;
+    let started = Instant::now();
+    let answer = stage.observe(&domains(&names)).await;
+    let seconds = usize::try_from(started.elapsed().as_secs()).expect("a short time") + 1;
+    only_error(&answer, "fatal", "unavailable");
+    assert!(provider.count() <= 120 + 3 * seconds, "{} calls in {seconds} s", provider.count());
+    let metrics = stage.metrics().await;
+    assert!(!metrics.contains(r#"relay_bounds_hit_total{bound="retry_budget",relay="acme"} 0"#), "{metrics}");
 }

@@ -91,14 +91,15 @@ impl Ask<'_> {
         let mut next = addresses::alerts(self.base(), path, &value).build();
         for _ in 0..PAGES {
             let Some(url) = next.take() else { break };
-            let mut page = match self.read::<Collection<Alert>>(kind, self.get(kind, url).cached()).await {
-                Ok(page) => page,
-                Err(failure) if is_nothing(&failure) => break,
-                Err(failure) => {
-                    found.errors.add(error(kind, &failure));
-                    break;
-                }
-            };
+            let mut page =
+                match self.read::<Collection<Alert>>(kind, self.get(kind, url).cached().bulk()).await {
+                    Ok(page) => page,
+                    Err(failure) if is_nothing(&failure) => break,
+                    Err(failure) => {
+                        found.errors.add(error(kind, &failure));
+                        break;
+                    }
+                };
             let link = page.next.take();
             for alert in page.items() {
                 match alert {

@@ -121,6 +121,8 @@ fn failed(kind: &Kind, failure: &Failure) -> Error {
         Failure::Login(_)
         | Failure::NotSent(_)
         | Failure::Certificate(_)
+        | Failure::Unreachable(_)
+        | Failure::Down(_)
         | Failure::Quota(_)
         | Failure::Stopped(_) => false,
     };

@@ -129,7 +129,7 @@ impl Ask<'_> {
         let kind = way.kind();
         let request = self.caller(api).post(kind.name, address(url)?).json(&body);
         // It only reads, though it is no GET.
-        let hunted: Hunted = self.read(kind, request.repeatable().cached()).await?;
+        let hunted: Hunted = self.read(kind, request.repeatable().cached().bulk()).await?;
         let mut found = Rows::default();
         for row in hunted.rows() {
             match row {

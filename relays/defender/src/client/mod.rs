@@ -156,10 +156,7 @@ impl<'r> Ask<'r> {
 
 /// The error of a failed call.
 fn error(kind: &Kind, failure: &Failure) -> Error {
-    let words = match failure {
-        Failure::Rejected(rejection) => words(rejection),
-        _ => None,
-    };
+    let words = failure.rejection().and_then(words);
     match failure {
         Failure::Rejected(rejection) if rejection.status == 403 => Error::fatal(
             Code::PERMISSION_DENIED,

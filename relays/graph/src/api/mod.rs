@@ -27,7 +27,8 @@ use crate::module::{SERVICE_UNAVAILABLE, TITLE};
 /// Both alert APIs together: the limit is documented for `alerts`, and nothing else for its successor.
 static ALERTS: Rate =
     Rate { name: "calls for alerts", whose: "the tenant", quotas: &[Quota::per_minute(150)] };
-static HUNTING: Rate = Rate { name: "hunting queries", whose: "the tenant", quotas: &[Quota::per_minute(45)] };
+static HUNTING: Rate =
+    Rate { name: "hunting queries", whose: "the tenant", quotas: &[Quota::per_minute(45)] };
 
 /// A hunting query may run this long.
 const HUNTING_TIME: Duration = Duration::from_secs(60);
@@ -182,8 +183,12 @@ impl Graph {
         list: AlertList,
         url: Option<Url>,
     ) -> Request<'r> {
-        let request =
-            self.caller(list.policy(), call).get(list.name(), url).rate(&ALERTS).keep_header("warning");
+        let request = self
+            .caller(list.policy(), call)
+            .get(list.name(), url)
+            .rate(&ALERTS)
+            .bulk()
+            .keep_header("warning");
         if list == AlertList::V2 { request.header("prefer", NEWER_WORDS) } else { request }
     }
 
@@ -216,7 +221,7 @@ impl Graph {
         let request =
             self.caller(&HUNTING_API, call).post("hunting", self.url("security/runHuntingQuery").build());
         let request = request.json(&Question { query, timespan: &timespan }).rate(&HUNTING);
-        let answer = request.timeout(HUNTING_TIME).repeatable().cached().outcome().await?;
+        let answer = request.timeout(HUNTING_TIME).repeatable().cached().bulk().outcome().await?;
         let read = |answer: Answer| answer.json::<hunting::Answer>();
         let rows = answer.map(read).transpose()?.and_then(|answer| answer.results);
         rows.ok_or_else(|| Failure::Unreadable("its answer holds no list of results".to_owned()))
@@ -288,7 +293,7 @@ impl Graph {
         if let Some(rate) = rate {
             request = request.rate(rate).weight(calls);
         }
-        let answer = request.repeatable().cached().outcome().await?;
+        let answer = request.repeatable().cached().bulk().outcome().await?;
         let read = |answer: Answer| answer.json::<batch::Responses<B>>();
         let responses = answer.map(read).transpose()?.and_then(|answer| answer.responses);
         let responses = responses

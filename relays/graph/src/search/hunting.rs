@@ -127,7 +127,7 @@ fn ask<'a>(
     Box::pin(async move {
         let answer = hunt(relay, call, &chunk).await;
         let halves = match &answer {
-            Err(Failure::Unreadable(problem)) if problem.contains("larger than") => chunk.halves(),
+            Err(Failure::TooLarge(_)) => chunk.halves(),
             _ => None,
         };
         match halves {

@@ -4,20 +4,28 @@ use proptest::prelude::*;
 use tokio::time::{advance, sleep};
 
 use super::*;
-use crate::call::Priority::{Health, Lookup};
+use crate::call::Priority::{self, Health, Lookup};
+use crate::call::RequestContext;
+use crate::provider::places::Places;
+use crate::provider::room::Rooms;
 
 /// A bucket, and more places in flight than any test has calls.
 #[derive(Clone)]
 struct Provider {
     bucket: Arc<Bucket>,
     places: Arc<Places>,
+    rooms: Arc<Rooms>,
 }
 
 impl Provider {
     fn new(quotas: &[Quota]) -> Self {
         let quotas: &'static [Quota] = Box::leak(quotas.to_vec().into_boxed_slice());
         let rate = Box::leak(Box::new(Rate { name: "calls", whose: "the account", quotas }));
-        Self { bucket: Arc::new(Bucket::new(rate)), places: Arc::new(Places::new(1000)) }
+        Self {
+            bucket: Arc::new(Bucket::new(rate)),
+            places: Arc::new(Places::new(1000)),
+            rooms: Arc::new(Rooms::new(1 << 30)),
+        }
     }
 
     fn with_places(self, most: usize) -> Self {
@@ -27,7 +35,8 @@ impl Provider {
     /// A call of this weight that waits until `patience`; it is in the line from now on.
     async fn enter(&self, priority: Priority, weight: u32, patience: Instant) -> Result<Admission, Denied> {
         let patience = Patience { place: patience, quota: patience };
-        self.bucket.enter(&self.places, Order::new(priority), weight, patience).await
+        let Self { bucket, places, rooms } = self;
+        bucket.enter(&Entry { places, rooms, order: Order::new(priority), patience }, weight).await
     }
 
     /// A call that is answered at once, and after how many milliseconds it was made.
@@ -160,6 +169,16 @@ async fn whoever_gets_no_place_in_flight_waits_no_longer_than_it_may() {
     let outcomes = join_all((0..3).map(|_| provider.enter(Lookup, 1, asked + SECOND))).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Denied::Place))), "{outcomes:?}");
     assert_eq!(asked.elapsed(), SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_memory_takes_no_place_in_the_window() {
+    let provider = Provider { rooms: Arc::new(Rooms::new(1)), ..Provider::new(&[Quota::per_second(1)]) };
+    let held = provider.rooms.try_begin().expect("room");
+    let denied = provider.enter(Lookup, 1, Instant::now() + SECOND).await;
+    assert!(matches!(denied, Err(Denied::Memory)), "{denied:?}");
+    drop(held);
+    assert_eq!(provider.turns(1).await, [0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ const SEEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// All quotas of a rate.
 pub(super) struct Windows {
-    windows: Vec<Window>,
+    quotas: Vec<Window>,
     /// Calls without an answer yet; they count in every window.
     under_way: Vec<UnderWay>,
     pause: Option<Pause>,
@@ -56,7 +56,7 @@ pub(super) struct Blocked {
 impl Windows {
     pub(super) fn new(quotas: &[Quota]) -> Self {
         let window = |quota: &Quota| Window { quota: *quota, seen: VecDeque::new(), used: 0 };
-        Self { windows: quotas.iter().map(window).collect(), under_way: Vec::new(), pause: None, next_id: 0 }
+        Self { quotas: quotas.iter().map(window).collect(), under_way: Vec::new(), pause: None, next_id: 0 }
     }
 
     /// Why this many calls have no room now, where so many others go before them. Calls that are made together, and
@@ -64,7 +64,7 @@ impl Windows {
     pub(super) fn blocked(&mut self, ahead: u32, calls: u32, now: Instant) -> Option<Blocked> {
         self.forget(now);
         let under_way: u32 = self.under_way.iter().map(|one| one.calls).sum();
-        let quotas = self.windows.iter().filter_map(|window| {
+        let quotas = self.quotas.iter().filter_map(|window| {
             let until = window.free_at(ahead, calls, under_way, now)?;
             Some(Blocked { until, by: Some(window.quota) })
         });
@@ -102,7 +102,7 @@ impl Windows {
 
     /// The first quota becomes this one; says whether it was another.
     pub(super) fn adapt(&mut self, quota: Quota) -> bool {
-        match self.windows.first_mut() {
+        match self.quotas.first_mut() {
             Some(window) if window.quota != quota => {
                 window.quota = quota;
                 true
@@ -119,7 +119,7 @@ impl Windows {
     }
 
     fn note(&mut self, seen: Instant, calls: u32) {
-        for window in &mut self.windows {
+        for window in &mut self.quotas {
             // Nearly always behind all others.
             let place = window.seen.iter().rposition(|(at, _)| *at <= seen).map_or(0, |before| before + 1);
             window.seen.insert(place, (seen, calls));
@@ -134,7 +134,7 @@ impl Windows {
             let UnderWay { sent, calls, .. } = self.under_way.swap_remove(slow);
             self.note(sent + SEEN_WITHIN, calls);
         }
-        for window in &mut self.windows {
+        for window in &mut self.quotas {
             while let Some((seen, calls)) = window.seen.front().copied()
                 && seen + window.quota.per <= now
             {

@@ -14,7 +14,7 @@ use crate::call::{Priority, RequestContext};
 use crate::error::Code;
 use crate::module::Module;
 use crate::observable::TypeCase;
-use crate::provider::{Auth, Client, CredentialHasher, http_client};
+use crate::provider::{Auth, Client, CredentialHasher, HttpClients};
 use crate::settings::{Environment, Settings};
 use crate::telemetry::Metrics;
 
@@ -44,7 +44,7 @@ impl World {
     /// The login service answers its n-th call, counted from 0, with what `login` says.
     async fn new(login: impl Fn(u32) -> ResponseTemplate + Send + Sync + 'static) -> Self {
         let settings = Settings::load(&MODULE, Environment::default()).expect("defaults").settings;
-        let http = http_client(&MODULE, &settings.provider).expect("a client");
+        let http = HttpClients::new(&MODULE, &settings.provider).expect("a client");
         let metrics = Arc::new(Metrics::new("acme").expect("metrics"));
         let server = MockServer::start().await;
         let logins = AtomicU32::new(0);

@@ -1,0 +1,188 @@
+//! One call over the wire: sent with its credentials, received within its time and its memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{RequestBuilder, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::Answer;
+use super::body::{self, Bounds, ReadError};
+use super::connect::HttpClients;
+use super::failure::{Failure, REJECTION_BYTES, Rejection};
+use super::limit::Slot;
+use super::request::{Auth, Request};
+use super::retry;
+use super::room::Room;
+use super::transport::{Refused, refused};
+use crate::error::Error;
+use crate::settings::Settings;
+use crate::telemetry::{Bound, Metrics};
+
+/// What sends and receives calls.
+pub(super) struct Exchange {
+    http: HttpClients,
+    metrics: Arc<Metrics>,
+    read_timeout: Duration,
+    max_answer: usize,
+}
+
+impl Exchange {
+    pub(super) fn new(http: HttpClients, settings: &Settings, metrics: Arc<Metrics>) -> Self {
+        let provider = &settings.provider;
+        Self { http, metrics, read_timeout: provider.read_timeout, max_answer: provider.max_answer }
+    }
+
+    /// Sends and receives, within the time for one call.
+    pub(super) async fn call(
+        &self,
+        request: &Request<'_>,
+        token: Option<&SecretString>,
+        room: Room,
+        mut slot: Option<Slot>,
+    ) -> Result<Answer, Failure> {
+        let builder = |http: &reqwest::Client| {
+            let mut builder = http.request(request.method.clone(), request.url()?.clone());
+            for (name, value) in &request.headers {
+                builder = builder.header(name, value);
+            }
+            if !request.body.is_empty() {
+                builder = builder.body(request.body.clone());
+            }
+            authorized(builder, &request.auth, token)
+        };
+        let limit = request.timeout.unwrap_or(self.read_timeout);
+        let answered = |headers: &HeaderMap| {
+            let Some(slot) = &mut slot else { return };
+            slot.answered();
+            let hint = request.read_rate.map(|read| read(headers)).unwrap_or_default();
+            hint.quota.into_iter().for_each(|quota| slot.bucket().adapt(quota));
+            hint.pause.into_iter().for_each(|pause| slot.bucket().pause(pause, None));
+        };
+        let waits_for_room = AtomicBool::new(false);
+        let received = self.receive(&builder, request, room, &waits_for_room, answered);
+        let outcome = match timeout_at(Instant::now() + limit, received).await {
+            Ok(outcome) => outcome,
+            Err(_) if waits_for_room.load(Ordering::Relaxed) => Err(self.too_large(&ReadError::NoRoom)),
+            Err(_) => Err(Failure::Timeout(limit)),
+        };
+        let outcome =
+            outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without));
+        if let (Some(slot), Err(Failure::Rejected(rejection))) = (&slot, &outcome)
+            && rejection.status == StatusCode::TOO_MANY_REQUESTS
+            && let Some(pause) = rejection.retry_after
+        {
+            slot.bucket().pause(pause, Some(rejection.clone()));
+        }
+        outcome
+    }
+
+    /// Sends a call once more, on a connection of its own.
+    async fn send_again(
+        &self,
+        builder: &impl Fn(&reqwest::Client) -> Result<RequestBuilder, Failure>,
+        request: &Request<'_>,
+    ) -> Result<reqwest::Response, Failure> {
+        self.metrics.retry(request.name);
+        request.context.count_provider_call();
+        builder(&self.http.unpooled)?.send().await.map_err(|error| Failure::of_transport(&error))
+    }
+
+    /// Receives the answer; `answered` sees its headers first.
+    async fn receive(
+        &self,
+        builder: &impl Fn(&reqwest::Client) -> Result<RequestBuilder, Failure>,
+        request: &Request<'_>,
+        mut room: Room,
+        waits: &AtomicBool,
+        answered: impl FnOnce(&HeaderMap),
+    ) -> Result<Answer, Failure> {
+        let mut response = match builder(&self.http.pooled)?.send().await {
+            Ok(response) => response,
+            Err(error) => match refused(&error) {
+                // It was not processed, or may be: at once on another connection.
+                Some(Refused::Unprocessed) => self.send_again(builder, request).await?,
+                Some(Refused::Closing) if request.repeatable => self.send_again(builder, request).await?,
+                _ => return Err(Failure::of_transport(&error)),
+            },
+        };
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        answered(&headers);
+        if status.is_success() {
+            let most = if request.bulk { self.max_answer * 2 } else { self.max_answer };
+            let bounds = Bounds { most, cut: false, room: Some(&mut room), waits };
+            let body = body::read(response, &headers, bounds).await.map_err(|error| match error {
+                ReadError::Broken(error) => Failure::of_transport(&error),
+                ReadError::Encoding => Failure::Unreadable("its answer is not encoded as it says".to_owned()),
+                ReadError::TooLarge(_) | ReadError::NoRoom => self.too_large(&error),
+            })?;
+            return Ok(Answer::new(status, &headers, &request.kept_headers, body, room));
+        }
+        let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
+        // The body only adds words to the message: what cannot be read of it is left out.
+        let bounds = Bounds { most: REJECTION_BYTES, cut: true, room: Some(&mut room), waits };
+        let body = body::read(response, &headers, bounds).await.unwrap_or_default();
+        Err(Failure::Rejected(Rejection { status: status.as_u16(), body, retry_after }))
+    }
+
+    /// The failure of an answer that is larger than its bound or than there is room for.
+    fn too_large(&self, error: &ReadError) -> Failure {
+        if let ReadError::TooLarge(most) = error {
+            self.metrics.bounds.hit(Bound::AnswerSize);
+            let twice = if *most > self.max_answer { "twice " } else { "" };
+            return Failure::TooLarge(format!(
+                "{most} bytes ({twice}RELAY_PROVIDER__MAX_ANSWER); ask for fewer observables or less"
+            ));
+        }
+        self.metrics.bounds.hit(Bound::AnswerMemory);
+        let problem = "its share of the memory for answers (RELAY_ANSWER_MEMORY), which others wait for; \
+                       try again later";
+        Failure::TooLarge(problem.to_owned())
+    }
+}
+
+/// What a call proves its identity with, in every form in which the provider could repeat it.
+fn secrets(auth: &Auth, token: Option<&SecretString>) -> Vec<SecretString> {
+    match auth {
+        Auth::None => Vec::new(),
+        Auth::Basic { user, password } => {
+            let pair = format!("{}:{}", user.expose_secret(), password.expose_secret());
+            vec![BASE64_STANDARD.encode(pair).into(), password.clone(), user.clone()]
+        }
+        Auth::Header { value, .. } => vec![value.clone()],
+        Auth::Token(_) => token.cloned().into_iter().collect(),
+    }
+}
+
+/// Adds the credentials, marked so that nothing prints them.
+fn authorized(
+    builder: RequestBuilder,
+    auth: &Auth,
+    token: Option<&SecretString>,
+) -> Result<RequestBuilder, Failure> {
+    let sensitive = |text: &str| {
+        let mut value = HeaderValue::from_str(text).map_err(|_| {
+            Failure::NotSent(Error::authorization("the credentials do not fit in an HTTP header"))
+        })?;
+        value.set_sensitive(true);
+        Ok::<_, Failure>(value)
+    };
+    Ok(match (auth, token) {
+        (Auth::Basic { user, password }, _) => {
+            builder.basic_auth(user.expose_secret(), Some(password.expose_secret()))
+        }
+        (Auth::Header { name, prefix, value }, _) => {
+            builder.header(name, sensitive(&format!("{prefix}{}", value.expose_secret()))?)
+        }
+        (Auth::Token(_), Some(token)) => {
+            builder.header(AUTHORIZATION, sensitive(&format!("Bearer {}", token.expose_secret()))?)
+        }
+        (Auth::None, _) | (Auth::Token(_), None) => builder,
+    })
+}
