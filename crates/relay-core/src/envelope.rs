@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::capability::{Action, Offered};
+use crate::capability::Offered;
 use crate::ctim::Bundle;
 use crate::error::{Code, Error, Errors, Severity};
 use crate::lookup::Lookup;
+use crate::selection::Selection;
 
 /// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
 const ENTITY_BYTES: usize = 768;
@@ -127,10 +128,12 @@ pub(crate) fn health(outcome: Result<(), Error>) -> Reply {
     }
 }
 
-/// The answer of lookups for `asked` observables.
-pub(crate) fn found(found: Lookup, asked: usize) -> Reply {
+/// The answer of lookups.
+pub(crate) fn found(found: Lookup, about: &Selection) -> Reply {
     let Lookup { bundle, mut errors } = found;
+    let asked = about.observables.len();
     errors.finalize(asked);
+    errors.extend(about.warning());
     let entities = bundle.counts().into_iter().filter(|(_, count)| *count > 0).collect();
     let data: Option<Bundle> = (!bundle.is_empty() || errors.is_empty()).then_some(bundle);
     let expected = data.as_ref().map_or(0, |bundle| bundle.len() * ENTITY_BYTES);
@@ -140,11 +143,17 @@ pub(crate) fn found(found: Lookup, asked: usize) -> Reply {
 }
 
 /// The answer of `/respond/observables`.
-pub(crate) fn offered(offered: Offered, asked: usize) -> Reply {
+pub(crate) fn offered(offered: Offered, about: &Selection) -> Reply {
     let Offered { actions, mut errors } = offered;
-    errors.finalize(asked);
-    let data: Option<Vec<Action>> = (!actions.is_empty() || errors.is_empty()).then_some(actions);
-    Reply::of(&Envelope { data, errors }, asked)
+    errors.finalize(about.observables.len());
+    errors.extend(about.warning());
+    listed(actions, errors, about)
+}
+
+/// An answer whose data is a list.
+pub(crate) fn listed<T: Serialize>(list: Vec<T>, errors: Errors, about: &Selection) -> Reply {
+    let data = (!list.is_empty() || errors.is_empty()).then_some(list);
+    Reply::of(&Envelope { data, errors }, about.observables.len())
 }
 
 /// The answer of `/respond/trigger`: the failure is in the status and in the errors.

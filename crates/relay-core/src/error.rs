@@ -38,6 +38,8 @@ impl Code {
     pub const BAD_RESPONSE: Self = Self("key error");
     /// The provider's answer is larger than its bound, or than the memory for it.
     pub const TOO_LARGE: Self = Self("too large");
+    /// Something was left unread, or cut by a bound.
+    pub const UNPROCESSED: Self = Self("unprocessed records");
     /// There is nothing at this path.
     pub const NOT_FOUND: Self = Self("not found");
     /// The path is served, but not with this method.

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::auth::Authenticator;
+use crate::admission::{Admission, Place, Refusal};
+use crate::auth::{Authenticator, Claims};
 use crate::call::{Call, Priority, RequestContext, Stops};
 use crate::capability::Credentials;
-use crate::error::Error;
+use crate::envelope::Reply;
+use crate::error::{Code, Error};
 use crate::module::Module;
-use crate::provider::{Client, CredentialHasher, HttpClients, Tenants};
+use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Tenants};
 use crate::settings::{Clock, Settings, SettingsError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Bound, Metrics};
 
 /// What an endpoint needs of an HTTP request.
 pub(crate) struct Asked {
@@ -26,6 +28,8 @@ pub(crate) struct Asked {
     pub(crate) body: bytes::Bytes,
     /// Calls made to the provider for it so far.
     pub(crate) provider_calls: Arc<AtomicU32>,
+    /// Its place among the requests at work, if it needs one.
+    pub(crate) place: Option<Place>,
 }
 
 /// What all endpoints of a started relay share.
@@ -39,6 +43,8 @@ pub(crate) struct Host {
     entities_limit: usize,
     deadline: Duration,
     clock: Clock,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) max_observables: usize,
 }
 
 impl Host {
@@ -63,6 +69,8 @@ impl Host {
             entities_limit: settings.entities_limit,
             deadline: settings.deadline,
             clock: settings.clock,
+            admission: Admission::new(settings.max_requests),
+            max_observables: settings.max_observables,
             metrics,
         };
         Ok((host, client))
@@ -72,14 +80,46 @@ impl Host {
     ///
     /// # Errors
     /// An `authorization error` that says which check failed.
+    pub(crate) async fn identify<C: Credentials>(
+        &self,
+        asked: &Asked,
+    ) -> Result<(C, Claims, CredentialKey), Error> {
+        let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
+        let credentials = C::from_claims(&claims).map_err(Error::authorization)?;
+        let credential = self.hasher.key(credentials.identity());
+        Ok((credentials, claims, credential))
+    }
+
+    /// The answer that a request is not answered now.
+    pub(crate) fn refused(&self, refusal: Refusal) -> Reply {
+        let (bound, message) = match refusal {
+            Refusal::Full => (
+                Bound::Requests,
+                "The relay is answering as many requests as it may (RELAY_MAX_REQUESTS); ask again in a moment",
+            ),
+            Refusal::Share => (
+                Bound::TenantRequests,
+                "The relay is answering as many requests of this module as it may while others wait (a quarter of \
+                 RELAY_MAX_REQUESTS); ask again in a moment",
+            ),
+        };
+        self.metrics.bounds.hit(bound);
+        Reply::refused(503, Error::fatal(Code::UNAVAILABLE, message))
+    }
+
+    /// Checks token and claims, and begins the work for whose request it is.
+    ///
+    /// # Errors
+    /// As [`Host::identify`].
     pub(crate) async fn call<C: Credentials>(
         &self,
         asked: &Asked,
         priority: Priority,
     ) -> Result<Call<C>, Error> {
-        let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
-        let credentials = C::from_claims(&claims).map_err(Error::authorization)?;
-        let credential = self.hasher.key(credentials.identity());
+        let (credentials, claims, credential) = self.identify::<C>(asked).await?;
+        if let Some(place) = &asked.place {
+            place.belongs_to(credential);
+        }
         let context = RequestContext {
             now: self.clock.now(),
             limit: claims.entities_limit(self.entities_limit),

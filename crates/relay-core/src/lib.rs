@@ -28,6 +28,7 @@
 //!
 //! It knows no provider: nothing here names one.
 
+mod admission;
 pub mod api;
 pub mod auth;
 pub mod call;
@@ -46,6 +47,7 @@ pub mod observable;
 pub mod provider;
 pub mod relay;
 mod run;
+mod selection;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -1,6 +1,6 @@
 //! What the platform asks about: the bodies of its requests, and which of their observables a relay takes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -88,17 +88,6 @@ impl Received {
         })?;
         Observable::new(kind, self.value.as_str())
     }
-}
-
-/// The observables of the types that a relay looks up, each once, in the order of the request. All others
-/// are skipped: the platform sends every relay everything.
-pub fn supported(received: &[Received], kinds: &[ObservableType], case: TypeCase) -> Vec<Observable> {
-    let mut seen = HashSet::new();
-    received
-        .iter()
-        .filter_map(|observable| observable.supported(kinds, case))
-        .filter(|observable| seen.insert(observable.clone()))
-        .collect()
 }
 
 /// The body of `/respond/trigger`: which action to take, on what.
@@ -200,31 +189,6 @@ mod tests {
     fn of_duplicate_keys_the_last_counts() {
         let body = br#"[{"type": "ip", "value": "a", "value": "b"}]"#;
         assert_eq!(parse(body).unwrap(), [received("ip", "b")]);
-    }
-
-    #[test]
-    fn other_types_are_skipped_and_duplicates_folded() {
-        let body = [
-            received("domain", "b.example"),
-            received("IP", "192.0.2.1"),
-            received("ip", "192.0.2.1"),
-            received("quux", "x"),
-            received("domain", "B.example"),
-            received("url", "https://b.example/"),
-            received("domain", "b.example"),
-        ];
-        let kinds = [ObservableType::Ip, ObservableType::Domain];
-        let lookups = |case| {
-            supported(&body, &kinds, case)
-                .iter()
-                .map(|found| format!("{found:?}"))
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        assert_eq!(lookups(TypeCase::Exact), r#"domain="b.example" ip="192.0.2.1" domain="B.example""#);
-        assert_eq!(lookups(TypeCase::Folded), r#"domain="b.example" ip="192.0.2.1" domain="B.example""#);
-        assert_eq!(supported(&body[1..2], &kinds, TypeCase::Exact), []);
-        assert_eq!(supported(&body[1..2], &kinds, TypeCase::Folded)[0].kind(), ObservableType::Ip);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::ctim::ObservableType;
 use crate::envelope::{self, Reply};
 use crate::error::Error;
 use crate::lookup::Lookup;
+use crate::selection::Selection;
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -33,7 +34,7 @@ impl<P: Deliberate> Handler<P> for Handle {
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
         let about = request.observables_and(&request.provider.read_along())?;
-        Ok(envelope::found(request.provider.deliberate_all(&call, &about).await, about.len()))
+        Ok(envelope::found(request.provider.deliberate_all(&call, &about.observables).await, &about))
     }
 }
 
@@ -45,6 +46,6 @@ impl<P: Provider> Handler<P> for HandleNothing {
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         request.call().await?;
-        Ok(envelope::found(Lookup::nothing(), 0))
+        Ok(envelope::found(Lookup::nothing(), &Selection::default()))
     }
 }

@@ -10,6 +10,7 @@ use crate::error::Error;
 pub const ENDPOINT: Endpoint = Endpoint {
     request: None,
     priority: Priority::Health,
+    always: true,
     response: Some("HealthResponse"),
     ..Endpoint::platform(
         "/health",

@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::call::{Call, Priority};
@@ -24,7 +25,9 @@ use crate::ctim::ObservableType;
 use crate::envelope::Reply;
 use crate::error::Error;
 use crate::host::{Asked, Host};
-use crate::observable::{self, Observable};
+use crate::observable;
+use crate::provider::CredentialKey;
+use crate::selection::{Kinds, Selection};
 
 /// What is to be said of an endpoint without a request.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +50,8 @@ pub struct Endpoint {
     pub request: Option<&'static str>,
     /// The whole answer, by its name there; any object where it has none.
     pub response: Option<&'static str>,
+    /// Whether it is answered however many requests are at work.
+    pub always: bool,
     /// Whether it also answers with a page for people.
     pub page: bool,
     /// The capability of a module type that it belongs to; without one it is served and not advertised.
@@ -66,6 +71,7 @@ impl Endpoint {
             header: None,
             request: Some("ObservablesRequest"),
             response: None,
+            always: false,
             page: false,
             capability: Some(name),
         }
@@ -113,7 +119,7 @@ impl<P: Provider> Request<'_, P> {
     ///
     /// # Errors
     /// The body is not a list of observables.
-    fn observables(&self) -> Result<Vec<Observable>, Error> {
+    fn observables(&self) -> Result<Selection, Error> {
         self.observables_and(&[])
     }
 
@@ -121,10 +127,11 @@ impl<P: Provider> Request<'_, P> {
     ///
     /// # Errors
     /// The body is not a list of observables.
-    fn observables_and(&self, further: &[ObservableType]) -> Result<Vec<Observable>, Error> {
+    fn observables_and(&self, further: &[ObservableType]) -> Result<Selection, Error> {
         let all = observable::parse(&self.asked.body)?;
         let types = [self.observables, further].concat();
-        Ok(observable::supported(&all, &types, P::MODULE.type_case))
+        let kinds = Kinds { accepted: &types, case: P::MODULE.type_case };
+        Ok(Selection::of(&all, kinds, self.host.max_observables, &self.host.metrics.bounds))
     }
 }
 
@@ -150,6 +157,19 @@ impl Served {
         })
     }
 
+    /// Gives a request its place among those at work.
+    ///
+    /// # Errors
+    /// There is none: the answer that says so.
+    pub(crate) fn admit(&self, asked: &mut Asked, host: &Host) -> Result<(), Reply> {
+        if !self.endpoint.always {
+            let identify = || if self.endpoint.token { self.handler.tenant(asked, host) } else { None };
+            let place = host.admission.enter(identify).map_err(|refusal| host.refused(refusal))?;
+            asked.place = Some(place);
+        }
+        Ok(())
+    }
+
     /// Answers a request. Every outcome is an answer: a failure is an entry in its `errors`.
     pub(crate) async fn answer(&self, asked: &Asked, host: &Host) -> Reply {
         let mut reply = self.handler.answer(asked, host).await.unwrap_or_else(Reply::failed);
@@ -163,6 +183,9 @@ impl Served {
 
 /// A handler whatever its provider's type.
 trait Bound: Send + Sync {
+    /// Whose request it is, where its token can be checked at once.
+    fn tenant(&self, asked: &Asked, host: &Host) -> Option<CredentialKey>;
+
     fn answer<'a>(&'a self, asked: &'a Asked, host: &'a Host) -> BoxFuture<'a, Result<Reply, Error>>;
 }
 
@@ -173,6 +196,11 @@ struct BoundTo<P, H> {
 }
 
 impl<P: Provider, H: Handler<P>> Bound for BoundTo<P, H> {
+    fn tenant(&self, asked: &Asked, host: &Host) -> Option<CredentialKey> {
+        let (_, _, credential) = host.identify::<P::Credentials>(asked).now_or_never()?.ok()?;
+        Some(credential)
+    }
+
     fn answer<'a>(&'a self, asked: &'a Asked, host: &'a Host) -> BoxFuture<'a, Result<Reply, Error>> {
         let Self { provider, observables, .. } = self;
         let priority = H::ENDPOINT.priority;

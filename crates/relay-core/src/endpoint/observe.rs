@@ -28,6 +28,6 @@ impl<P: Observe> Handler<P> for Handle {
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
         let about = request.observables()?;
-        Ok(envelope::found(request.provider.observe_all(&call, &about).await, about.len()))
+        Ok(envelope::found(request.provider.observe_all(&call, &about.observables).await, &about))
     }
 }

@@ -4,8 +4,8 @@
 use super::{Endpoint, Handler, Request};
 use crate::capability::{Link, Refer};
 use crate::ctim::ObservableType;
-use crate::envelope::{Envelope, Reply};
-use crate::error::Error;
+use crate::envelope::{self, Reply};
+use crate::error::{Error, Errors};
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -29,7 +29,9 @@ impl<P: Refer> Handler<P> for Handle {
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let about = request.observables()?;
-        let links: Vec<Link> = about.iter().flat_map(|one| request.provider.refer(one)).collect();
-        Ok(Reply::of(&Envelope::data(links), about.len()))
+        let links: Vec<Link> = about.observables.iter().flat_map(|one| request.provider.refer(one)).collect();
+        let mut errors = Errors::default();
+        errors.extend(about.warning());
+        Ok(envelope::listed(links, errors, &about))
     }
 }

@@ -30,14 +30,14 @@ impl<P: Respond> Handler<P> for Handle {
         let call = request.call().await?;
         let about = request.observables()?;
         let lookup = |one| request.provider.actions(&call, one);
-        let outcomes = lookup::gather(call.context(), &about, lookup).await;
+        let outcomes = lookup::gather(call.context(), &about.observables, lookup).await;
         let mut all = Offered::default();
-        for (observable, outcome) in about.iter().zip(outcomes) {
+        for (observable, outcome) in about.observables.iter().zip(outcomes) {
             let late = || Offered { errors: call.out_of_time().into(), ..Offered::default() };
             let offered = outcome.unwrap_or_else(late);
             all.actions.extend(offered.actions);
             all.errors.add_lookup(offered.errors, observable);
         }
-        Ok(envelope::offered(all, about.len()))
+        Ok(envelope::offered(all, &about))
     }
 }

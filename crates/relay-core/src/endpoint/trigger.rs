@@ -6,6 +6,7 @@ use crate::capability::Respond;
 use crate::envelope::{self, Reply};
 use crate::error::Error;
 use crate::observable::Trigger;
+use crate::selection::check_lengths;
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -24,6 +25,7 @@ impl<P: Respond> Handler<P> for Handle {
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
         let trigger = Trigger::parse(&request.asked.body)?;
+        check_lengths(&trigger)?;
         P::validate(&trigger)?;
         Ok(envelope::triggered(request.provider.trigger(&call, &trigger).await))
     }

@@ -124,14 +124,18 @@ async fn ask(
             return response;
         }
     };
-    let asked = Asked {
+    let mut asked = Asked {
         arrived,
         provider_calls: Arc::default(),
         authorization: authorization.map(|value| value.as_bytes().to_vec()),
         origin: origin(&request, site.trust_proxy),
         body,
+        place: None,
     };
     let host = Arc::clone(&site.host);
+    if let Err(reply) = served.admit(&mut asked, &host) {
+        return refuse(reply);
+    }
     let pack = pack::is_wanted(&request);
     let answer = async move { Packed::of(served.answer(&asked, &host).await, pack) };
     let id = request.extensions().get::<RequestId>().cloned();

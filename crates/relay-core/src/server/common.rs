@@ -13,6 +13,7 @@ const DOCUMENT: Endpoint = Endpoint {
     header: None,
     request: None,
     response: None,
+    always: true,
     page: false,
     capability: None,
 };

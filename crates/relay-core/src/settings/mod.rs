@@ -32,6 +32,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("answer_memory", "134217728", "memory for provider answers being read or mapped, in bytes"),
     Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000"),
     Setting::new("deadline", "25s", "time for a whole platform request"),
+    Setting::new(
+        "max_requests",
+        "256",
+        "platform requests at work; of one tenant at most a quarter while others wait",
+    ),
+    Setting::new("max_observables", "1000", "observables of a request that are looked up"),
     Setting::new("max_connections", "1000", "connections served at once; further ones wait"),
     Setting::new(
         "body_memory",
@@ -95,6 +101,10 @@ pub struct Settings {
     pub entities_limit: usize,
     /// Time for a whole platform request.
     pub deadline: Duration,
+    /// Platform requests at work.
+    pub max_requests: usize,
+    /// Observables of a request that are looked up.
+    pub max_observables: usize,
     /// What connections may cost.
     pub connections: ConnectionSettings,
     /// Which tokens are accepted.
@@ -229,6 +239,8 @@ impl Settings {
                 }
             },
             log_queue: values.integer("log_queue", 1, 1_000_000)?,
+            max_requests: values.integer("max_requests", 1, 1_000_000)?,
+            max_observables: values.integer("max_observables", 1, 1_000_000)?,
             clock: Clock::System,
             provider: ProviderSettings::new(values.clone())?,
         };

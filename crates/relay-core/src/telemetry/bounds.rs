@@ -20,10 +20,14 @@ pub(crate) enum Bound {
     RetryBudget,
     AnswerMemory,
     AnswerSize,
+    Requests,
+    TenantRequests,
+    Observables,
+    ValueLength,
 }
 
 impl Bound {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 16] = [
         Self::Connections,
         Self::HeadTime,
         Self::HeadSize,
@@ -36,6 +40,10 @@ impl Bound {
         Self::RetryBudget,
         Self::AnswerMemory,
         Self::AnswerSize,
+        Self::Requests,
+        Self::TenantRequests,
+        Self::Observables,
+        Self::ValueLength,
     ];
 
     /// Its name in the metric.
@@ -53,6 +61,10 @@ impl Bound {
             Self::RetryBudget => "retry_budget",
             Self::AnswerMemory => "answer_memory",
             Self::AnswerSize => "answer_size",
+            Self::Requests => "requests",
+            Self::TenantRequests => "tenant_requests",
+            Self::Observables => "observables",
+            Self::ValueLength => "value_length",
         }
     }
 
@@ -71,6 +83,12 @@ impl Bound {
             Self::RetryBudget => "a provider call was not retried: too many were",
             Self::AnswerMemory => "no memory for a provider's answer (RELAY_ANSWER_MEMORY)",
             Self::AnswerSize => "a provider's answer was too large (RELAY_PROVIDER__MAX_ANSWER)",
+            Self::Requests => "no place for a further platform request (RELAY_MAX_REQUESTS)",
+            Self::TenantRequests => {
+                "a tenant has its share of platform requests while others wait (RELAY_MAX_REQUESTS)"
+            }
+            Self::Observables => "a request has more observables than are looked up (RELAY_MAX_OBSERVABLES)",
+            Self::ValueLength => "the value of an observable is too long for its type",
         }
     }
 }

@@ -6,7 +6,7 @@ mod metrics;
 mod queue;
 mod request_id;
 
-pub(crate) use bounds::Bound;
+pub(crate) use bounds::{Bound, Bounds};
 pub use metrics::Metrics;
 pub(crate) use request_id::{RequestId, current_request_id, with_request_id};
 
