@@ -14,6 +14,8 @@ use crate::ctim::HttpUrl;
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// A colon may stand in a path as it is: an IPv6 address stays readable.
 const SEGMENT: &AsciiSet = &QUERY.remove(b':');
+/// What a literal of an OData function holds besides: quotes.
+const FUNCTION: &AsciiSet = &SEGMENT.remove(b'\'');
 
 /// One segment of a URL's path. `None` for the values that cannot be one: nothing, `.` and `..`.
 ///
@@ -128,6 +130,17 @@ impl UrlBuilder {
             }
             None => self.refused = true,
         }
+        self
+    }
+
+    /// Appends an OData function as one segment, such as `findbyip(ip='192.0.2.1')`. Its values are literals of `OData`
+    /// ([`odata`] for texts); what could end one is escaped.
+    pub fn function(mut self, name: &'static str, parameters: &[(&'static str, &str)]) -> Self {
+        let escaped = |value: &str| utf8_percent_encode(value, FUNCTION).to_string();
+        let list: Vec<String> =
+            parameters.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        // Writing to a string cannot fail.
+        let _ = write!(self.path, "/{name}({})", list.join(","));
         self
     }
 

@@ -15,6 +15,7 @@
 //! | [`api`] | what a provider's failures mean; a call yields a value, nothing or an error |
 //! | [`provider`] | calls to the provider: pool, retries, rate limits, cache, access tokens |
 //! | [`memory`] | what is remembered for a while across requests, such as what a tenant lacks |
+//! | [`respond`] | response actions: which are allowed, dry runs, repetitions, audit |
 //! | [`lenient`] | reading provider answers that do not keep to their documentation |
 //! | [`escape`] | values of observables in URLs and query languages |
 //! | [`observable`] | reading request bodies |
@@ -46,6 +47,7 @@ pub mod module;
 pub mod observable;
 pub mod provider;
 pub mod relay;
+pub mod respond;
 mod run;
 mod selection;
 pub mod server;

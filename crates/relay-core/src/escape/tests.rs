@@ -306,3 +306,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_function_is_one_segment_whatever_its_values() {
+    let base = Url::parse("https://api.example/v1").expect("a URL");
+    let url = |value: &str| {
+        let literal = odata(value);
+        let url = UrlBuilder::new(&base)
+            .path("machines")
+            .function("findbyip", &[("ip", &literal), ("timestamp", "t")]);
+        url.build().expect("a URL").to_string()
+    };
+    assert_eq!(url("10.0.0.8"), "https://api.example/v1/machines/findbyip(ip='10.0.0.8',timestamp=t)");
+    assert_eq!(
+        url("x')/../a?b#c"),
+        "https://api.example/v1/machines/findbyip(ip='x''%29%2F..%2Fa%3Fb%23c',timestamp=t)"
+    );
+}

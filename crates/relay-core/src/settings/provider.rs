@@ -23,6 +23,9 @@ pub struct ProviderSettings {
     pub max_answer: usize,
     /// Further certificate authorities (PEM).
     pub ca_file: Option<PathBuf>,
+    /// How long an answer is reused (`cache.ttl`); with zero, what a relay keeps for times of its own is not kept
+    /// either.
+    pub cache_ttl: Duration,
     values: Values,
 }
 
@@ -35,6 +38,7 @@ impl ProviderSettings {
             retries: values.integer("provider.retries", 0, 10)?,
             max_answer: values.integer("provider.max_answer", 1024, 1 << 30)?,
             ca_file: values.text("provider.ca_file").map(PathBuf::from),
+            cache_ttl: values.duration("cache.ttl")?,
             values,
         })
     }
@@ -106,6 +110,11 @@ impl ProviderSettings {
     /// The value is not a time.
     pub fn duration(&self, name: &str) -> Result<Duration, SettingsError> {
         self.values.duration(&key(name))
+    }
+
+    /// A list of words, separated by commas.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        self.values.list(&key(name))
     }
 
     /// One of some words.
