@@ -30,6 +30,9 @@ pub struct Answer {
     /// JSON that the call's body must include: objects may have more fields, other values are equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_includes: Option<Value>,
+    /// Texts that the call's body must hold, each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub body_contains: Vec<String>,
     /// HTTP status of the answer.
     #[serde(default = "ok")]
     pub status: u16,
@@ -74,6 +77,7 @@ impl Answer {
             query: BTreeMap::new(),
             body: None,
             body_includes: None,
+            body_contains: Vec::new(),
             status: 200,
             headers: BTreeMap::new(),
             json: None,
@@ -100,6 +104,13 @@ impl Answer {
     #[must_use]
     pub fn body_includes(mut self, part: Value) -> Self {
         self.body_includes = Some(part);
+        self
+    }
+
+    /// Only calls whose body holds this text.
+    #[must_use]
+    pub fn body_contains(mut self, text: &str) -> Self {
+        self.body_contains.push(text.to_owned());
         self
     }
 
@@ -145,6 +156,7 @@ impl Answer {
             && self.query == other.query
             && self.body == other.body
             && self.body_includes == other.body_includes
+            && self.body_contains == other.body_contains
     }
 
     pub(crate) fn matches(&self, request: &Request) -> bool {
@@ -156,11 +168,20 @@ impl Answer {
                 .body_includes
                 .as_ref()
                 .is_none_or(|part| request.json().is_some_and(|body| includes(&body, part)))
+            && self.holds(request)
+    }
+
+    fn holds(&self, request: &Request) -> bool {
+        let body = String::from_utf8_lossy(&request.body);
+        self.body_contains.iter().all(|text| body.contains(text.as_str()))
     }
 
     /// How specific it is; of two that match, the more specific one is used.
     pub(crate) fn specificity(&self) -> usize {
-        self.query.len() + usize::from(self.body.is_some()) * 2 + usize::from(self.body_includes.is_some())
+        self.query.len()
+            + usize::from(self.body.is_some()) * 2
+            + usize::from(self.body_includes.is_some())
+            + self.body_contains.len()
     }
 
     pub(crate) fn reply(&self) -> Reply {

@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 
 use crate::seeded::Rng;
 
+/// The workstation of the demonstration.
+const WORKSTATION: &str = "73e7e2de709dff64ef64b1d0c30e67fab63279db";
+
 /// Ids of devices that alerts and events are about; the first one is the workstation of the demonstration.
 pub(crate) fn fleet() -> Vec<String> {
-    let mut ids = vec!["73e7e2de709dff64ef64b1d0c30e67fab63279db".to_owned()];
+    let mut ids = vec![WORKSTATION.to_owned()];
     ids.extend((1..12).map(|number: u32| Rng::new(&["defender", "fleet", &number.to_string()]).hex(40)));
     ids
 }
@@ -63,6 +66,9 @@ pub(crate) fn machine(id: &str) -> Option<Value> {
 
 /// The name of a device.
 pub(crate) fn name(id: &str) -> String {
+    if id == WORKSTATION {
+        return "ws-042.corp.example".to_owned();
+    }
     let mut rng = Rng::new(&["defender", "machine name", id]);
     format!("{}-{:03}.corp.example", rng.pick(&["ws", "lt", "srv"]), rng.below(400))
 }

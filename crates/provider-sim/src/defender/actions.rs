@@ -1,11 +1,13 @@
 //! Actions on devices, with state
 //! ([documentation](https://learn.microsoft.com/defender-endpoint/api/machineaction)).
 //!
-//! An action is pending until somebody looks at the device's actions again; then it has succeeded. Until then the
-//! same kind of action cannot be started once more.
+//! An action is pending until somebody looks at the device's actions again; then it has succeeded. Scans and the like
+//! stay pending for half a minute, or until they are cancelled. Until then the same kind of action cannot be started
+//! once more.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -36,9 +38,11 @@ pub enum Kind {
     Collect,
     /// Investigates it.
     Investigate,
+    /// Stops a file and quarantines it.
+    Quarantine,
 }
 
-const ALL: [Kind; 7] = [
+const ALL: [Kind; 8] = [
     Kind::Isolate,
     Kind::Unisolate,
     Kind::Restrict,
@@ -46,9 +50,18 @@ const ALL: [Kind; 7] = [
     Kind::Scan,
     Kind::Collect,
     Kind::Investigate,
+    Kind::Quarantine,
 ];
 
+/// How long an action takes that takes its time.
+const SLOW: Duration = Duration::from_secs(30);
+
 impl Kind {
+    /// Whether it takes its time; others are done as soon as somebody looks.
+    fn is_slow(self) -> bool {
+        matches!(self, Self::Scan | Self::Collect | Self::Investigate | Self::Quarantine)
+    }
+
     /// The kind behind a path segment, which is case-sensitive.
     pub fn at(path: &str) -> Option<Self> {
         ALL.into_iter().find(|kind| kind.path() == path)
@@ -64,6 +77,7 @@ impl Kind {
             Self::Scan => "runAntiVirusScan",
             Self::Collect => "collectInvestigationPackage",
             Self::Investigate => "startInvestigation",
+            Self::Quarantine => "StopAndQuarantineFile",
         }
     }
 
@@ -77,6 +91,7 @@ impl Kind {
             Self::Scan => "RunAntiVirusScan",
             Self::Collect => "CollectInvestigationPackage",
             Self::Investigate => "InitiateInvestigation",
+            Self::Quarantine => "StopAndQuarantineFile",
         }
     }
 
@@ -98,6 +113,7 @@ pub(super) struct Actions(Mutex<HashMap<(String, String), Vec<Action>>>);
 struct Action {
     kind: Kind,
     pending: bool,
+    since: Instant,
     shown: Value,
 }
 
@@ -105,13 +121,15 @@ fn last_done(actions: &[Action], one: Kind, other: Kind) -> Option<Kind> {
     actions
         .iter()
         .rev()
-        .filter(|action| !action.pending)
+        .filter(|action| !action.pending && action.shown["status"] == "Succeeded")
         .map(|action| action.kind)
         .find(|kind| *kind == one || *kind == other)
 }
 
 fn settle(actions: &mut [Action]) {
-    for action in actions.iter_mut().filter(|action| action.pending) {
+    let is_done =
+        |action: &&mut Action| action.pending && (!action.kind.is_slow() || action.since.elapsed() > SLOW);
+    for action in actions.iter_mut().filter(is_done) {
         action.pending = false;
         action.shown["status"] = json!("Succeeded");
     }
@@ -176,6 +194,47 @@ impl Actions {
         Ok(Reply::json(200, &json!({ "value": list })))
     }
 
+    /// The actions on all devices, newest first.
+    pub(super) fn list(&self, grant: &Grant, request: &Request) -> Result<Reply, Refusal> {
+        let odata = |what: String| Refusal::bad_request("ODataError", what);
+        let filter = request.param("$filter").map(Filter::parse).transpose();
+        let filter = filter.map_err(|fault| odata(format!("Invalid filter: {fault}.")))?;
+        let top: usize = request
+            .param("$top")
+            .map_or(Ok(10_000), str::parse)
+            .map_err(|_| odata("The value of $top is not valid.".to_owned()))?;
+        let mut all = locked(&self.0);
+        let own = all.iter_mut().filter(|((tenant, _), _)| *tenant == grant.tid);
+        let mut list: Vec<&Value> = Vec::new();
+        for (_, actions) in own {
+            settle(actions);
+            list.extend(actions.iter().rev().map(|action| &action.shown));
+        }
+        list.retain(|shown| filter.as_ref().is_none_or(|filter| filter.fits(shown, Case::Folded)));
+        list.truncate(top);
+        Ok(Reply::json(200, &json!({ "value": list })))
+    }
+
+    /// Cancels an action that is pending.
+    pub(super) fn cancel(&self, grant: &Grant, id: &str, request: &Request) -> Result<Reply, Refusal> {
+        let body = request.json().unwrap_or_default();
+        if body["Comment"].as_str().is_none_or(|text| text.trim().is_empty()) {
+            return Err(Refusal::bad_request(
+                "MissingRequiredParameter",
+                "The required parameter Comment is missing.",
+            ));
+        }
+        let mut all = locked(&self.0);
+        let own = all.iter_mut().filter(|((tenant, _), _)| *tenant == grant.tid);
+        let mut actions = own.flat_map(|(_, actions)| actions.iter_mut());
+        let missing = || Refusal::not_found(format!("Machine action {id} was not found."));
+        let action =
+            actions.find(|action| action.pending && action.shown["id"] == *id).ok_or_else(missing)?;
+        action.pending = false;
+        action.shown["status"] = json!("Cancelled");
+        Ok(Reply::json(200, &action.shown))
+    }
+
     /// Starts an action.
     pub(super) fn act(
         &self,
@@ -194,6 +253,9 @@ impl Actions {
             })
         };
         let comment = text("Comment")?;
+        if kind == Kind::Quarantine && !(inventory::is_hash(text("Sha1")?) && text("Sha1")?.len() == 40) {
+            return Err(Refusal::bad_request("InvalidHashValue", "The file's SHA-1 is not valid."));
+        }
         let mut scope = Value::Null;
         if let Some((name, values)) = kind.parameter() {
             let value = text(name)?;
@@ -217,7 +279,7 @@ impl Actions {
             Kind::Unisolate => in_force(Kind::Isolate, Kind::Unisolate) != Some(Kind::Isolate),
             Kind::Restrict => in_force(Kind::Restrict, Kind::Unrestrict) == Some(Kind::Restrict),
             Kind::Unrestrict => in_force(Kind::Restrict, Kind::Unrestrict) != Some(Kind::Restrict),
-            Kind::Scan | Kind::Collect | Kind::Investigate => false,
+            Kind::Scan | Kind::Collect | Kind::Investigate | Kind::Quarantine => false,
         };
         // What was not looked at again may have been done by now.
         let pending = actions.iter().any(|action| action.pending);
@@ -245,7 +307,7 @@ impl Actions {
             "commands": [],
         });
         let reply = Reply::json(201, &shown);
-        actions.push(Action { kind, pending: true, shown });
+        actions.push(Action { kind, pending: true, since: Instant::now(), shown });
         Ok(reply)
     }
 

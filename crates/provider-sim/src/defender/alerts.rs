@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::refusal::Refusal;
 use crate::inventory::{self, File};
 use crate::lock::locked;
+use crate::odata::{Case, Filter};
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::seeded::Rng;
@@ -27,6 +28,14 @@ struct About<'a> {
     file: Option<File>,
     address: Option<Ipv4Addr>,
     domain: Option<&'a str>,
+    machine: Option<&'a str>,
+    user: Option<&'a str>,
+}
+
+impl<'a> About<'a> {
+    fn new(value: &'a str) -> Self {
+        Self { value, file: None, address: None, domain: None, machine: None, user: None }
+    }
 }
 
 impl Alerts {
@@ -34,7 +43,7 @@ impl Alerts {
         if !inventory::is_hash(hash) || hash.len() != 40 {
             return Err(Refusal::bad_request("InvalidHashValue", "The file's SHA-1 is not valid."));
         }
-        Ok(self.about(&About { value: hash, file: inventory::file(hash), address: None, domain: None }))
+        Ok(self.about(&About { file: inventory::file(hash), ..About::new(hash) }))
     }
 
     pub(super) fn of_domain(&self, name: &str) -> Result<Reply, Refusal> {
@@ -42,16 +51,32 @@ impl Alerts {
         if name.is_empty() || name.len() > 253 || !name.chars().all(fits) || name.contains("..") {
             return Err(Refusal::bad_request("InvalidDomainName", "The domain name is not valid."));
         }
-        Ok(self.about(&About { value: name, file: None, address: None, domain: Some(name) }))
+        Ok(self.about(&About { domain: Some(name), ..About::new(name) }))
     }
 
     pub(super) fn of_address(&self, address: &str) -> Result<Reply, Refusal> {
         match address.parse() {
-            Ok(IpAddr::V4(ip)) => {
-                Ok(self.about(&About { value: address, file: None, address: Some(ip), domain: None }))
-            }
+            Ok(IpAddr::V4(ip)) => Ok(self.about(&About { address: Some(ip), ..About::new(address) })),
             _ => Err(Refusal::bad_request("InvalidIpAddress", "The IP address is not valid.")),
         }
+    }
+
+    pub(super) fn of_machine(&self, id: &str) -> Result<Reply, Refusal> {
+        let missing = || Refusal::not_found(format!("Machine {id} was not found."));
+        inventory::machine(id).ok_or_else(missing)?;
+        Ok(self.about(&About { machine: Some(id), ..About::new(id) }))
+    }
+
+    pub(super) fn of_user(&self, name: &str) -> Reply {
+        self.about(&About { user: Some(name), ..About::new(name) })
+    }
+
+    /// The alerts that fit a filter, of those that were given out.
+    fn filtered(&self, filter: &str) -> Result<Vec<Value>, Refusal> {
+        let filter = Filter::parse(filter)
+            .map_err(|fault| Refusal::bad_request("ODataError", format!("Invalid filter: {fault}.")))?;
+        let known = locked(&self.0);
+        Ok(known.values().filter(|alert| filter.fits(alert, Case::Folded)).cloned().collect())
     }
 
     /// The list of all alerts: a few, without evidence unless it is asked for.
@@ -62,8 +87,11 @@ impl Alerts {
             Some(_) => return Err(Refusal::bad_request("ODataError", "The value of $top is not valid.")),
         };
         let expanded = request.param("$expand") == Some("evidence");
-        let about = About { value: "the whole tenant", file: None, address: None, domain: None };
-        let mut alerts = generated(&about, 3);
+        let about = About::new("the whole tenant");
+        let mut alerts = match request.param("$filter") {
+            Some(filter) => self.filtered(filter)?,
+            None => generated(&about, 3),
+        };
         self.remember(&alerts);
         if !expanded {
             for alert in &mut alerts {
@@ -134,7 +162,17 @@ fn generated_alert(about: &About<'_>, number: u64) -> Value {
     let mut rng = Rng::new(&["defender", "alert", about.value, &number.to_string()]);
     let story = usize::try_from(rng.below(STORIES.len() as u64)).unwrap_or_default();
     let (title, category, technique) = STORIES[story];
-    let machine = rng.pick(&inventory::fleet());
+    let picked = rng.pick(&inventory::fleet());
+    let machine = about.machine.map_or(picked, str::to_owned);
+    let user = about.user.unwrap_or("jdoe");
+    let status = rng.pick(&["New", "InProgress", "Resolved"]);
+    let mut closing = Rng::new(&["defender", "closing", about.value, &number.to_string()]);
+    let classification = match status {
+        "Resolved" => {
+            json!(closing.pick(&["TruePositive", "FalsePositive", "InformationalExpectedActivity"]))
+        }
+        _ => json!(null),
+    };
     let first = rng.time();
     let later = |minutes: i64| seven_digits(first + SignedDuration::from_mins(minutes));
     json!({
@@ -143,8 +181,8 @@ fn generated_alert(about: &About<'_>, number: u64) -> Value {
         "investigationId": null,
         "assignedTo": null,
         "severity": rng.pick(&["Informational", "Low", "Medium", "Medium", "High"]),
-        "status": rng.pick(&["New", "InProgress", "Resolved"]),
-        "classification": null,
+        "status": status,
+        "classification": classification,
         "determination": null,
         "investigationState": "Queued",
         "detectionSource": rng.pick(&["WindowsDefenderAtp", "WindowsDefenderAv", "CustomerTI"]),
@@ -164,7 +202,7 @@ fn generated_alert(about: &About<'_>, number: u64) -> Value {
         "rbacGroupName": null,
         "aadTenantId": "11111111-2222-4333-8444-555555555555",
         "mitreTechniques": [technique],
-        "relatedUser": {"userName": "jdoe", "domainName": "CORP"},
+        "relatedUser": {"userName": user, "domainName": "CORP"},
         "comments": [],
         "evidence": evidence(about, &mut rng, first),
     })

@@ -14,10 +14,20 @@ pub(super) enum Call<'r> {
     FileAlerts(&'r str),
     DomainAlerts(&'r str),
     AddressAlerts(&'r str),
+    MachineAlerts(&'r str),
+    UserAlerts(&'r str),
     AlertList,
     Alert(&'r str),
     File(&'r str),
+    FileStats(&'r str),
+    DomainStats(&'r str),
+    AddressStats(&'r str),
+    FileMachines(&'r str),
     Machine(&'r str),
+    MachineList,
+    MachinesByAddress(&'r str),
+    ActionList,
+    CancelAction(&'r str),
     Hunt,
     Indicators,
     AddIndicator,
@@ -49,6 +59,18 @@ impl<'r> Call<'r> {
             ("GET", ["files", hash, "alerts"]) => Some(Self::FileAlerts(hash)),
             ("GET", ["domains", name, "alerts"]) => Some(Self::DomainAlerts(name)),
             ("GET", ["ips", address, "alerts"]) => Some(Self::AddressAlerts(address)),
+            ("GET", ["machines", id, "alerts"]) => Some(Self::MachineAlerts(id)),
+            ("GET", ["users", name, "alerts"]) => Some(Self::UserAlerts(name)),
+            ("GET", ["files", hash, "stats"]) => Some(Self::FileStats(hash)),
+            ("GET", ["domains", name, "stats"]) => Some(Self::DomainStats(name)),
+            ("GET", ["ips", address, "stats"]) => Some(Self::AddressStats(address)),
+            ("GET", ["files", hash, "machines"]) => Some(Self::FileMachines(hash)),
+            ("GET", ["machines"]) => Some(Self::MachineList),
+            ("GET", ["machines", function]) if function.starts_with("findbyip(") => {
+                Some(Self::MachinesByAddress(function))
+            }
+            ("GET", ["machineactions"]) => Some(Self::ActionList),
+            ("POST", ["machineactions", id, "cancel"]) => Some(Self::CancelAction(id)),
             ("GET", ["alerts"]) => Some(Self::AlertList),
             ("GET", ["alerts", id]) => Some(Self::Alert(id)),
             ("GET", ["files", hash]) => Some(Self::File(hash)),
@@ -68,14 +90,26 @@ impl<'r> Call<'r> {
     pub(super) fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Score => &["Score.Read.All"],
-            Self::FileAlerts(_) | Self::AddressAlerts(_) | Self::AlertList | Self::Alert(_) => {
-                &["Alert.Read.All", "Alert.ReadWrite.All"]
-            }
+            Self::FileAlerts(_)
+            | Self::AddressAlerts(_)
+            | Self::MachineAlerts(_)
+            | Self::UserAlerts(_)
+            | Self::AlertList
+            | Self::Alert(_) => &["Alert.Read.All", "Alert.ReadWrite.All"],
             Self::DomainAlerts(_) | Self::Act(_, Kind::Investigate) => &["Alert.ReadWrite.All"],
-            Self::File(_) => &["File.Read.All"],
-            Self::Machine(_) | Self::Availability(_) | Self::History(_) => {
-                &["Machine.Read.All", "Machine.ReadWrite.All"]
-            }
+            Self::File(_) | Self::FileStats(_) => &["File.Read.All"],
+            Self::DomainStats(_) => &["URL.Read.All"],
+            Self::AddressStats(_) => &["Ip.Read.All"],
+            Self::Machine(_)
+            | Self::MachineList
+            | Self::MachinesByAddress(_)
+            | Self::FileMachines(_)
+            | Self::ActionList
+            | Self::Availability(_)
+            | Self::History(_) => &["Machine.Read.All", "Machine.ReadWrite.All"],
+            // In reality the permission of the action that is cancelled.
+            Self::CancelAction(_) => &["Machine.Isolate", "Machine.Scan", "Machine.CollectForensics"],
+            Self::Act(_, Kind::Quarantine) => &["Machine.StopAndQuarantine"],
             Self::Hunt => &["AdvancedQuery.Read.All"],
             Self::Indicators | Self::AddIndicator | Self::RemoveIndicator(_) => {
                 &["Ti.ReadWrite", "Ti.ReadWrite.All"]
@@ -94,6 +128,16 @@ impl<'r> Call<'r> {
             Self::FileAlerts(_) => "alerts of files",
             Self::DomainAlerts(_) => "alerts of domains",
             Self::AddressAlerts(_) => "alerts of addresses",
+            Self::MachineAlerts(_) => "alerts of devices",
+            Self::UserAlerts(_) => "alerts of accounts",
+            Self::FileStats(_) => "statistics of files",
+            Self::DomainStats(_) => "statistics of domains",
+            Self::AddressStats(_) => "statistics of addresses",
+            Self::FileMachines(_) => "devices of files",
+            Self::MachineList => "list of devices",
+            Self::MachinesByAddress(_) => "devices of addresses",
+            Self::ActionList => "actions",
+            Self::CancelAction(_) => "cancel",
             Self::AlertList => "alerts",
             Self::Alert(_) => "alert",
             Self::File(_) => "files",

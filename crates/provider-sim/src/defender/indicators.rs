@@ -148,7 +148,7 @@ impl Tenant {
             "createdBy": owner,
             "expirationTime": body["expirationTime"],
             "generateAlert": body["generateAlert"].as_bool().unwrap_or(false),
-            "rbacGroupNames": [],
+            "rbacGroupNames": body["rbacGroupNames"].as_array().cloned().unwrap_or_default(),
         });
         let entry = Entry { owner: owner.to_owned(), indicator };
         self.all.insert(id, entry);

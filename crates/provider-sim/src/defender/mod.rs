@@ -5,16 +5,18 @@
 //!
 //! | call | |
 //! |---|---|
-//! | `GET /files/{sha1}/alerts`, `/domains/{name}/alerts`, `/ips/{address}/alerts` | [`alerts`]; `/ips` takes IPv4 only |
+//! | `GET /files/{sha1}/alerts`, `/domains/{name}/alerts`, `/ips/{address}/alerts`, `/machines/{id}/alerts`, `/users/{name}/alerts` | [`alerts`]; `/ips` takes IPv4 only |
 //! | `GET /alerts`, `/alerts/{id}` | one alert has its evidence, the list has it on request |
-//! | `GET /files/{hash}`, `/machines/{id}` | generated facts ([`inventory`]) |
+//! | `GET /files/{hash}`, `/machines/{id}`, `/machines?$filter=…`, `/machines/findbyip(…)`, `…/stats`, `/files/{sha1}/machines` | generated facts ([`inventory`]) |
 //! | `POST /advancedqueries/run` | [`hunting`]: strict queries, rows that fit them, a share of running time |
 //! | `GET`, `POST /indicators`, `DELETE /indicators/{id}` | [`indicators`] with state |
-//! | `GET /machines/{id}/availableMachineActions`, `…/machineactions`, `POST …/isolate` and so on | [`actions`] with state |
+//! | `GET /machines/{id}/availableMachineActions`, `…/machineactions`, `/machineactions?$filter=…`, `POST …/isolate` and so on, `/machineactions/{id}/cancel` | [`actions`] with state |
 //! | `GET /exposureScore` | |
 //!
 //! Some tenants hunt no more: `no-hunting.example` and `retired-403.example` may not (403), for
-//! `retired-404.example` the call is unknown, for `late.example` it is gone (410).
+//! `retired-404.example` the call is unknown, for `late.example` it is gone (410). `no-licence.example` has a licence
+//! neither for hunting nor for the score (401), `no-device-events.example` lacks a table, `no-partition.example` an
+//! operator, and `no-lists.example` takes no `in` in filters.
 
 pub mod actions;
 pub mod alerts;
@@ -33,7 +35,7 @@ use crate::login::{Grant, TokenError};
 use crate::quota::{Limit, Quotas};
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::service::Service;
+use crate::service::{Find, Service};
 
 use actions::Actions;
 use alerts::Alerts;
@@ -70,6 +72,16 @@ impl Service for Defender {
         self.answered(request).unwrap_or_else(|fault| fault.reply(request))
     }
 
+    fn fixture(&self, request: &Request, find: &Find<'_>) -> Option<Reply> {
+        match Call::of(request) {
+            Ok(Call::Hunt) => hunting::fixture(&hunting::script(request, "").ok()?, find),
+            Ok(Call::MachineList) => {
+                find(self.name(), request).or_else(|| entities::machine_list_of_fixtures(request, find))
+            }
+            _ => find(self.name(), request),
+        }
+    }
+
     fn reset(&self) {
         self.quotas.reset();
         self.running_time.reset();
@@ -84,8 +96,15 @@ impl Defender {
     fn authorized(&self, request: &Request) -> Result<(), Refusal> {
         let call = Call::of(request)?;
         let grant = granted(request)?;
+        let tenant = grant.tenant().map_or("", |tenant| tenant.domain);
         if let Call::Hunt = call {
-            hunting::offered(grant.tenant().map_or("", |tenant| tenant.domain))?;
+            hunting::offered(tenant)?;
+        }
+        if matches!(call, Call::Hunt | Call::Score) && tenant == "no-licence.example" {
+            let reason = if call == Call::Hunt { "Account mode is inactive" } else { "No Tvm license" };
+            return Err(Refusal::unauthorized(&format!(
+                "Unauthorized request - reason of failure: {reason}"
+            )));
         }
         if !grant.has_any(call.roles()) {
             return Err(Refusal::forbidden("Missing application roles."));
@@ -101,8 +120,13 @@ impl Defender {
         }
         if let Call::Hunt = call {
             // Also where the answer is a fixture: a malformed query must not go unnoticed.
-            let query = hunting::query(request)?;
-            hunting::spend(&self.running_time, &grant.tid, &query)?;
+            let script = hunting::script(request, tenant)?;
+            hunting::spend(&self.running_time, &grant.tid, &script)?;
+        }
+        let is_list = request.param("$filter").is_some_and(|filter| filter.contains(" in ("));
+        let has_list = matches!(call, Call::MachineList | Call::AlertList | Call::Indicators);
+        if tenant == "no-lists.example" && has_list && is_list {
+            return Err(Refusal::bad_request("ODataError", "The operator 'in' is not supported."));
         }
         Ok(())
     }
@@ -121,7 +145,20 @@ impl Defender {
             Call::Alert(id) => self.alerts.one(id),
             Call::File(hash) => entities::file_answer(hash),
             Call::Machine(id) => entities::machine_answer(id),
-            Call::Hunt => Ok(hunting::answer(&hunting::query(request)?)),
+            Call::MachineAlerts(id) => self.alerts.of_machine(id),
+            Call::UserAlerts(name) => Ok(self.alerts.of_user(name)),
+            Call::FileStats(hash) => entities::file_stats(hash),
+            Call::DomainStats(name) => Ok(entities::stats("host", name)),
+            Call::AddressStats(address) => Ok(entities::stats("ipAddress", address)),
+            Call::FileMachines(hash) => entities::file_machines(hash),
+            Call::MachineList => entities::machine_list(request),
+            Call::MachinesByAddress(function) => entities::machines_by_address(function),
+            Call::ActionList => self.actions.list(&grant, request),
+            Call::CancelAction(id) => self.actions.cancel(&grant, id, request),
+            Call::Hunt => {
+                let tenant = grant.tenant().map_or("", |tenant| tenant.domain);
+                Ok(hunting::answer(&hunting::script(request, tenant)?))
+            }
             Call::Indicators => self.indicators.list(&grant, request),
             Call::AddIndicator => self.indicators.add(&grant, request),
             Call::RemoveIndicator(id) => self.indicators.remove(&grant, id),

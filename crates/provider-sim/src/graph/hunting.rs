@@ -10,7 +10,7 @@ use super::subject::Subject;
 use super::tenant::State;
 use super::{alerts, generated};
 use crate::hunting;
-use crate::kql::{AlertQuery, Column, Query, Row, Table};
+use crate::kql::{AlertQuery, Column, Row, Script, Table};
 use crate::quota::{Limit, Quotas};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -22,8 +22,8 @@ const CYCLE: Limit = Limit { most: 600_000, per: Duration::from_secs(15 * 60) };
 /// A query, read and found good.
 #[derive(Debug)]
 pub(super) enum HuntingQuery {
-    /// Of one table.
-    Table(Query),
+    /// Of tables of devices.
+    Tables(Script),
     /// About many things in the evidence of alerts.
     Alerts {
         query: AlertQuery,
@@ -43,29 +43,25 @@ impl HuntingQuery {
             return Err(bad("Timespan is not a length of time."));
         }
         let not_understood = |fault| bad(&format!("'where' operator: {fault}"));
-        let query = if AlertQuery::is_one(text) {
+        if AlertQuery::is_one(text) {
+            if !state.tables {
+                return Err(bad("Failed to resolve table expression named 'AlertEvidence'"));
+            }
             let query = AlertQuery::parse(text).map_err(not_understood)?;
-            Self::Alerts { query, timespan: timespan.unwrap_or(30) }
-        } else {
-            Self::Table(Query::parse(text).map_err(not_understood)?)
-        };
-        if query.asks_alerts() && !state.tables {
-            return Err(bad("Failed to resolve table expression named 'AlertEvidence'"));
+            return Ok(Self::Alerts { query, timespan: timespan.unwrap_or(30) });
         }
-        Ok(query)
-    }
-
-    fn asks_alerts(&self) -> bool {
-        match self {
-            Self::Table(query) => query.table == Table::AlertEvidence,
-            Self::Alerts { .. } => true,
+        let script = Script::parse(text).map_err(not_understood)?;
+        let lacks: &[Table] = if state.tables { &[] } else { &[Table::AlertEvidence] };
+        match hunting::refusal(&script, lacks, true) {
+            Some(refusal) => Err(bad(&refusal)),
+            None => Ok(Self::Tables(script)),
         }
     }
 
     /// Spends the tenant's running time.
     pub(super) fn spend(&self, spent: &Quotas<String>, tenant: &str) -> Result<(), Refusal> {
         let time = match self {
-            Self::Table(query) => hunting::running_time(query),
+            Self::Tables(script) => hunting::running_time(script),
             Self::Alerts { query, .. } => {
                 Duration::from_millis(20) * u32::try_from(query.literals().len()).unwrap_or(u32::MAX)
             }
@@ -77,8 +73,8 @@ impl HuntingQuery {
 
     pub(super) fn answer(&self, tenant: &str, ids_differ: bool) -> Reply {
         match self {
-            Self::Table(query) => {
-                let outcome = hunting::run(query);
+            Self::Tables(script) => {
+                let outcome = hunting::run(script);
                 results(&outcome.columns, &json!(outcome.rows))
             }
             Self::Alerts { query, timespan } => {
@@ -106,13 +102,12 @@ fn rows(subjects: &[Subject], tenant: &str) -> Vec<Row> {
 /// The fixture of the same query by Defender for Endpoint's own API, in this one's words.
 pub(super) fn of_devices(request: &Request, find: &Find<'_>) -> Option<Reply> {
     let body = request.json()?;
-    let query =
-        Query::parse(body["Query"].as_str()?).ok().filter(|query| query.table != Table::AlertEvidence)?;
-    let same = json!({"Query": body["Query"]}).to_string();
-    let same = Request::new("POST", "/defender", "/advancedqueries/run").with_body(same);
-    let known: Value = serde_json::from_slice(&find("defender", &same)?.body).ok()?;
-    let columns = query.run(Vec::new(), Timestamp::now()).columns;
-    Some(results(&columns, known.get("Results")?))
+    let script = Script::parse(body["Query"].as_str()?).ok()?;
+    if script.asks(Table::AlertEvidence) {
+        return None;
+    }
+    let outcome = hunting::with_fixtures(&script, find)?;
+    Some(results(&outcome.columns, &json!(outcome.rows)))
 }
 
 fn results(columns: &[Column], rows: &Value) -> Reply {

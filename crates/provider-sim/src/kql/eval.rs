@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::query::{Aggregate, Query, Step};
+use super::expression::Expression;
+use super::query::{Aggregate, Query, Step, Top};
 use super::table::{Kind, Row, moment};
 
 /// A column of an outcome.
@@ -39,10 +40,20 @@ fn run(query: &Query, rows: Vec<Row>, now: Timestamp) -> Outcome {
     for step in &query.steps {
         outcome.take(step, now);
     }
-    let Outcome { columns, rows } = outcome;
-    let complete = |row: Row| columns.iter().map(|column| (column.name.clone(), column.of(&row))).collect();
-    let rows = rows.into_iter().map(complete).collect();
-    Outcome { columns, rows }
+    outcome.completed()
+}
+
+/// Sorts and cuts. Stable, so equal rows keep their order; rows without a value come last either way.
+fn cut(rows: &mut Vec<Row>, top: &Top) {
+    if top.descending {
+        rows.sort_by_cached_key(|row| Reverse(rank(row, &top.by)));
+    } else {
+        rows.sort_by_cached_key(|row| {
+            let rank = rank(row, &top.by);
+            (rank.is_none(), rank)
+        });
+    }
+    rows.truncate(top.count);
 }
 
 impl Column {
@@ -55,24 +66,99 @@ impl Column {
 }
 
 impl Outcome {
+    /// The outcomes of several queries as one: all their columns, all their rows.
+    pub fn union(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self { columns: Vec::new(), rows: Vec::new() };
+        for outcome in outcomes {
+            let new = outcome.columns.into_iter().filter(|column| !all.columns.contains(column));
+            let new: Vec<Column> = new.collect();
+            all.columns.extend(new);
+            all.rows.extend(outcome.rows);
+        }
+        all.completed()
+    }
+
+    /// With a value for every column in every row.
+    fn completed(self) -> Self {
+        let Self { columns, rows } = self;
+        let complete =
+            |row: Row| columns.iter().map(|column| (column.name.clone(), column.of(&row))).collect();
+        let rows = rows.into_iter().map(complete).collect();
+        Self { columns, rows }
+    }
+
     fn take(&mut self, step: &Step, now: Timestamp) {
         match step {
             Step::Where(predicate) => self.rows.retain(|row| predicate.fits(row, now)),
-            Step::Top { count, by, descending } => {
-                // Stable, so equal rows keep their order; rows without a value come last either way.
-                if *descending {
-                    self.rows.sort_by_cached_key(|row| Reverse(rank(row, by)));
-                } else {
-                    self.rows.sort_by_cached_key(|row| {
-                        let rank = rank(row, by);
-                        (rank.is_none(), rank)
-                    });
+            Step::Top(top) => cut(&mut self.rows, top),
+            Step::Extend(added) => {
+                for (name, expression) in added {
+                    self.columns.push(Column { name: name.clone(), kind: Kind::String });
+                    for row in &mut self.rows {
+                        let value = expression.of(row);
+                        row.insert(name.clone(), value);
+                    }
                 }
-                self.rows.truncate(*count);
             }
-            Step::Project(names) => self.keep(names),
+            Step::Expand { name, values } => self.expand(name, values),
+            Step::Partition { by, top, .. } => self.partition(by, top),
+            Step::Project(kept) => self.project(kept),
             Step::Summarize { aggregate, by } => self.summarize(aggregate, by),
         }
+    }
+
+    fn expand(&mut self, name: &str, values: &[Expression]) {
+        self.columns.push(Column { name: name.to_owned(), kind: Kind::String });
+        let mut rows = Vec::new();
+        for row in std::mem::take(&mut self.rows) {
+            for value in values {
+                let mut copy = row.clone();
+                copy.insert(name.to_owned(), value.of(&row));
+                rows.push(copy);
+            }
+        }
+        self.rows = rows;
+    }
+
+    fn partition(&mut self, by: &str, top: &Top) {
+        let mut parts: Vec<(Value, Vec<Row>)> = Vec::new();
+        for row in std::mem::take(&mut self.rows) {
+            let key = row.get(by).cloned().unwrap_or_default();
+            match parts.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, rows)) => rows.push(row),
+                None => parts.push((key, vec![row])),
+            }
+        }
+        for (_, mut rows) in parts {
+            cut(&mut rows, top);
+            self.rows.extend(rows);
+        }
+    }
+
+    /// Keeps and computes these columns, in this order.
+    fn project(&mut self, kept: &[(String, Expression)]) {
+        let kind = |name: &str, expression: &Expression| match expression {
+            Expression::Column(of) => {
+                self.columns.iter().find(|column| column.name == *of).map(|known| known.kind)
+            }
+            _ => self.columns.iter().find(|column| column.name == name).map(|_| Kind::String),
+        };
+        let columns = kept
+            .iter()
+            .map(|(name, expression)| Column {
+                name: name.clone(),
+                kind: kind(name, expression).unwrap_or(Kind::String),
+            })
+            .collect();
+        for row in &mut self.rows {
+            let values: Vec<(String, Value)> = kept
+                .iter()
+                .map(|(name, expression)| (name.clone(), expression.of(row)))
+                .filter(|(_, value)| !value.is_null())
+                .collect();
+            *row = values.into_iter().collect();
+        }
+        self.columns = columns;
     }
 
     /// Keeps these columns, in this order.
@@ -103,7 +189,7 @@ impl Outcome {
         self.rows = groups.into_iter().map(|(_, best)| best).collect();
         let mut names = by.to_vec();
         names.push(column.clone());
-        names.extend(kept);
+        names.extend(kept.into_iter().filter(|name| !by.contains(name)));
         self.keep(&names);
         if let Aggregate::Max { name, column } = aggregate {
             for renamed in self.columns.iter_mut().filter(|known| known.name == *column) {

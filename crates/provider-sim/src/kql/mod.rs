@@ -1,9 +1,9 @@
 //! The part of the Kusto query language that advanced hunting is asked in, read as strictly as a parser can.
 //!
-//! Only the shapes that the relays need are understood: a table, then `where`, `top … by`, `project` and
-//! `summarize`. Anything else is refused, a comment or a second statement too, so a value that broke out of its
-//! literal does not go unnoticed. The literals are decoded into the tree: a test can show that a value became
-//! exactly one of them.
+//! Only the shapes that the relays need are understood: declarations of lists, then one query or a `union` of several.
+//! A query is a table, then `where`, `extend`, `mv-expand`, `partition`, `top … by`, `project` and `summarize`.
+//! Anything else is refused, a comment or a second query too, so a value that broke out of its literal does not go
+//! unnoticed. The literals are decoded into the tree: a test can show that a value became exactly one of them.
 //!
 //! ```
 //! use provider_sim::kql::Query;
@@ -11,6 +11,11 @@
 //! let query = Query::parse(r"DeviceFileEvents | where SHA1 =~ 'it\'s' | top 2 by Timestamp desc")?;
 //! assert_eq!(query.literals(), ["it's"]);
 //! assert!(Query::parse("DeviceFileEvents | where SHA1 =~ 'it's'").is_err());
+//!
+//! let script = provider_sim::kql::Script::parse(
+//!     r#"let D = dynamic(["a.example"]); DeviceNetworkEvents | where RemoteUrl has_any (D)"#,
+//! )?;
+//! assert_eq!(script.literals(), ["a.example"]);
 //! # Ok::<(), provider_sim::kql::SyntaxError>(())
 //! ```
 //!
@@ -18,7 +23,9 @@
 //! case, as there.
 
 mod alerts;
+mod condition;
 mod eval;
+mod expression;
 mod parse;
 mod predicate;
 mod query;
@@ -29,8 +36,9 @@ mod token;
 
 pub use alerts::{AlertQuery, Leg};
 pub use eval::{Column, Outcome};
+pub use expression::Expression;
 pub use predicate::{Predicate, Test};
-pub use query::{Aggregate, Query, Step};
+pub use query::{Aggregate, Query, Script, Step, Top};
 pub use table::{Kind, Row, Table};
 
 pub use crate::syntax::SyntaxError;

@@ -1,21 +1,42 @@
 //! From tokens to a query.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::predicate::{Predicate, Test};
-use super::query::{Aggregate, Query, Step};
+use super::predicate::Predicate;
+use super::query::{Aggregate, Query, Script, Step, Top};
 use super::table::Table;
 use super::token::{Placed, Token, tokens};
 use crate::syntax::SyntaxError;
 
-impl Query {
-    /// Reads a query.
+impl Script {
+    /// Reads declarations and queries.
     ///
     /// # Errors
     /// It is not one of the understood shapes, or names a column that its table lacks.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        query(text)
+        let mut parser = Parser::new(text)?;
+        while parser.took(&Token::Word("let".to_owned())) {
+            parser.declaration()?;
+        }
+        let mut queries = Vec::new();
+        if parser.took(&Token::Word("union".to_owned())) {
+            queries = parser.list(|parser| {
+                parser.sign("(")?;
+                let query = parser.query()?;
+                parser.sign(")")?;
+                Ok(query)
+            })?;
+        } else {
+            queries.push(parser.query()?);
+        }
+        match parser.tokens.next() {
+            None => Ok(Self { queries, length: text.len() }),
+            Some((place, rest)) => {
+                Err(SyntaxError::at(place, format!("the query should end before {rest:?}")))
+            }
+        }
     }
 }
 
@@ -25,7 +46,12 @@ impl Predicate {
     /// # Errors
     /// It is not one of the understood shapes, or names another column.
     pub(super) fn parse(text: &str, columns: Vec<String>) -> Result<Self, SyntaxError> {
-        let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable(), end: text.len(), columns };
+        let mut parser = Parser {
+            tokens: tokens(text)?.into_iter().peekable(),
+            end: text.len(),
+            columns,
+            lists: BTreeMap::new(),
+        };
         let predicate = parser.alternatives()?;
         match parser.tokens.next() {
             None => Ok(predicate),
@@ -36,52 +62,57 @@ impl Predicate {
     }
 }
 
-fn query(text: &str) -> Result<Query, SyntaxError> {
-    let mut parser =
-        Parser { tokens: tokens(text)?.into_iter().peekable(), end: text.len(), columns: Vec::new() };
-    let place = parser.place();
-    let name = parser.word()?;
-    let table =
-        Table::named(&name).ok_or_else(|| SyntaxError::at(place, format!("there is no table {name}")))?;
-    parser.columns = table.columns().map(|(name, _)| name.to_owned()).collect();
-    let mut steps = Vec::new();
-    while parser.tokens.peek().is_some() {
-        parser.sign("|")?;
-        steps.push(parser.step()?);
+impl Query {
+    /// Reads one query without declarations.
+    ///
+    /// # Errors
+    /// As [`Script::parse`], or there are several.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let mut queries = Script::parse(text)?.queries;
+        match (queries.pop(), queries.is_empty()) {
+            (Some(query), true) => Ok(query),
+            _ => Err(SyntaxError::at(0, "one query was expected")),
+        }
     }
-    Ok(Query { table, steps })
 }
 
-struct Parser {
-    tokens: Peekable<IntoIter<Placed>>,
+pub(super) struct Parser {
+    pub(super) tokens: Peekable<IntoIter<Placed>>,
     end: usize,
     /// The columns that rows have at this point of the query.
-    columns: Vec<String>,
+    pub(super) columns: Vec<String>,
+    /// The lists that were declared.
+    pub(super) lists: BTreeMap<String, Vec<String>>,
 }
 
 impl Parser {
-    fn place(&mut self) -> usize {
+    fn new(text: &str) -> Result<Self, SyntaxError> {
+        let tokens = tokens(text)?.into_iter().peekable();
+        Ok(Self { tokens, end: text.len(), columns: Vec::new(), lists: BTreeMap::new() })
+    }
+
+    pub(super) fn place(&mut self) -> usize {
         self.tokens.peek().map_or(self.end, |(place, _)| *place)
     }
 
-    fn next(&mut self) -> Result<Placed, SyntaxError> {
+    pub(super) fn next(&mut self) -> Result<Placed, SyntaxError> {
         self.tokens.next().ok_or_else(|| SyntaxError::at(self.end, "the query breaks off"))
     }
 
-    fn word(&mut self) -> Result<String, SyntaxError> {
+    pub(super) fn word(&mut self) -> Result<String, SyntaxError> {
         match self.next()? {
             (_, Token::Word(word)) => Ok(word),
             (place, other) => Err(SyntaxError::at(place, format!("a name was expected, not {other:?}"))),
         }
     }
 
-    fn keyword(&mut self, wanted: &str) -> Result<(), SyntaxError> {
+    pub(super) fn keyword(&mut self, wanted: &str) -> Result<(), SyntaxError> {
         let place = self.place();
         let word = self.word()?;
         if word == wanted { Ok(()) } else { Err(SyntaxError::at(place, format!("`{wanted}` was expected"))) }
     }
 
-    fn sign(&mut self, wanted: &str) -> Result<(), SyntaxError> {
+    pub(super) fn sign(&mut self, wanted: &str) -> Result<(), SyntaxError> {
         match self.next()? {
             (_, Token::Sign(sign)) if sign == wanted => Ok(()),
             (place, other) => Err(SyntaxError::at(place, format!("`{wanted}` was expected, not {other:?}"))),
@@ -89,18 +120,27 @@ impl Parser {
     }
 
     /// Takes the next token where it is this one.
-    fn took(&mut self, wanted: &Token) -> bool {
+    pub(super) fn took(&mut self, wanted: &Token) -> bool {
         self.tokens.next_if(|(_, token)| token == wanted).is_some()
     }
 
-    fn text(&mut self) -> Result<String, SyntaxError> {
+    pub(super) fn text(&mut self) -> Result<String, SyntaxError> {
         match self.next()? {
             (_, Token::Text(text)) => Ok(text),
             (place, other) => Err(SyntaxError::at(place, format!("a text was expected, not {other:?}"))),
         }
     }
 
-    fn column(&mut self) -> Result<String, SyntaxError> {
+    fn number(&mut self) -> Result<usize, SyntaxError> {
+        match self.next()? {
+            (place, Token::Number(number)) => {
+                usize::try_from(number).map_err(|_| SyntaxError::at(place, "a number that is too large"))
+            }
+            (place, other) => Err(SyntaxError::at(place, format!("a number was expected, not {other:?}"))),
+        }
+    }
+
+    pub(super) fn column(&mut self) -> Result<String, SyntaxError> {
         let place = self.place();
         let name = self.word()?;
         if self.columns.contains(&name) {
@@ -111,7 +151,10 @@ impl Parser {
     }
 
     /// One or more, with commas between.
-    fn list<T>(&mut self, one: fn(&mut Self) -> Result<T, SyntaxError>) -> Result<Vec<T>, SyntaxError> {
+    pub(super) fn list<T>(
+        &mut self,
+        one: fn(&mut Self) -> Result<T, SyntaxError>,
+    ) -> Result<Vec<T>, SyntaxError> {
         let mut all = vec![one(self)?];
         while self.took(&Token::Sign(",")) {
             all.push(one(self)?);
@@ -119,30 +162,69 @@ impl Parser {
         Ok(all)
     }
 
+    /// `A = dynamic(["x","y"]);` or `B = A;` after its `let`.
+    fn declaration(&mut self) -> Result<(), SyntaxError> {
+        let (place, name) = (self.place(), self.word()?);
+        self.sign("=")?;
+        let from = self.place();
+        let word = self.word()?;
+        let values = if word == "dynamic" {
+            self.sign("(")?;
+            self.sign("[")?;
+            let values = self.list(Self::text)?;
+            self.sign("]")?;
+            self.sign(")")?;
+            values
+        } else {
+            let known = self.lists.get(&word).cloned();
+            known.ok_or_else(|| SyntaxError::at(from, format!("there is no list {word}")))?
+        };
+        self.sign(";")?;
+        match self.lists.insert(name, values) {
+            None => Ok(()),
+            Some(_) => Err(SyntaxError::at(place, "the list is declared twice")),
+        }
+    }
+
+    fn query(&mut self) -> Result<Query, SyntaxError> {
+        let place = self.place();
+        let name = self.word()?;
+        let table =
+            Table::named(&name).ok_or_else(|| SyntaxError::at(place, format!("there is no table {name}")))?;
+        self.columns = table.columns().map(|(name, _)| name.to_owned()).collect();
+        let mut steps = Vec::new();
+        while self.took(&Token::Sign("|")) {
+            steps.push(self.step()?);
+        }
+        Ok(Query { table, steps })
+    }
+
     fn step(&mut self) -> Result<Step, SyntaxError> {
+        if self.took(&Token::Sign("mv-expand")) {
+            return self.expand();
+        }
         let place = self.place();
         match self.word()?.as_str() {
             "where" => self.alternatives().map(Step::Where),
-            "top" => self.top(),
+            "top" => self.top().map(Step::Top),
+            "extend" => {
+                let added = self.list(Self::assignment)?;
+                self.columns.extend(added.iter().map(|(name, _)| name.clone()));
+                Ok(Step::Extend(added))
+            }
+            "partition" => self.partition(),
             "project" => {
-                let names = self.list(Self::column)?;
-                self.columns.clone_from(&names);
-                Ok(Step::Project(names))
+                let kept = self.list(Self::projection)?;
+                self.columns = kept.iter().map(|(name, _)| name.clone()).collect();
+                Ok(Step::Project(kept))
             }
             "summarize" => self.summarize(),
             other => Err(SyntaxError::at(place, format!("the operator {other} is not understood"))),
         }
     }
 
-    fn top(&mut self) -> Result<Step, SyntaxError> {
-        let count = match self.next()? {
-            (place, Token::Number(number)) => {
-                usize::try_from(number).map_err(|_| SyntaxError::at(place, "a number that is too large"))?
-            }
-            (place, other) => {
-                return Err(SyntaxError::at(place, format!("a number was expected, not {other:?}")));
-            }
-        };
+    fn top(&mut self) -> Result<Top, SyntaxError> {
+        let count = self.number()?;
         self.keyword("by")?;
         let by = self.column()?;
         let place = self.place();
@@ -151,7 +233,42 @@ impl Parser {
             "asc" => false,
             _ => return Err(SyntaxError::at(place, "`desc` or `asc` was expected")),
         };
-        Ok(Step::Top { count, by, descending })
+        Ok(Top { count, by, descending })
+    }
+
+    /// `Key = pack_array(…) to typeof(string)` after its operator.
+    fn expand(&mut self) -> Result<Step, SyntaxError> {
+        let name = self.word()?;
+        self.sign("=")?;
+        self.keyword("pack_array")?;
+        self.sign("(")?;
+        let values = self.list(Self::expression)?;
+        self.sign(")")?;
+        self.keyword("to")?;
+        self.keyword("typeof")?;
+        self.sign("(")?;
+        self.keyword("string")?;
+        self.sign(")")?;
+        self.columns.push(name.clone());
+        Ok(Step::Expand { name, values })
+    }
+
+    /// `hint.strategy=native by Key (top 5 by Timestamp desc)` after its operator.
+    fn partition(&mut self) -> Result<Step, SyntaxError> {
+        let native = self.took(&Token::Word("hint".to_owned()));
+        if native {
+            self.sign(".")?;
+            self.keyword("strategy")?;
+            self.sign("=")?;
+            self.keyword("native")?;
+        }
+        self.keyword("by")?;
+        let by = self.column()?;
+        self.sign("(")?;
+        self.keyword("top")?;
+        let top = self.top()?;
+        self.sign(")")?;
+        Ok(Step::Partition { by, top, native })
     }
 
     fn summarize(&mut self) -> Result<Step, SyntaxError> {
@@ -160,7 +277,11 @@ impl Parser {
             self.sign("(")?;
             let column = self.column()?;
             self.sign(",")?;
-            let others = self.list(Self::column)?;
+            let others = if self.took(&Token::Sign("*")) {
+                self.columns.iter().filter(|other| **other != column).cloned().collect()
+            } else {
+                self.list(Self::column)?
+            };
             Aggregate::ArgMax { column, others }
         } else {
             self.sign("=")?;
@@ -176,70 +297,9 @@ impl Parser {
             Aggregate::Max { name, .. } => self.columns.push(name.clone()),
             Aggregate::ArgMax { column, others } => {
                 self.columns.push(column.clone());
-                self.columns.extend_from_slice(others);
+                self.columns.extend(others.iter().filter(|other| !by.contains(other)).cloned());
             }
         }
         Ok(Step::Summarize { aggregate, by })
-    }
-
-    /// `a or b or …`.
-    fn alternatives(&mut self) -> Result<Predicate, SyntaxError> {
-        self.joined("or", Predicate::Or, |parser| parser.joined("and", Predicate::And, Self::condition))
-    }
-
-    fn joined(
-        &mut self,
-        keyword: &str,
-        join: fn(Vec<Predicate>) -> Predicate,
-        part: fn(&mut Self) -> Result<Predicate, SyntaxError>,
-    ) -> Result<Predicate, SyntaxError> {
-        let first = part(self)?;
-        let mut parts = vec![first];
-        while self.took(&Token::Word(keyword.to_owned())) {
-            parts.push(part(self)?);
-        }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { join(parts) })
-    }
-
-    fn condition(&mut self) -> Result<Predicate, SyntaxError> {
-        if self.took(&Token::Sign("(")) {
-            let inner = self.alternatives()?;
-            self.sign(")")?;
-            return Ok(inner);
-        }
-        let column = self.column()?;
-        let (place, operator) = self.next()?;
-        let test = match operator {
-            Token::Sign("==") => Test::Equals(self.text()?),
-            Token::Sign("=~") => Test::EqualsFolded(self.text()?),
-            Token::Sign("in~") => Test::InFolded(self.texts()?),
-            Token::Sign(">") => {
-                self.keyword("ago")?;
-                self.sign("(")?;
-                let days = match self.next()? {
-                    (_, Token::Days(days)) => days,
-                    (place, other) => {
-                        return Err(SyntaxError::at(place, format!("days were expected, not {other:?}")));
-                    }
-                };
-                self.sign(")")?;
-                Test::NewerThanDays(days)
-            }
-            Token::Word(word) => match word.as_str() {
-                "startswith" => Test::StartsWith(self.text()?),
-                "has" => Test::Has(self.text()?),
-                "in" => Test::In(self.texts()?),
-                _ => return Err(SyntaxError::at(place, format!("the operator {word} is not understood"))),
-            },
-            other => return Err(SyntaxError::at(place, format!("an operator was expected, not {other:?}"))),
-        };
-        Ok(Predicate::Column(column, test))
-    }
-
-    fn texts(&mut self) -> Result<Vec<String>, SyntaxError> {
-        self.sign("(")?;
-        let texts = self.list(Self::text)?;
-        self.sign(")")?;
-        Ok(texts)
     }
 }

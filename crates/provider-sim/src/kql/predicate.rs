@@ -27,6 +27,10 @@ pub enum Test {
     StartsWith(String),
     /// `has 'x'`: holds it, bounded by characters that are neither letters nor digits, whatever the case.
     Has(String),
+    /// `endswith 'x'`, whatever the case.
+    EndsWith(String),
+    /// `has_any (list)`: holds one of them as `has` does.
+    HasAny(Vec<String>),
     /// `in ('x', 'y')`.
     In(Vec<String>),
     /// `in~ ('x', 'y')`: one of them whatever the case.
@@ -65,10 +69,16 @@ impl Predicate {
 impl Test {
     fn literals(&self) -> Vec<&str> {
         match self {
-            Self::Equals(text) | Self::EqualsFolded(text) | Self::StartsWith(text) | Self::Has(text) => {
+            Self::Equals(text)
+            | Self::EqualsFolded(text)
+            | Self::StartsWith(text)
+            | Self::EndsWith(text)
+            | Self::Has(text) => {
                 vec![text]
             }
-            Self::In(texts) | Self::InFolded(texts) => texts.iter().map(String::as_str).collect(),
+            Self::In(texts) | Self::InFolded(texts) | Self::HasAny(texts) => {
+                texts.iter().map(String::as_str).collect()
+            }
             Self::NewerThanDays(_) => Vec::new(),
         }
     }
@@ -80,6 +90,11 @@ impl Test {
             Self::Equals(wanted) => text == wanted,
             Self::EqualsFolded(wanted) => folded(text) == folded(wanted),
             Self::StartsWith(wanted) => folded(text).starts_with(&folded(wanted)),
+            Self::EndsWith(wanted) => folded(text).ends_with(&folded(wanted)),
+            Self::HasAny(wanted) => {
+                let text = folded(text);
+                wanted.iter().any(|one| has(&text, &folded(one)))
+            }
             Self::Has(wanted) => has(&folded(text), &folded(wanted)),
             Self::In(wanted) => wanted.iter().any(|one| text == one),
             Self::InFolded(wanted) => wanted.iter().any(|one| folded(text) == folded(one)),

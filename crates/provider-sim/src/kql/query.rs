@@ -1,7 +1,19 @@
 //! A query as a tree.
 
+use super::expression::Expression;
 use super::predicate::Predicate;
 use super::table::Table;
+
+/// All that is asked at once: one query, or several whose rows are put together.
+///
+/// Lists that are declared before (`let A = dynamic(["x"]);`) stand in the conditions as their values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The queries: one, or those of a `union`.
+    pub queries: Vec<Query>,
+    /// Characters of the text.
+    pub length: usize,
+}
 
 /// A query: a table and what is done with its rows, step by step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,16 +30,27 @@ pub enum Step {
     /// `where …`: keeps the rows that fit.
     Where(Predicate),
     /// `top 5 by Timestamp desc`: sorts and cuts.
-    Top {
-        /// How many rows stay.
-        count: usize,
-        /// The column to sort by; rows without a value come last.
-        by: String,
-        /// Largest first.
-        descending: bool,
+    Top(Top),
+    /// `extend A = …, B = …`: adds columns.
+    Extend(Vec<(String, Expression)>),
+    /// `mv-expand Key = pack_array(…) to typeof(string)`: a row for each of the values.
+    Expand {
+        /// Name of the new column.
+        name: String,
+        /// The values.
+        values: Vec<Expression>,
     },
-    /// `project A, B`: keeps these columns.
-    Project(Vec<String>),
+    /// `partition hint.strategy=native by Key (top …)`: the cut for each value of a column.
+    Partition {
+        /// The column.
+        by: String,
+        /// The cut of each part.
+        top: Top,
+        /// Whether the hint is given, without which there may be 64 parts at most.
+        native: bool,
+    },
+    /// `project A, B = tostring(C)`: keeps and computes these columns.
+    Project(Vec<(String, Expression)>),
     /// `summarize … by A, B`: one row for each different combination of values.
     Summarize {
         /// What is computed for each of them.
@@ -35,6 +58,17 @@ pub enum Step {
         /// The columns that are combined.
         by: Vec<String>,
     },
+}
+
+/// `top 5 by Timestamp desc`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Top {
+    /// How many rows stay.
+    pub count: usize,
+    /// The column to sort by; rows without a value come last.
+    pub by: String,
+    /// Largest first.
+    pub descending: bool,
 }
 
 /// What `summarize` computes.
@@ -56,6 +90,18 @@ pub enum Aggregate {
     },
 }
 
+impl Script {
+    /// The decoded text literals of all conditions, in the order in which they stand.
+    pub fn literals(&self) -> Vec<&str> {
+        self.queries.iter().flat_map(Query::literals).collect()
+    }
+
+    /// Whether a table is asked.
+    pub fn asks(&self, table: Table) -> bool {
+        self.queries.iter().any(|query| query.table == table)
+    }
+}
+
 impl Query {
     /// The decoded text literals of all conditions, in the order in which they stand.
     pub fn literals(&self) -> Vec<&str> {
@@ -66,7 +112,7 @@ impl Query {
     pub fn conditions(&self) -> impl Iterator<Item = &Predicate> {
         self.steps.iter().filter_map(|step| match step {
             Step::Where(predicate) => Some(predicate),
-            Step::Top { .. } | Step::Project(_) | Step::Summarize { .. } => None,
+            _ => None,
         })
     }
 }

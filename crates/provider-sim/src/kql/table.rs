@@ -47,6 +47,14 @@ pub enum Table {
     DeviceFileEvents,
     /// Network connections and related events.
     DeviceNetworkEvents,
+    /// Other events, such as answers of name servers.
+    DeviceEvents,
+    /// Processes that were started.
+    DeviceProcessEvents,
+    /// Libraries that were loaded.
+    DeviceImageLoadEvents,
+    /// Logons.
+    DeviceLogonEvents,
     /// Network adapters of devices.
     DeviceNetworkInfo,
     /// Files, addresses, URLs, users and devices of alerts.
@@ -57,7 +65,7 @@ use Kind::{DateTime, Dynamic, Int32, Int64, String};
 
 const DEVICE: [(&str, Kind); 3] = [("Timestamp", DateTime), ("DeviceId", String), ("DeviceName", String)];
 
-const INITIATING_PROCESS: [(&str, Kind); 9] = [
+const INITIATING_PROCESS: [(&str, Kind); 13] = [
     ("InitiatingProcessSHA1", String),
     ("InitiatingProcessSHA256", String),
     ("InitiatingProcessMD5", String),
@@ -65,8 +73,47 @@ const INITIATING_PROCESS: [(&str, Kind); 9] = [
     ("InitiatingProcessFolderPath", String),
     ("InitiatingProcessParentFileName", String),
     ("InitiatingProcessCommandLine", String),
+    ("InitiatingProcessAccountName", String),
+    ("InitiatingProcessAccountDomain", String),
+    ("InitiatingProcessAccountUpn", String),
     ("InitiatingProcessId", Int64),
+    ("AdditionalFields", Dynamic),
     ("ReportId", Int64),
+];
+
+const ACTION: [(&str, Kind); 1] = [("ActionType", String)];
+
+const PROCESS: [(&str, Kind); 10] = [
+    ("ActionType", String),
+    ("FileName", String),
+    ("FolderPath", String),
+    ("SHA1", String),
+    ("SHA256", String),
+    ("MD5", String),
+    ("ProcessCommandLine", String),
+    ("AccountName", String),
+    ("AccountDomain", String),
+    ("AccountUpn", String),
+];
+
+const IMAGE: [(&str, Kind); 6] = [
+    ("ActionType", String),
+    ("FileName", String),
+    ("FolderPath", String),
+    ("SHA1", String),
+    ("SHA256", String),
+    ("MD5", String),
+];
+
+const LOGON: [(&str, Kind); 8] = [
+    ("ActionType", String),
+    ("LogonType", String),
+    ("AccountName", String),
+    ("AccountDomain", String),
+    ("RemoteIP", String),
+    ("RemotePort", Int32),
+    ("RemoteDeviceName", String),
+    ("FailureReason", String),
 ];
 
 const FILE: [(&str, Kind); 9] = [
@@ -136,8 +183,16 @@ const EVIDENCE: [(&str, Kind); 30] = [
 impl Table {
     /// The table of this name.
     pub fn named(name: &str) -> Option<Self> {
-        let all =
-            [Self::DeviceFileEvents, Self::DeviceNetworkEvents, Self::DeviceNetworkInfo, Self::AlertEvidence];
+        let all = [
+            Self::DeviceFileEvents,
+            Self::DeviceNetworkEvents,
+            Self::DeviceEvents,
+            Self::DeviceProcessEvents,
+            Self::DeviceImageLoadEvents,
+            Self::DeviceLogonEvents,
+            Self::DeviceNetworkInfo,
+            Self::AlertEvidence,
+        ];
         all.into_iter().find(|table| table.name() == name)
     }
 
@@ -146,6 +201,10 @@ impl Table {
         match self {
             Self::DeviceFileEvents => "DeviceFileEvents",
             Self::DeviceNetworkEvents => "DeviceNetworkEvents",
+            Self::DeviceEvents => "DeviceEvents",
+            Self::DeviceProcessEvents => "DeviceProcessEvents",
+            Self::DeviceImageLoadEvents => "DeviceImageLoadEvents",
+            Self::DeviceLogonEvents => "DeviceLogonEvents",
             Self::DeviceNetworkInfo => "DeviceNetworkInfo",
             Self::AlertEvidence => "AlertEvidence",
         }
@@ -156,6 +215,10 @@ impl Table {
         let parts: [&'static [(&'static str, Kind)]; 3] = match self {
             Self::DeviceFileEvents => [&DEVICE, &FILE, &INITIATING_PROCESS],
             Self::DeviceNetworkEvents => [&DEVICE, &NETWORK, &INITIATING_PROCESS],
+            Self::DeviceEvents => [&DEVICE, &ACTION, &INITIATING_PROCESS],
+            Self::DeviceProcessEvents => [&DEVICE, &PROCESS, &INITIATING_PROCESS],
+            Self::DeviceImageLoadEvents => [&DEVICE, &IMAGE, &INITIATING_PROCESS],
+            Self::DeviceLogonEvents => [&DEVICE, &LOGON, &INITIATING_PROCESS],
             Self::DeviceNetworkInfo => [&DEVICE, &ADAPTER, &[]],
             Self::AlertEvidence => [&EVIDENCE, &[], &[]],
         };

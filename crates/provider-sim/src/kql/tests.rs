@@ -36,7 +36,7 @@ fn a_file_query_is_read() {
         Predicate::Column(column.to_owned(), Test::EqualsFolded(value.to_owned()))
     };
     assert_eq!(query.steps[0], Step::Where(Predicate::Or(vec![is("SHA256", "a"), is("SHA1", "b")])));
-    assert_eq!(query.steps[1], Step::Top { count: 7, by: "Timestamp".to_owned(), descending: true });
+    assert_eq!(query.steps[1], Step::Top(Top { count: 7, by: "Timestamp".to_owned(), descending: true }));
     assert!(matches!(&query.steps[2], Step::Project(columns) if columns.len() == 19));
 }
 
@@ -68,7 +68,7 @@ fn and_binds_closer_than_or() {
 fn what_is_not_of_these_shapes_is_refused() {
     let refused = [
         "",
-        "DeviceEvents | where DeviceId == 'x'",
+        "DeviceInfo | where DeviceId == 'x'",
         "devicefileevents | where SHA1 == 'x'",
         "DeviceFileEvents | where sha1 == 'x'",
         "DeviceFileEvents | where SHA1 == 'x",
@@ -95,6 +95,87 @@ fn what_is_not_of_these_shapes_is_refused() {
     ];
     for query in refused {
         assert!(Query::parse(query).is_err(), "{query}");
+    }
+}
+
+const KEYS: &str = "extend Extra = parse_json(tostring(AdditionalFields)) | extend Host = \
+    tolower(extract(@'^(?:[A-Za-z][A-Za-z0-9+.-]*://)?([^/:?#]+)', 1, RemoteUrl)), Named = \
+    tolower(strcat(tostring(Extra.query), tostring(Extra.host))) | mv-expand Key = pack_array(tolower(RemoteIP), Host, \
+    Named) to typeof(string)";
+
+/// A query of the newest rows of each value.
+fn batched(values: &str, rows: usize) -> String {
+    format!(
+        "let D = dynamic([{values}]); let A = D; union (DeviceNetworkEvents | where RemoteUrl has_any (D) or \
+         (ActionType endswith 'Inspected' and AdditionalFields has_any (D)) | {KEYS} | where Key in (A) | partition \
+         hint.strategy=native by Key (top {rows} by Timestamp desc) | extend Source = 'DeviceNetworkEvents' | project \
+         Source, Key, RemoteUrl, AdditionalFields = tostring(AdditionalFields)), (DeviceLogonEvents | where RemoteIP \
+         in~ (A) | summarize arg_max(Timestamp, *) by DeviceId, RemoteIP | extend Source = 'DeviceLogonEvents' | \
+         project Source, DeviceId, Timestamp)"
+    )
+}
+
+#[test]
+fn one_query_asks_for_several_values_in_several_tables() {
+    let script = Script::parse(&batched(r#""a.example","quo\"te""#, 2)).unwrap();
+    assert_eq!(script.queries.len(), 2);
+    let values = ["a.example", "quo\"te"];
+    assert_eq!(
+        script.queries[0].literals(),
+        [values[0], values[1], "Inspected", values[0], values[1], values[0], values[1]]
+    );
+    assert!(
+        matches!(&script.queries[0].steps[5], Step::Partition { native: true, top, .. } if top.count == 2)
+    );
+}
+
+#[test]
+fn every_value_keeps_its_own_newest_rows() {
+    let script = Script::parse(&batched(r#""busy.example","quiet.example","asked.example""#, 3)).unwrap();
+    let mut table: Vec<Value> = (0..50)
+        .map(|n| json!({"RemoteUrl": "https://busy.example/p", "Timestamp": format!("2026-11-01T00:00:{n:02}Z")}))
+        .collect();
+    table.push(json!({"RemoteUrl": "QUIET.example:8443", "Timestamp": "2026-10-20T00:00:00Z"}));
+    table.push(
+        json!({"ActionType": "DnsConnectionInspected", "AdditionalFields": "{\"query\":\"asked.example\"}",
+                      "Timestamp": "2026-10-20T00:00:00Z"}),
+    );
+    table.push(json!({"RemoteUrl": "xquiet.example", "Timestamp": "2026-11-01T00:00:00Z"}));
+    let found = script.queries[0].run(rows(Value::from(table)), now());
+    let mut keys = column(&found.rows, "Key");
+    keys.sort_unstable();
+    assert_eq!(keys, ["asked.example", "busy.example", "busy.example", "busy.example", "quiet.example"]);
+    let logons = json!([
+        {"DeviceId": "d", "RemoteIP": "busy.example", "Timestamp": "2026-11-01T00:00:00Z"},
+        {"DeviceId": "d", "RemoteIP": "busy.example", "Timestamp": "2026-11-02T00:00:00Z"},
+    ]);
+    let both = Outcome::union([found, script.queries[1].run(rows(logons), now())]);
+    assert_eq!(column(&both.rows, "Source").iter().filter(|name| **name == "DeviceLogonEvents").count(), 1);
+    let last = both.rows.last().unwrap();
+    assert_eq!((&last["Timestamp"], &last["RemoteUrl"]), (&json!("2026-11-02T00:00:00Z"), &json!("")));
+}
+
+#[test]
+fn other_scripts_are_refused() {
+    let good = "let A = dynamic([\"x\"]); DeviceFileEvents | where SHA1 in~ (A)";
+    assert!(Script::parse(good).is_ok());
+    for bad in [
+        "let A = dynamic([]); DeviceFileEvents | where SHA1 in~ (A)",
+        "let A = dynamic([\"x\"]); DeviceFileEvents | where SHA1 in~ (B)",
+        "let A = dynamic([\"x\"]) DeviceFileEvents | where SHA1 in~ (A)",
+        "let A = dynamic([\"x\"]); let A = dynamic([\"y\"]); DeviceFileEvents | where SHA1 in~ (A)",
+        "let A = dynamic([\"x\"\"y\"]); DeviceFileEvents | where SHA1 in~ (A)",
+        "let A = dynamic([\"x\"]); DeviceInfo // \"]); DeviceFileEvents | where SHA1 in~ (A)",
+        "union (DeviceFileEvents), (DeviceInfo)",
+        "union DeviceFileEvents, DeviceNetworkEvents",
+        "DeviceFileEvents; DeviceFileEvents",
+        "DeviceFileEvents | extend X = extract(@'.*', 1, SHA1)",
+        "DeviceFileEvents | extend X = replace(SHA1, 'a', 'b')",
+        "DeviceFileEvents | mv-expand Key = pack_array(SHA1)",
+        "DeviceFileEvents | partition by Key (top 1 by Timestamp desc)",
+        "DeviceFileEvents | project X = Y",
+    ] {
+        assert!(Script::parse(bad).is_err(), "{bad}");
     }
 }
 
@@ -169,6 +250,14 @@ proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in r#"DeviceFileEvents \| (where|top|project|summarize|[a-z'"\\() =~|]|\PC){0,20}"#) {
         let _ = Query::parse(&text);
+    }
+
+    #[test]
+    fn a_json_value_of_a_list_is_one_literal(value in r"[^\p{Cc}\x{2028}\x{2029}]{0,30}") {
+        let literal = serde_json::to_string(&value).unwrap();
+        let script = Script::parse(&format!("let A = dynamic([{literal}]); DeviceFileEvents | where SHA1 in~ (A)"));
+        let script = script.unwrap();
+        prop_assert_eq!(script.literals(), [value.as_str()]);
     }
 
     #[test]

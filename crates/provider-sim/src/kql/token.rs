@@ -13,6 +13,8 @@ pub(super) enum Token {
     Days(u32),
     /// A text literal, decoded.
     Text(String),
+    /// A text literal without escapes: `@'…'`.
+    Verbatim(String),
     /// An operator or punctuation.
     Sign(&'static str),
 }
@@ -21,7 +23,8 @@ pub(super) enum Token {
 pub(super) type Placed = (usize, Token);
 
 /// Longer signs first: the first that fits is taken.
-const SIGNS: [&str; 9] = ["==", "=~", "in~", "|", ",", "(", ")", "=", ">"];
+const SIGNS: [&str; 15] =
+    ["==", "=~", "in~", "mv-expand", "|", ",", "(", ")", "=", ">", "[", "]", ";", ".", "*"];
 
 /// Cuts a query into its tokens.
 pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SyntaxError> {
@@ -35,6 +38,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SyntaxError> {
         }
         let (token, length) = match character {
             '\'' | '"' => literal(rest, character).map_err(|problem| SyntaxError::at(place, problem))?,
+            '@' => verbatim(rest).ok_or_else(|| SyntaxError::at(place, "a literal that does not end"))?,
             '0'..='9' => number(rest).ok_or_else(|| SyntaxError::at(place, "not a number"))?,
             _ => sign(rest)
                 .or_else(|| word(rest))
@@ -68,6 +72,13 @@ fn number(rest: &str) -> Option<(Token, usize)> {
     Some((token, whole))
 }
 
+/// A literal that is what it is.
+fn verbatim(rest: &str) -> Option<(Token, usize)> {
+    let inner = rest.strip_prefix("@'")?;
+    let text = &inner[..inner.find('\'')?];
+    (!text.contains(char::is_control)).then(|| (Token::Verbatim(text.to_owned()), text.len() + 3))
+}
+
 fn run(rest: &str, fits: impl Fn(char) -> bool) -> usize {
     rest.find(|c| !fits(c)).unwrap_or(rest.len())
 }
@@ -81,7 +92,7 @@ fn literal(rest: &str, quote: char) -> Result<(Token, usize), String> {
             _ if character == quote => {
                 let after = place + quote.len_utf8();
                 // Whatever else touched it would be a rest of a value that broke out.
-                let ends = |next| matches!(next, ' ' | '\n' | '\r' | '\t' | ',' | ')' | '|');
+                let ends = |next| matches!(next, ' ' | '\n' | '\r' | '\t' | ',' | ')' | ']' | '|');
                 if !rest[after..].chars().next().is_none_or(ends) {
                     return Err("a literal must be followed by a space or punctuation".to_owned());
                 }

@@ -37,6 +37,10 @@ pub const TENANTS: &[Tenant] = &[
     tenant("11111111-2222-4333-8444-000000000012", "no-license.example"),
     tenant("11111111-2222-4333-8444-000000000013", "no-intelligence.example"),
     tenant("11111111-2222-4333-8444-000000000014", "plain.example"),
+    tenant("11111111-2222-4333-8444-000000000015", "no-licence.example"),
+    tenant("11111111-2222-4333-8444-000000000016", "no-device-events.example"),
+    tenant("11111111-2222-4333-8444-000000000017", "no-partition.example"),
+    tenant("11111111-2222-4333-8444-000000000018", "no-lists.example"),
 ];
 
 impl Tenant {
@@ -115,6 +119,7 @@ pub const FULL: Application = Application {
         "AdvancedQuery.Read.All",
         "Alert.ReadWrite.All",
         "File.Read.All",
+        "Ip.Read.All",
         "Machine.CollectForensics",
         "Machine.Isolate",
         "Machine.ReadWrite.All",
@@ -123,6 +128,7 @@ pub const FULL: Application = Application {
         "Machine.StopAndQuarantine",
         "Score.Read.All",
         "Ti.ReadWrite.All",
+        "URL.Read.All",
     ],
 };
 /// May only read alerts.
