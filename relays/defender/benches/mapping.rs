@@ -12,7 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use relay_core::ctim::Bundle;
 use relay_core::observable::{Observable, ObservableType};
 use relay_defender::mapping::{self, AlertTimes, Details, Device, Mapping};
-use relay_defender::model::{Alert, Collection, Hashes, Machine};
+use relay_defender::model::{Alert, Collection, File, Machine};
 use url::Url;
 
 use answers::{ALERTS, Answers, DEVICES, FILES, answers, device};
@@ -25,14 +25,16 @@ fn read(answers: &Answers) -> (Vec<Alert>, Details) {
         details.devices.insert(device(number), Device::from(&machine));
     }
     for hash in FILES {
-        let file: Hashes = serde_json::from_str(&answers.file).unwrap();
-        details.files.insert(hash.to_owned(), file);
+        let file: File = serde_json::from_str(&answers.file).unwrap();
+        let mut hashes = file.hashes();
+        hashes.sha1 = Some(hash.to_owned());
+        details.files.add(&hashes);
     }
-    (alerts.items().flatten().collect(), details)
+    (alerts.list.items, details)
 }
 
 fn map((alerts, details): &(Vec<Alert>, Details), about: &Observable, portal: &Url) -> Bundle {
-    let mapping = Mapping { about, details, portal };
+    let mapping = Mapping { about, details, portal, command_lines: true };
     let mut bundle = Bundle::default();
     for alert in alerts {
         let times = AlertTimes::of(alert).unwrap();

@@ -12,8 +12,8 @@ pub(crate) const MODULE: Module = Module {
     package: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     title: TITLE,
-    summary: "Alerts and device events of Microsoft Defender for Endpoint, and response actions on devices and \
-              indicators",
+    summary: "Alerts, device events and verdicts of Microsoft Defender for Endpoint, and response actions on devices \
+              and indicators",
     user_agent: Some(concat!(
         "Cisco-SecureXThreatResponseMicrosoftDefenderForEndpoint/",
         env!("CARGO_PKG_VERSION")
@@ -27,6 +27,10 @@ pub(crate) const MODULE: Module = Module {
         ObservableType::Domain,
         ObservableType::Url,
         ObservableType::MsMachineId,
+        ObservableType::Hostname,
+        ObservableType::User,
+        ObservableType::FileName,
+        ObservableType::FilePath,
     ],
     type_case: TypeCase::Folded,
     claims: &[
@@ -83,7 +87,7 @@ pub(crate) const MODULE: Module = Module {
             "provider.graph_url",
             "",
             "base URL of Microsoft Graph, for hunting; default: https://graph.microsoft.com/v1.0 while \
-             RELAY_PROVIDER__API_URL is not set, otherwise none",
+             RELAY_PROVIDER__API_URL is one of the public cloud or GCC, otherwise none",
         ),
         Setting::new(
             "provider.graph_scope",
@@ -96,6 +100,42 @@ pub(crate) const MODULE: Module = Module {
             "most devices, files and single alerts, of each, that are looked up per request",
         ),
         Setting::new(
+            "provider.hunting_depth",
+            "standard",
+            "how hard hunting looks: `standard`, or `deep` (image loads and connections of files too)",
+        ),
+        Setting::new(
+            "provider.stats",
+            "files",
+            "what prevalence in the organization is looked up for: `off`, `files` or `all`",
+        ),
+        Setting::new(
+            "provider.verdicts",
+            "all",
+            "where verdicts come from: `off`, `indicators`, `files` or `all`",
+        ),
+        Setting::new(
+            "provider.command_lines",
+            "true",
+            "whether command lines are reported, which may hold secrets",
+        ),
+        Setting::new(
+            "provider.actions",
+            "all",
+            "response actions that are allowed: `all`, `none`, or some of indicators, isolate, restrict, scan, \
+             collect, investigate, quarantine, cancel",
+        ),
+        Setting::new(
+            "provider.indicator_days",
+            "",
+            "days after which indicators that are added end, 1 to 365; default: never",
+        ),
+        Setting::new(
+            "provider.indicator_groups",
+            "",
+            "device groups that indicators that are added are limited to; default: all devices",
+        ),
+        Setting::new(
             "provider.indicator_actions",
             "current",
             "words for an indicator's action: `current`, or `legacy` (Alert, AlertAndBlock)",
@@ -103,7 +143,7 @@ pub(crate) const MODULE: Module = Module {
         Setting::new(
             "provider.dry_run",
             "false",
-            "answer triggers as if they had succeeded, without calling the provider",
+            "check triggers without sending them; each answers `failure` with the code `dry run`",
         ),
         Setting::new(
             "provider.repeat_window",

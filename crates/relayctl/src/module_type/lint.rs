@@ -31,12 +31,22 @@ struct File {
     #[serde(rename = "max_nb_instances")]
     _max_nb_instances: Option<u32>,
     #[serde(rename = "product_categories")]
-    _product_categories: Option<Vec<String>>,
+    _product_categories: Option<Vec<Category>>,
     app_link: Option<String>,
     #[serde(rename = "ocsf-product-uid")]
     _ocsf_product_uid: Option<String>,
     #[serde(rename = "former_title")]
     _former_title: Option<String>,
+}
+
+/// What kind of product the provider is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Category {
+    #[serde(rename = "id")]
+    _id: String,
+    #[serde(rename = "description")]
+    _description: String,
 }
 
 #[derive(Deserialize)]

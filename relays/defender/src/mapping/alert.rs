@@ -1,17 +1,16 @@
 //! An alert as a sighting.
 
-use std::collections::HashSet;
-use std::time::Duration;
-
 use relay_core::ctim::{
-    HttpUrl, LongText, Observable, ObservableType, ObservedTime, RelationType, Relations, Severity,
-    ShortText, Sighting, Timestamp,
+    Confidence, ExternalReference, HttpUrl, LongText, MediumText, ObservedTime, Severity, Sighting, Table,
+    Text, Timestamp,
 };
 use relay_core::escape::UrlBuilder;
 use url::Url;
 
-use super::{Mapping, RELATIONS_BY, observables, target, typed};
-use crate::model::{Alert, Evidence};
+use super::evidence::relations;
+use super::{Mapping, account, command_line, target};
+use crate::model::{self, Alert, Evidence, text};
+use crate::module::TITLE;
 
 /// When an alert was raised and what it covers.
 #[derive(Clone, Copy, Debug)]
@@ -41,23 +40,89 @@ impl AlertTimes {
 /// The sighting of an alert.
 pub fn alert(mapping: &Mapping<'_>, alert: &Alert, times: &AlertTimes) -> Option<Sighting> {
     let id = alert.id.as_deref()?;
-    let device = alert.machine_id.as_ref().and_then(|id| mapping.details.devices.get(id));
+    let evidence = mapping.details.evidence(alert);
+    let closed = Closed::of(alert);
+    let title = text(&alert.title).map(|title| format!("{}{title}", closed.prefix()));
     let mut sighting = mapping
         .sighting(id, times.seen)
-        .title(alert.title.as_deref())
+        .confidence(closed.confidence())
+        .title(title)
         .description(LongText::new(alert.description.as_deref()))
-        .severity(alert.severity.as_deref().and_then(severity))
+        .severity(closed.severity(alert.severity.as_deref().and_then(severity)))
         .timestamp(times.changed)
-        .source_uri(page(mapping.portal, id, alert.aad_tenant_id.as_deref()))
+        .source_uri(page(mapping.portal, "alerts", id, text(&alert.aad_tenant_id)))
         .external_id(id)
+        .data(data(mapping, alert, evidence))
         .keep_empty_targets()
         .keep_empty_relations()
-        .relations(relations(mapping, alert));
-    let (name, machine) = (alert.computer_dns_name.as_deref(), alert.machine_id.as_deref());
-    if let Some(target) = target::target(name, machine, device, times.seen) {
-        sighting = sighting.target(target);
+        .relations(relations(mapping, alert, evidence))
+        .external_reference(incident(mapping, alert));
+    let mut referred: Vec<&str> = Vec::new();
+    for technique in alert.techniques().iter().map(|technique| technique.trim()) {
+        if !referred.contains(&technique) {
+            referred.push(technique);
+            sighting = sighting.external_reference(attack(technique));
+        }
     }
-    Some(sighting)
+    let machine = text(&alert.machine_id);
+    let device = machine.and_then(|id| mapping.details.devices.get(id));
+    let related = alert.related_user.as_ref().and_then(|user| text(&user.user_name));
+    let accounts = Alert::of_type(evidence, "User").filter_map(|entry| text(&entry.account_name));
+    let named = target::Named {
+        hostname: text(&alert.computer_dns_name),
+        machine,
+        users: related.into_iter().chain(accounts).collect(),
+    };
+    Some(sighting.target(target::target(&named, device, times.seen)))
+}
+
+/// What became of an alert: a closed one must not look alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    No,
+    Resolved,
+    Expected,
+    FalsePositive,
+}
+
+impl Closed {
+    fn of(alert: &Alert) -> Self {
+        let letters = |field: &Option<String>| -> String {
+            let letters = field.iter().flat_map(|text| text.chars()).filter(|c| c.is_alphabetic());
+            letters.flat_map(char::to_lowercase).collect()
+        };
+        match letters(&alert.classification).as_str() {
+            "falsepositive" => Self::FalsePositive,
+            "informationalexpectedactivity" => Self::Expected,
+            _ if letters(&alert.status) == "resolved" => Self::Resolved,
+            _ => Self::No,
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::No => "",
+            Self::Resolved => "[Resolved] ",
+            Self::Expected => "[Expected activity] ",
+            Self::FalsePositive => "[False positive] ",
+        }
+    }
+
+    fn confidence(self) -> Confidence {
+        match self {
+            Self::No | Self::Resolved => Confidence::High,
+            Self::Expected => Confidence::Low,
+            Self::FalsePositive => Confidence::None,
+        }
+    }
+
+    fn severity(self, mapped: Option<Severity>) -> Option<Severity> {
+        match self {
+            Self::No | Self::Resolved => mapped,
+            Self::Expected => Some(Severity::Info),
+            Self::FalsePositive => Some(Severity::None),
+        }
+    }
 }
 
 fn severity(word: &str) -> Option<Severity> {
@@ -71,143 +136,70 @@ fn severity(word: &str) -> Option<Severity> {
     }
 }
 
-/// The alert's page in the portal.
-fn page(portal: &Url, id: &str, tenant: Option<&str>) -> Option<HttpUrl> {
-    let mut url = UrlBuilder::new(portal).path("alerts").segment(id);
-    if let Some(tenant) = tenant.filter(|tenant| !tenant.trim().is_empty()) {
+/// A page in the portal about an alert or an incident.
+fn page(portal: &Url, kind: &'static str, id: &str, tenant: Option<&str>) -> Option<HttpUrl> {
+    let mut url = UrlBuilder::new(portal).path(kind).segment(id);
+    if let Some(tenant) = tenant {
         url = url.param("tid", tenant);
     }
     url.link()
 }
 
-/// A process or file of the evidence.
-struct Item<'a> {
-    evidence: &'a Evidence,
-    is_process: bool,
-    hashes: Vec<Observable>,
+fn incident(mapping: &Mapping<'_>, alert: &Alert) -> Option<ExternalReference> {
+    let id = alert.incident_id.filter(|id| id.0 > 0)?.0.to_string();
+    let url = page(mapping.portal, "incidents", &id, text(&alert.aad_tenant_id));
+    Some(ExternalReference::new(SOURCE).external_id(id).url(url))
 }
 
-impl Item<'_> {
-    /// SHA-1 and SHA-256: what relations between processes are told by.
-    fn strong_hashes(&self) -> impl Iterator<Item = &Observable> + Clone {
-        self.hashes.iter().filter(|hash| hash.kind() != ObservableType::Md5)
-    }
-
-    /// Whether this process started the other one. Ids of processes are used again, so the times must agree.
-    fn started(&self, other: &Item<'_>) -> bool {
-        let (parent, child) = (self.evidence, other.evidence);
-        let same_id = parent.process_id.is_some() && parent.process_id == child.parent_process_id;
-        let started = parent.process_creation_time.as_deref().and_then(Timestamp::parse);
-        let claimed = child.parent_process_creation_time.as_deref().and_then(Timestamp::parse);
-        let same_time = match (started, claimed) {
-            (Some(started), Some(claimed)) => {
-                let apart = started.instant().duration_since(claimed.instant());
-                apart.unsigned_abs() <= Duration::from_secs(1)
-            }
-            _ => true,
-        };
-        self.is_process && other.is_process && same_id && same_time
-    }
-}
-
-fn relations(mapping: &Mapping<'_>, alert: &Alert) -> Relations {
-    let known = alert.id.as_ref().and_then(|id| mapping.details.evidence.get(id));
-    let evidence = match known {
-        Some(known) if alert.evidence.is_empty() => known,
-        _ => &alert.evidence,
+/// A technique of MITRE ATT&CK: `T1059` or `T1059.001`.
+fn attack(technique: &str) -> Option<ExternalReference> {
+    let digits =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (main, sub) = match technique.split_once('.') {
+        Some((main, sub)) => (main, Some(sub)),
+        None => (technique, None),
     };
-    let of_type =
-        |kind: &'static str| evidence.iter().filter(move |entry| entry.entity_type.as_deref() == Some(kind));
-    let items: Vec<Item<'_>> = evidence
-        .iter()
-        .filter_map(|evidence| {
-            let is_process = match evidence.entity_type.as_deref()? {
-                "Process" => true,
-                "File" => false,
-                _ => return None,
-            };
-            let hashes = observables(&mapping.details.complete(evidence.hashes()));
-            Some(Item { evidence, is_process, hashes })
-        })
-        .collect();
-    let addresses: Vec<_> =
-        of_type("Ip").filter_map(|entry| typed::address(entry.ip_address.as_deref())).collect();
-    let urls: Vec<&str> = of_type("Url").filter_map(|entry| entry.url.as_deref()).collect();
-
-    let origin = ShortText::new(alert.detection_source.as_deref()).unwrap_or(RELATIONS_BY);
-    let mut relations = Relations::new(&origin);
-    for item in &items {
-        named(&mut relations, item);
+    let fits = main.strip_prefix('T').is_some_and(|number| digits(number, 4))
+        && sub.is_none_or(|sub| digits(sub, 3));
+    if !fits {
+        return None;
     }
-    let parents = descent(&mut relations, &items, is_injection(alert));
-    if let Some(host) = common_host(&urls) {
-        for address in &addresses {
-            relations.add(host.clone(), RelationType::RESOLVED_TO, address.clone());
-        }
-    }
-    // What connected: processes that started no other one, as those mostly hand the work on.
-    let any_process = items.iter().any(|item| item.is_process);
-    for (place, item) in items.iter().enumerate() {
-        if item.is_process != any_process || parents.contains(&place) {
-            continue;
-        }
-        for hash in &item.hashes {
-            let peers = urls.iter().filter_map(|url| typed::web(Some(url))).chain(addresses.iter().cloned());
-            for peer in peers {
-                relations.add(hash.clone(), RelationType::CONNECT_TO, peer);
-            }
-        }
-    }
-    relations
+    let path = sub.map_or_else(|| main.to_owned(), |sub| format!("{main}/{sub}"));
+    let url = HttpUrl::parse(&format!("https://attack.mitre.org/techniques/{path}/"));
+    Some(ExternalReference::new(ATTACK).external_id(technique).url(url))
 }
 
-/// What a file is called, where it is, and what started it.
-fn named(relations: &mut Relations, item: &Item<'_>) {
-    let evidence = item.evidence;
-    let parent = evidence.parent_process_file_name.as_deref().filter(|_| item.is_process);
-    let name = |text: Option<&str>| Observable::new(ObservableType::FileName, text);
-    for hash in &item.hashes {
-        relations.add(name(evidence.file_name.as_deref()), RelationType::FILE_NAME_OF, hash.clone());
-        let path = Observable::new(ObservableType::FilePath, evidence.file_path.as_deref());
-        relations.add(path, RelationType::FILE_PATH_OF, hash.clone());
-        relations.add(name(parent), RelationType::PARENT_OF, hash.clone());
-    }
+const SOURCE: MediumText = Text::constant(TITLE);
+const ATTACK: MediumText = Text::constant("mitre-attack");
+
+/// How many command lines an alert has in its table.
+const COMMAND_LINES: usize = 3;
+
+fn data(mapping: &Mapping<'_>, alert: &Alert, evidence: &[Evidence]) -> Option<Table> {
+    let user = alert
+        .related_user
+        .as_ref()
+        .and_then(|user| text(&user.user_name).map(|name| account(user.domain_name.as_deref(), name)));
+    let table = Table::record()
+        .cell("Status", text(&alert.status))
+        .cell("Classification", model::word(&alert.classification))
+        .cell("Determination", model::word(&alert.determination))
+        .cell("Category", model::word(&alert.category))
+        .cell("ThreatName", text(&alert.threat_name))
+        .cell("ThreatFamily", text(&alert.threat_family_name))
+        .cell("User", user)
+        .cell("CommandLine", command_lines(mapping, evidence));
+    table.build().map(Table::counted)
 }
 
-/// Which process started which, and which of them are parents.
-fn descent(relations: &mut Relations, items: &[Item<'_>], injection: bool) -> HashSet<usize> {
-    let mut parents = HashSet::new();
-    let kinds = [RelationType::PARENT_OF, RelationType::INJECTED_INTO];
-    for child in items {
-        for (place, parent) in items.iter().enumerate() {
-            if std::ptr::eq(parent, child) || !parent.started(child) {
-                continue;
-            }
-            parents.insert(place);
-            for kind in kinds.iter().take(if injection { 2 } else { 1 }) {
-                for by in parent.strong_hashes() {
-                    for into in child.strong_hashes() {
-                        relations.add(by.clone(), kind.clone(), into.clone());
-                    }
-                }
-            }
+fn command_lines(mapping: &Mapping<'_>, evidence: &[Evidence]) -> Option<String> {
+    let mut lines: Vec<&str> = Vec::new();
+    let all = Alert::of_type(evidence, "Process").filter_map(|entry| text(&entry.process_command_line));
+    for line in all.filter(|_| mapping.command_lines) {
+        if lines.len() < COMMAND_LINES && !lines.contains(&line) {
+            lines.push(line);
         }
     }
-    parents
-}
-
-/// Whether the alert is about process injection (<https://attack.mitre.org/techniques/T1055/>).
-fn is_injection(alert: &Alert) -> bool {
-    let technique = |name: &String| name == "T1055" || name.starts_with("T1055.");
-    alert.mitre_techniques.iter().any(technique)
-}
-
-/// The host that all URLs lead to, where it is one and a name.
-fn common_host(urls: &[&str]) -> Option<Observable> {
-    let mut hosts = urls.iter().map(|url| typed::host(Some(url)));
-    let first = hosts.next()??;
-    let same = |other: Option<Observable>| {
-        other.is_some_and(|other| other.value().eq_ignore_ascii_case(first.value()))
-    };
-    hosts.all(same).then_some(first)
+    let lines: Vec<String> = lines.into_iter().filter_map(command_line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -1,12 +1,17 @@
 //! An event of advanced hunting as a sighting.
 
-use relay_core::ctim::{
-    Observable, ObservableType, ObservedTime, RelationType, Relations, Sighting, Table as Data, Timestamp,
-};
+use std::borrow::Cow;
 
-use super::{Mapping, RELATIONS_BY, observables, target, typed};
-use crate::kql::Table;
+use relay_core::ctim::{
+    Observable, ObservedTime, RelationType, Relations, Sighting, Table as Data, Timestamp,
+};
+use serde_json::Value;
+
+use super::{
+    Mapping, RELATIONS_BY, account, command_line, connections, observables, programs, target, typed,
+};
 use crate::model::{Hashes, Row};
+use crate::query::Table;
 
 /// A row of a table of events, with its time.
 #[derive(Clone, Debug)]
@@ -16,25 +21,51 @@ pub struct Event {
     /// When it happened.
     pub time: Timestamp,
     row: Row,
+    extra: Value,
 }
 
 impl Event {
     /// The event in a row; nothing where its time cannot be read.
-    pub fn of(table: Table, row: Row) -> Option<Self> {
+    pub fn of(row: Row) -> Option<Self> {
         let time = Timestamp::parse(row.text("timestamp")?)?;
-        Some(Self { table, time, row })
+        let table = row.text("source").and_then(Table::named).unwrap_or_else(|| {
+            if row.has("remoteip") || row.has("remoteurl") { Table::Network } else { Table::Files }
+        });
+        // Unreadable or no object: it says nothing.
+        let extra = row.text("additionalfields").and_then(|text| serde_json::from_str(text).ok());
+        Some(Self { table, time, row, extra: extra.unwrap_or_default() })
+    }
+
+    /// A column's text.
+    pub fn text(&self, column: &str) -> Option<&str> {
+        self.row.text(column)
+    }
+
+    /// A text of its further fields.
+    pub fn extra(&self, field: &str) -> Option<&str> {
+        self.extra.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+    }
+
+    /// A further field of any form.
+    pub(super) fn extra_value(&self, field: &str) -> Option<&Value> {
+        self.extra.get(field)
+    }
+
+    /// The action, such as `ConnectionSuccess`.
+    pub(super) fn action(&self) -> &str {
+        self.text("actiontype").unwrap_or_default()
     }
 
     /// What tells it from others; in a sighting's id.
     pub fn key(&self) -> String {
-        let part = |column| self.row.text(column).unwrap_or_default();
+        let part = |column| self.text(column).unwrap_or_default();
         let device = self.device().unwrap_or_else(|| part("devicename"));
         format!("{}:{device}:{}:{}", self.table.name(), part("timestamp"), part("reportid"))
     }
 
     /// Id of the device.
     pub fn device(&self) -> Option<&str> {
-        self.row.text("deviceid")
+        self.text("deviceid")
     }
 
     /// Hashes of the process that caused the event.
@@ -42,25 +73,41 @@ impl Event {
         self.hashes(["initiatingprocesssha1", "initiatingprocesssha256", "initiatingprocessmd5"])
     }
 
-    /// Hashes of the file that the event is about; none in a network event.
+    /// Hashes of the file that the event is about; none where it is about none.
     pub fn file(&self) -> Hashes {
         match self.table {
-            Table::Files => self.hashes(["sha1", "sha256", "md5"]),
-            Table::Network => Hashes::default(),
+            Table::Files | Table::Processes | Table::Images => self.hashes(["sha1", "sha256", "md5"]),
+            Table::Network | Table::Device | Table::Logons => Hashes::default(),
         }
     }
 
     fn hashes(&self, columns: [&str; 3]) -> Hashes {
-        let [sha1, sha256, md5] = columns.map(|column| self.row.text(column));
+        let [sha1, sha256, md5] = columns.map(|column| self.text(column));
         Hashes::new(sha1, sha256, md5)
     }
 
-    fn name(&self, column: &str) -> Option<Observable> {
-        Observable::new(ObservableType::FileName, self.row.text(column))
+    /// The account of the event: domain and name.
+    fn account(&self) -> Option<(Option<&str>, &str)> {
+        let own = match self.table {
+            Table::Processes | Table::Logons => self.text("accountname"),
+            _ => None,
+        };
+        if let Some(name) = own {
+            return Some((self.text("accountdomain"), name));
+        }
+        let name = self.text("initiatingprocessaccountname")?;
+        Some((self.text("initiatingprocessaccountdomain"), name))
     }
 
-    fn path(&self, column: &str) -> Option<Observable> {
-        Observable::new(ObservableType::FilePath, self.row.text(column))
+    /// The process created, else the one that caused the event.
+    fn command_line(&self) -> Option<&str> {
+        let own = if self.table == Table::Processes { self.text("processcommandline") } else { None };
+        own.or_else(|| self.text("initiatingprocesscommandline"))
+    }
+
+    /// A port, of which 0 is none.
+    pub(super) fn port(&self, column: &str) -> Option<u32> {
+        self.text(column)?.trim().parse().ok().filter(|port| *port > 0)
     }
 }
 
@@ -68,82 +115,53 @@ impl Event {
 pub fn event(mapping: &Mapping<'_>, event: &Event) -> Sighting {
     let seen = ObservedTime::at(event.time);
     let device = event.device().and_then(|id| mapping.details.devices.get(id));
+    let files = &mapping.details.files;
+    let process = observables(&files.completed(event.process()));
+    let file = observables(&files.completed(event.file()));
     let mut relations = Relations::new(&RELATIONS_BY);
-    let process = observables(&mapping.details.complete(event.process()));
     match event.table {
-        Table::Network => network(&mut relations, event, &process),
-        Table::Files => {
-            let file = observables(&mapping.details.complete(event.file()));
-            files(&mut relations, event, &file, &process);
+        Table::Network => connections::network(&mut relations, event, &process),
+        Table::Device => connections::dns(&mut relations, event, &process),
+        Table::Logons => connections::logon(&mut relations, event),
+        Table::Files => programs::file(&mut relations, event, &file, &process),
+        Table::Processes => {
+            programs::program(&mut relations, event, &file, &process, &RelationType::PARENT_OF);
         }
+        Table::Images => programs::program(&mut relations, event, &file, &process, &RelationType::USED),
     }
-    let mut sighting = mapping
-        .sighting(&event.key(), seen)
-        .data(Data::record().cell("ActionType", event.row.text("actiontype")).build().map(Data::counted))
-        .relations(relations);
-    if let Some(target) = target::target(event.row.text("devicename"), event.device(), device, seen) {
-        sighting = sighting.target(target);
-    }
-    sighting
-}
-
-/// Who talked to whom.
-fn network(relations: &mut Relations, event: &Event, process: &[Observable]) {
-    let inbound = event.row.text("actiontype").is_some_and(|action| action.starts_with("Inbound"));
-    let (local, remote) =
-        (typed::address(event.row.text("localip")), typed::address(event.row.text("remoteip")));
-    let url = event.row.text("remoteurl");
-    if inbound {
-        relations.add(remote.clone(), RelationType::CONNECT_TO, local);
-    } else {
-        relations.add(typed::host(url), RelationType::RESOLVED_TO, remote.clone());
-        relations.add(local, RelationType::CONNECT_TO, remote.clone());
-    }
-    for hash in process {
-        if inbound {
-            relations.add(hash.clone(), RelationType::CONNECTED_FROM, remote.clone());
-        } else {
-            relations.add(hash.clone(), RelationType::CONNECT_TO, typed::web(url));
-            relations.add(hash.clone(), RelationType::CONNECT_TO, remote.clone());
-        }
-        initiator(relations, event, hash);
-    }
-}
-
-/// What was done to a file.
-fn files(relations: &mut Relations, event: &Event, file: &[Observable], process: &[Observable]) {
-    let url = |column| Observable::new(ObservableType::Url, event.row.text(column));
-    let origin = url("fileoriginurl");
-    for hash in file {
-        relations.add(event.name("filename"), RelationType::FILE_NAME_OF, hash.clone());
-        relations.add(event.path("folderpath"), RelationType::FILE_PATH_OF, hash.clone());
-        relations.add(hash.clone(), RelationType::DOWNLOADED_FROM, origin.clone());
-        // The same for every hash, and kept once.
-        relations.add(url("fileoriginreferrerurl"), RelationType::REFERS_TO, origin.clone());
-    }
-    for hash in process {
-        initiator(relations, event, hash);
-    }
-    let action = event.row.text("actiontype").unwrap_or_default();
-    let done = match action {
-        "FileModified" => RelationType::WROTE_TO,
-        "FileRenamed" => RelationType::RENAMED,
-        "FileDeleted" => RelationType::DELETED,
-        _ => RelationType::PARENT_OF,
+    let named = target::Named {
+        hostname: event.text("devicename"),
+        machine: event.device(),
+        users: event.account().map(|(_, name)| name).into_iter().collect(),
     };
-    for target in file {
-        for by in process {
-            relations.add(by.clone(), done.clone(), target.clone());
-        }
-    }
-    if action == "FileRenamed" {
-        relations.add(event.name("previousfilename"), RelationType::RENAMED_TO, event.name("filename"));
-    }
+    mapping
+        .sighting(&event.key(), seen)
+        .data(data(mapping, event))
+        .relations(relations)
+        .target(target::target(&named, device, seen))
 }
 
-/// The process that caused an event.
-fn initiator(relations: &mut Relations, event: &Event, hash: &Observable) {
-    relations.add(event.name("initiatingprocessfilename"), RelationType::FILE_NAME_OF, hash.clone());
-    relations.add(event.name("initiatingprocessparentfilename"), RelationType::PARENT_OF, hash.clone());
-    relations.add(event.path("initiatingprocessfolderpath"), RelationType::FILE_PATH_OF, hash.clone());
+fn data(mapping: &Mapping<'_>, event: &Event) -> Option<Data> {
+    let command_line = event.command_line().filter(|_| mapping.command_lines).and_then(command_line);
+    let account = event.account().map(|(domain, name)| Cow::Owned(account(domain, name)));
+    let table = Data::record()
+        .cell("ActionType", event.text("actiontype"))
+        .cell("Protocol", event.text("protocol"))
+        .cell("LocalPort", event.port("localport"))
+        .cell("RemotePort", event.port("remoteport"))
+        .cell("LogonType", event.text("logontype"))
+        .cell("FailureReason", event.text("failurereason"))
+        .cell::<Option<Cow<'static, str>>>("Account", account)
+        .cell("CommandLine", command_line);
+    table.build().map(Data::counted)
+}
+
+/// What the process that caused an event is called, what started it, and where it is.
+pub(super) fn initiator(relations: &mut Relations, event: &Event, hash: &Observable) {
+    let name = event.text("initiatingprocessfilename");
+    relations.add(typed::file_name(name), RelationType::FILE_NAME_OF, hash.clone());
+    let parent = typed::file_name(event.text("initiatingprocessparentfilename"));
+    relations.add(parent, RelationType::PARENT_OF, hash.clone());
+    let path = typed::file_path(event.text("initiatingprocessfolderpath"), name);
+    relations.add(path, RelationType::FILE_PATH_OF, hash.clone());
 }

@@ -3,7 +3,9 @@
 use relay_core::ctim::{Observable, ObservableType, ObservedTime, Sensor, Target};
 use relay_core::observable::ip_address;
 
-use crate::model::{Machine, Row, adapter_addresses};
+use super::typed;
+use crate::model::{Machine, Row, adapter_addresses, text};
+use crate::subject::is_built_in;
 
 /// What is known of a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct Device {
     pub os: Option<String>,
     /// Network adapters in order of appearance.
     pub adapters: Vec<Adapter>,
+    /// Its last address in the organization's network.
+    pub last_address: Option<String>,
 }
 
 /// A network adapter.
@@ -25,7 +29,8 @@ pub struct Adapter {
 
 impl From<&Machine> for Device {
     fn from(machine: &Machine) -> Self {
-        let mut device = Self { os: os(machine), adapters: Vec::new() };
+        let last_address = text(&machine.last_ip_address).map(str::to_owned);
+        let mut device = Self { os: os(machine), adapters: Vec::new(), last_address };
         for entry in &machine.ip_addresses {
             device.add(entry.mac_address.as_deref(), entry.ip_address.as_deref());
         }
@@ -58,29 +63,49 @@ impl Device {
 }
 
 fn os(machine: &Machine) -> Option<String> {
-    let named = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-    let mut os = named(&machine.os_platform)?;
-    os.extend(named(&machine.os_processor));
-    if let Some(version) = named(&machine.version) {
+    let mut os = text(&machine.os_platform)?.to_owned();
+    os.extend(text(&machine.os_processor));
+    if let Some(version) = text(&machine.version) {
         os.push_str(" version: ");
-        os.push_str(&version);
+        os.push_str(version);
     }
     Some(os)
 }
 
+/// What an alert or event itself says of its device.
+#[derive(Debug, Default)]
+pub(super) struct Named<'a> {
+    pub(super) hostname: Option<&'a str>,
+    pub(super) machine: Option<&'a str>,
+    /// Accounts that were on it.
+    pub(super) users: Vec<&'a str>,
+}
+
+/// Most accounts of a target.
+const USERS: usize = 3;
+
 /// The device as a target; none where nothing identifies it.
-pub(super) fn target(
-    name: Option<&str>,
-    id: Option<&str>,
-    device: Option<&Device>,
-    seen: ObservedTime,
-) -> Option<Target> {
+pub(super) fn target(named: &Named<'_>, device: Option<&Device>, seen: ObservedTime) -> Option<Target> {
     let mut observables = Vec::new();
-    observables.extend(Observable::new(ObservableType::Hostname, name));
-    observables.extend(Observable::new(ObservableType::MsMachineId, id));
-    for adapter in device.iter().flat_map(|device| &device.adapters) {
+    observables.extend(Observable::new(ObservableType::Hostname, named.hostname));
+    observables.extend(Observable::new(ObservableType::MsMachineId, named.machine));
+    if observables.is_empty() {
+        return None;
+    }
+    let mut users: Vec<&str> = Vec::new();
+    for user in named.users.iter().map(|user| user.trim()).filter(|user| !is_built_in(user)) {
+        if users.len() < USERS && !users.iter().any(|known| known.eq_ignore_ascii_case(user)) {
+            users.push(user);
+            observables.extend(Observable::new(ObservableType::User, user));
+        }
+    }
+    let adapters = device.map(|device| device.adapters.as_slice()).unwrap_or_default();
+    for adapter in adapters {
         observables.extend(Observable::new(ObservableType::MacAddress, adapter.mac.as_deref()));
-        observables.extend(adapter.addresses.iter().filter_map(|ip| Observable::address(ip.as_str())));
+        observables.extend(adapter.addresses.iter().filter_map(|ip| typed::address(Some(ip))));
+    }
+    if adapters.is_empty() {
+        observables.extend(typed::address(device.and_then(|device| device.last_address.as_deref())));
     }
     let os = device.and_then(|device| device.os.as_deref());
     Some(Target::new(Sensor::ENDPOINT, observables, seen)?.os(os))

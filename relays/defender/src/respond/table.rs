@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::client::changes::MachineCall;
+use crate::api::actions::MachineCall;
+use crate::api::indicators::indicator_type;
 use crate::subject::Subject;
 
 /// How the actions of indicators are called
@@ -15,11 +16,17 @@ pub enum Words {
     Legacy,
 }
 
+/// The groups of actions that an operator allows.
+pub static GROUPS: [&str; 8] =
+    ["indicators", "isolate", "restrict", "scan", "collect", "investigate", "quarantine", "cancel"];
+
 /// An action.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// What the platform sends back.
     pub(super) id: &'static str,
+    /// The group that it is in.
+    pub(super) group: &'static str,
     /// What it is called.
     pub(super) title: &'static str,
     /// What it does.
@@ -49,6 +56,10 @@ pub(super) enum Effect {
         /// What the call's body says besides the comment.
         parameter: Option<(&'static str, &'static str)>,
     },
+    /// Stops a file on a device and puts it under lock and key.
+    Quarantine,
+    /// Cancels an action that has not ended.
+    Cancel,
 }
 
 /// What an indicator says besides what it is about.
@@ -80,18 +91,20 @@ const HIGH: Option<&str> = Some("High");
 
 const fn machine(
     id: &'static str,
+    group: &'static str,
     title: &'static str,
     available_as: Option<&'static str>,
     call: MachineCall,
     parameter: Option<(&'static str, &'static str)>,
 ) -> Entry {
-    Entry { id, title, effect: Effect::Machine { available_as, call, parameter } }
+    Entry { id, group, title, effect: Effect::Machine { available_as, call, parameter } }
 }
 
 /// All actions, in the order in which they are offered.
-pub(super) static ACTIONS: [Entry; 15] = [
+pub(super) static ACTIONS: [Entry; 17] = [
     Entry {
         id: "microsoft-defender-add-indicator-alert",
+        group: "indicators",
         title: "Add indicator: Alert",
         effect: Effect::Add {
             hashes_only: false,
@@ -102,6 +115,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     },
     Entry {
         id: "microsoft-defender-add-indicator-alert-and-block",
+        group: "indicators",
         title: "Add indicator: Alert and Block",
         effect: Effect::Add {
             hashes_only: false,
@@ -111,6 +125,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     },
     Entry {
         id: "microsoft-defender-add-indicator-allowed",
+        group: "indicators",
         title: "Add indicator: Allow",
         effect: Effect::Add {
             hashes_only: false,
@@ -120,6 +135,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     },
     Entry {
         id: "microsoft-defender-add-indicator-warn",
+        group: "indicators",
         title: "Add indicator: Warn",
         effect: Effect::Add {
             hashes_only: false,
@@ -129,6 +145,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     },
     Entry {
         id: "microsoft-defender-add-indicator-block-and-remediate",
+        group: "indicators",
         title: "Add indicator: Block and Remediate",
         effect: Effect::Add {
             hashes_only: true,
@@ -136,9 +153,21 @@ pub(super) static ACTIONS: [Entry; 15] = [
             legacy: indicator("BlockAndRemediate", HIGH, true),
         },
     },
-    Entry { id: "microsoft-defender-remove-indicator", title: "Remove indicator", effect: Effect::Remove },
+    Entry {
+        id: "microsoft-defender-remove-indicator",
+        group: "indicators",
+        title: "Remove indicator",
+        effect: Effect::Remove,
+    },
+    Entry {
+        id: "microsoft-defender-StopAndQuarantineFile",
+        group: "quarantine",
+        title: "Stop and quarantine file",
+        effect: Effect::Quarantine,
+    },
     machine(
         "microsoft-defender-CollectInvestigationPackage",
+        "collect",
         "Collect investigation package",
         Some("CollectInvestigationPackage"),
         MachineCall::Collect,
@@ -146,6 +175,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     ),
     machine(
         "microsoft-defender-InitiateInvestigation",
+        "investigate",
         "Initiate automated investigation",
         Some("InitiateInvestigation"),
         MachineCall::Investigate,
@@ -153,6 +183,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     ),
     machine(
         "microsoft-defender-FullIsolation",
+        "isolate",
         "Isolate Device: Full",
         Some("FullIsolation"),
         MachineCall::Isolate,
@@ -160,6 +191,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     ),
     machine(
         "microsoft-defender-SelectiveIsolation",
+        "isolate",
         "Isolate Device: Selective",
         Some("SelectiveIsolation"),
         MachineCall::Isolate,
@@ -167,6 +199,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     ),
     machine(
         "microsoft-defender-RestrictCodeExecution",
+        "restrict",
         "Restrict app execution",
         Some("RestrictCodeExecution"),
         MachineCall::Restrict,
@@ -174,6 +207,7 @@ pub(super) static ACTIONS: [Entry; 15] = [
     ),
     machine(
         "microsoft-defender-RunAntiVirusScanFull",
+        "scan",
         "Run antivirus scan: Full",
         Some("RunAntiVirusScan"),
         MachineCall::Scan,
@@ -181,19 +215,34 @@ pub(super) static ACTIONS: [Entry; 15] = [
     ),
     machine(
         "microsoft-defender-RunAntiVirusScanQuick",
+        "scan",
         "Run antivirus scan: Quick",
         Some("RunAntiVirusScan"),
         MachineCall::Scan,
         Some(("ScanType", "Quick")),
     ),
-    machine("microsoft-defender-Unisolate", "Release from isolation", None, MachineCall::Unisolate, None),
+    machine(
+        "microsoft-defender-Unisolate",
+        "isolate",
+        "Release from isolation",
+        None,
+        MachineCall::Unisolate,
+        None,
+    ),
     machine(
         "microsoft-defender-UnrestrictCodeExecution",
+        "restrict",
         "Remove app restrictions",
         None,
         MachineCall::Unrestrict,
         None,
     ),
+    Entry {
+        id: "microsoft-defender-cancel-action",
+        group: "cancel",
+        title: "Cancel",
+        effect: Effect::Cancel,
+    },
 ];
 
 impl Entry {
@@ -202,14 +251,22 @@ impl Entry {
         ACTIONS.iter().find(|entry| entry.id == id)
     }
 
-    /// Whether it can be taken on a subject at all.
+    /// The action with this effect.
+    pub(super) fn with(effect: &Effect) -> Option<&'static Self> {
+        ACTIONS.iter().find(|entry| entry.effect == *effect)
+    }
+
+    /// Whether it can be taken on a subject at all. An action on a device can be, if the device is known.
     pub(super) fn suits(&self, subject: &Subject) -> bool {
-        let is_machine = matches!(subject, Subject::Machine(_));
-        let is_hash = matches!(subject, Subject::Sha1(_) | Subject::Sha256(_) | Subject::Md5(_));
         match self.effect {
-            Effect::Add { hashes_only, .. } => !is_machine && (is_hash || !hashes_only),
-            Effect::Remove => !is_machine,
-            Effect::Machine { .. } => is_machine,
+            Effect::Add { hashes_only, .. } => {
+                indicator_type(subject).is_some() && (subject.is_hash() || !hashes_only)
+            }
+            Effect::Remove => indicator_type(subject).is_some(),
+            Effect::Machine { .. } | Effect::Cancel => {
+                matches!(subject, Subject::Machine(_) | Subject::Hostname(_) | Subject::Address(_))
+            }
+            Effect::Quarantine => matches!(subject, Subject::Sha1(_) | Subject::Sha256(_)),
         }
     }
 }
@@ -222,6 +279,7 @@ mod tests {
     fn ids_are_different_and_offered_ones_sorted_by_title() {
         let ids: std::collections::HashSet<_> = ACTIONS.iter().map(|entry| entry.id).collect();
         assert_eq!(ids.len(), ACTIONS.len());
+        assert!(ACTIONS.iter().all(|entry| GROUPS.contains(&entry.group)));
         let forward = |entry: &&Entry| matches!(entry.effect, Effect::Machine { available_as: Some(_), .. });
         assert!(ACTIONS.iter().filter(forward).map(|entry| entry.title).is_sorted());
     }

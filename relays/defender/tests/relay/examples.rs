@@ -32,11 +32,15 @@ async fn an_alert_becomes_the_documented_sighting() {
     let answer = stage.observe(&[("sha1", NOTEPAD[0])]).await;
     let [sighting] = docs(&answer, "sightings") else { panic!("{answer}") };
     assert_eq!(sighting["id"], "transient:sighting-93568a4b-eb85-5d4d-94f3-7558bc597977");
-    assert_eq!(target(sighting), TARGET);
+    let mut with_user = TARGET.to_vec();
+    with_user.insert(2, "user jdoe");
+    assert_eq!(target(sighting), with_user);
     assert_eq!(sighting["targets"][0]["os"], "Windows11x64 version: 23H2");
     let mut expected = Vec::new();
-    expected.extend(LOADER.iter().flat_map(|hash| by(hash, "loader.exe", "C:\\Temp")));
-    expected.extend(NOTEPAD.iter().flat_map(|hash| by(hash, "notepad.exe", "C:\\Windows\\System32")));
+    expected.extend(LOADER.iter().flat_map(|hash| by(hash, "loader.exe", "C:\\Temp\\loader.exe")));
+    expected.extend(
+        NOTEPAD.iter().flat_map(|hash| by(hash, "notepad.exe", "C:\\Windows\\System32\\notepad.exe")),
+    );
     for relation in ["Parent_Of", "Injected_Into"] {
         for parent in &LOADER[..2] {
             expected.extend(NOTEPAD[..2].iter().map(|child| format!("{parent} {relation} {child}")));
@@ -85,7 +89,13 @@ async fn a_connection_becomes_the_documented_sighting() {
     assert_eq!(target(sighting), TARGET);
     assert_eq!(
         sighting["data"],
-        json!({"columns": [{"name": "ActionType", "type": "string"}], "rows": [["ConnectionSuccess"]], "row_count": 1})
+        json!({
+            "columns": [
+                {"name": "ActionType", "type": "string"}, {"name": "Protocol", "type": "string"},
+                {"name": "LocalPort", "type": "integer"}, {"name": "RemotePort", "type": "integer"},
+            ],
+            "rows": [["ConnectionSuccess", "Tcp", 51544, 443]], "row_count": 1,
+        })
     );
     let mut expected = vec![
         "c2.bad.example Resolved_To 203.0.113.9".to_owned(),

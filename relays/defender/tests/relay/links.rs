@@ -1,9 +1,9 @@
 //! `/refer/observables`, `/deliberate/observables` and the tokens that they want.
 
 use relay_testkit::{asked, errors};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{MACHINE, NOTEPAD, calls, setup};
+use crate::{MACHINE, NOTEPAD, full, setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_lead_into_the_portal() {
@@ -37,15 +37,33 @@ async fn links_lead_into_the_portal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_deliberated_but_the_token_counts() {
-    let stage = setup().start().await;
-    for body in [asked(&[("sha1", NOTEPAD[0])]), json!([]), json!("nonsense"), json!([{"type": ""}])] {
-        let answer = stage.ask("/deliberate/observables", Some(&stage.token()), &body).await;
-        assert_eq!(answer, json!({"data": {}}), "{body}");
+async fn each_endpoint_lists_what_it_looks_up_with_these_settings() {
+    let linked = ["sha1", "sha256", "ip", "ipv6", "domain", "url", "ms_machine_id"];
+    let judged = ["sha1", "sha256", "md5", "ip", "ipv6", "domain", "url"];
+    let everything = [&judged[..], &["ms_machine_id", "hostname", "user", "file_name", "file_path"]].concat();
+    let offered = [&judged[..], &["ms_machine_id", "hostname"]].concat();
+    for (settings, observed, judged) in [
+        (vec![], &everything[..], Some(&judged[..])),
+        (vec![("RELAY_PROVIDER__HUNTING_API", "off")], &everything[..10], Some(&judged[..])),
+        (vec![("RELAY_PROVIDER__VERDICTS", "off")], &everything[..], None),
+    ] {
+        let setup = settings.iter().fold(full(), |setup, (name, value)| setup.setting(name, value));
+        let stage = setup.start().await;
+        let request = stage.http.get(&stage.relay.url).header("accept", "application/json");
+        let page: Value = request.send().await.unwrap().json().await.unwrap();
+        let listed = |path: &str| {
+            let endpoints = page["endpoints"].as_array().unwrap();
+            let endpoint = endpoints.iter().find(|one| one["path"] == path)?;
+            Some(endpoint["observable_types"].clone())
+        };
+        assert_eq!(listed("/observe/observables"), Some(json!(observed)), "{settings:?}");
+        assert_eq!(listed("/deliberate/observables"), judged.map(|judged| json!(judged)), "{settings:?}");
+        assert_eq!(listed("/refer/observables"), Some(json!(linked)));
+        assert_eq!(listed("/respond/observables"), Some(json!(offered)));
+        let body = asked(&[("domain", "a.example")]).to_string();
+        let response = stage.raw("/deliberate/observables", Some(&stage.token()), body).await;
+        assert_eq!(response.status() == 404, judged.is_none(), "{settings:?}");
     }
-    let answer = stage.ask("/deliberate/observables", None, &json!([])).await;
-    assert_eq!(errors(&answer), [("fatal", "authorization error")]);
-    assert_eq!(calls(&stage), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ async fn another_hash_is_looked_up_by_the_sha1_of_its_file() {
     let answer = stage.observe(&[("sha256", &sha256.to_uppercase())]).await;
     let [sighting] = docs(&answer, "sightings") else { panic!("{answer}") };
     assert_eq!(sighting["observables"], json!([{"type": "sha256", "value": sha256.to_uppercase()}]));
-    assert!(queries(&stage)[0].contains(&format!("where SHA256 =~ '{sha256}' or SHA1 =~ '{SHA1}' |")));
+    assert!(queries(&stage)[0].contains(&format!(r#"let H = dynamic(["{sha256}","{SHA1}"]);"#)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn an_unknown_file_is_hunted_by_its_own_hash() {
         let answer = stage.observe(&[(kind, &hash)]).await;
         assert_eq!(answer, json!({"data": {}}), "{kind} {status}");
         assert_eq!(calls(&stage), [format!("GET /files/{hash}"), "POST /advancedqueries/run".to_owned()]);
-        assert!(!queries(&stage)[0].contains(" or "), "{kind} {status}");
+        assert!(queries(&stage)[0].contains(&format!(r#"let H = dynamic(["{hash}"]);"#)), "{kind} {status}");
     }
 }
 
@@ -42,13 +42,7 @@ async fn types_are_folded_duplicates_asked_once_and_others_skipped() {
     let stage = setup().start().await;
     alerts(&stage, "/ips/192.0.2.50/alerts", &json!([alert("a1", &json!({}))]));
     rows(&stage, &json!([]));
-    let about = [
-        ("IP", "192.0.2.50"),
-        ("ip", "192.0.2.50"),
-        ("ms_machine_id", MACHINE),
-        ("email", "a@b.example"),
-        ("url", "https://a.example/"),
-    ];
+    let about = [("IP", "192.0.2.50"), ("ip", "192.0.2.50"), ("mutex", "x"), ("email", "a@b.example")];
     let answer = stage.observe(&about).await;
     let [sighting] = docs(&answer, "sightings") else { panic!("{answer}") };
     assert_eq!(sighting["observables"], json!([{"type": "ip", "value": "192.0.2.50"}]));
@@ -87,7 +81,7 @@ async fn events_fill_what_alerts_leave_of_the_limit() {
     // Unordered and repeated, as the provider must not but may.
     rows(&stage, &json!([row(1), row(5), row(5), row(3), row(2), row(4)]));
     let answer = stage.observe(&[("sha1", SHA1)]).await;
-    assert!(queries(&stage)[0].contains("| top 2 by Timestamp desc |"));
+    assert!(queries(&stage)[0].contains("(top 2 by Timestamp desc)"));
     let times: Vec<_> =
         docs(&answer, "sightings")[1..].iter().map(|one| &one["observed_time"]["start_time"]).collect();
     assert_eq!(times, ["2026-11-01T00:05:00Z", "2026-11-01T00:04:00Z"]);
@@ -122,7 +116,14 @@ async fn each_device_and_file_is_asked_for_once() {
     for path in [ALERTS, "/domains/c2.bad.example/alerts", "/ips/192.0.2.50/alerts"] {
         alerts(&stage, path, &json!(all));
     }
-    rows(&stage, &json!([{"Timestamp": "2026-11-01T00:00:00Z", "DeviceId": MACHINE}]));
+    rows(
+        &stage,
+        &json!([
+            {"Timestamp": "2026-11-01T00:00:00Z", "DeviceId": MACHINE, "RemoteUrl": "c2.bad.example",
+             "RemoteIP": "192.0.2.50"},
+            {"Timestamp": "2026-11-01T00:00:00Z", "DeviceId": MACHINE, "SHA1": SHA1},
+        ]),
+    );
     let answer = stage.observe(&[("sha1", SHA1), ("domain", "c2.bad.example"), ("ip", "192.0.2.50")]).await;
     assert_eq!(docs(&answer, "sightings").len(), 18);
     let calls = calls(&stage);
@@ -131,41 +132,72 @@ async fn each_device_and_file_is_asked_for_once() {
     assert_eq!(count(&format!("GET /files/{}", NOTEPAD[0])), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_alerts_on_ten_devices_are_one_call_for_each_device() {
-    let stage = setup().start().await;
-    let all: Vec<Value> = (0..100)
-        .map(|n| alert(&format!("a{n}"), &json!({"machineId": format!("{:040x}", n % 10)})))
-        .collect();
-    alerts(&stage, ALERTS, &json!(all));
-    let answer = stage.observe(&[("sha1", SHA1)]).await;
-    assert_eq!(docs(&answer, "sightings").len(), 100);
-    let mut calls = calls(&stage);
-    calls.retain(|call| call.starts_with("GET /machines/"));
-    calls.sort();
-    calls.dedup();
-    assert_eq!(calls.len(), 10);
-    assert_eq!(
-        stage.sim.calls_to("defender").iter().filter(|call| call.path.contains("/machines/")).count(),
-        10
-    );
+/// The calls about devices.
+fn about_devices(stage: &relay_testkit::Stage) -> Vec<String> {
+    calls(stage).into_iter().filter(|call| call.starts_with("GET /machines")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_most_thirty_devices_are_looked_up() {
-    let all: Vec<Value> =
-        (0..60).map(|n| alert(&format!("a{n}"), &json!({"machineId": format!("{n:040x}")}))).collect();
-    for (most, expected) in [("", 30), ("7", 7), ("0", 0)] {
+async fn devices_are_asked_for_in_one_list_of_at_most_thirty() {
+    for (alerts_on, most, expected) in [(10, "", 10), (60, "", 30), (60, "7", 7), (60, "0", 0), (1, "", 1)] {
         let stage = setup().setting("RELAY_PROVIDER__MAX_ENRICHMENT", most).start().await;
+        let all: Vec<Value> = (0..60)
+            .map(|n| alert(&format!("a{n}"), &json!({"machineId": format!("{:040x}", n % alerts_on)})))
+            .collect();
         alerts(&stage, ALERTS, &json!(all));
         rows(&stage, &json!([]));
         let answer = stage.observe(&[("sha1", SHA1)]).await;
-        assert_eq!(docs(&answer, "sightings").len(), 60);
-        assert_eq!(errors(&answer), []);
-        let machines: Vec<_> =
-            calls(&stage).into_iter().filter(|call| call.starts_with("GET /machines/")).collect();
-        assert_eq!(machines.len(), expected);
+        assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (60, vec![]));
+        let made = about_devices(&stage);
+        let ids: usize = made.iter().map(|call| call.matches("%27").count() / 2).sum();
+        match expected {
+            0 => assert_eq!(made, [""; 0]),
+            1 => assert_eq!(made, [format!("GET /machines/{:040x}", 0)]),
+            _ => assert_eq!((made.len(), ids), (1, expected), "{made:?}"),
+        }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_takes_no_lists_is_asked_for_each_thing_and_no_list_again() {
+    for status in [400, 404, 405, 501] {
+        let stage = setup().setting("RELAY_CACHE__TTL", "0s").start().await;
+        let all: Vec<Value> = (0..3)
+            .map(|n| alert(&format!("a{n}"), &json!({"machineId": format!("{n:040x}"), "evidence": []})))
+            .collect();
+        alerts(&stage, ALERTS, &json!(all));
+        rows(&stage, &json!([]));
+        for path in ["/machines", "/alerts"] {
+            stage.sim.answer("defender", Answer::get(path).status(status));
+        }
+        for lists in [2, 0] {
+            let before = calls(&stage).len();
+            let answer = stage.observe(&[("sha1", SHA1)]).await;
+            assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (3, vec![]), "{status}");
+            let made = calls(&stage).split_off(before);
+            assert_eq!(made.iter().filter(|call| call.contains("filter")).count(), lists, "{made:?}");
+            let single = |path: &str| made.iter().filter(|call| call.starts_with(path)).count();
+            assert_eq!((single("GET /machines/"), single("GET /alerts/")), (3, 3), "{made:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_of_several_alerts_is_one_list() {
+    let stage = setup().start().await;
+    let bare = |id: &str| alert(id, &json!({"evidence": []}));
+    alerts(&stage, ALERTS, &json!([bare("a1"), bare("a2"), bare("a3")]));
+    rows(&stage, &json!([]));
+    let url = json!([{"entityType": "File", "sha1": LOADER[0], "sha256": LOADER[1], "md5": LOADER[2], "fileName": "x"}]);
+    let whole = |id: &str| alert(id, &json!({"evidence": url}));
+    alerts(&stage, "/alerts", &json!([whole("a3"), whole("a1")]));
+    let answer = stage.observe(&[("sha1", SHA1)]).await;
+    let related: Vec<usize> = docs(&answer, "sightings").iter().map(|one| relations(one).len()).collect();
+    assert_eq!(related.iter().sum::<usize>(), 6, "{related:?}");
+    let made: Vec<String> =
+        calls(&stage).into_iter().filter(|call| call.starts_with("GET /alerts")).collect();
+    let [list] = made.as_slice() else { panic!("{made:?}") };
+    assert!(list.contains("%24expand=evidence") || list.contains("$expand=evidence"), "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +214,16 @@ async fn further_pages_are_read_from_the_same_host_only() {
     rows(&stage, &json!([]));
     let answer = stage.observe(&[("sha1", SHA1)]).await;
     assert_eq!(docs(&answer, "sightings").len(), 2);
-    assert_eq!(errors(&answer), []);
+    assert_eq!(errors(&answer), [("warning", "key error")]);
+    assert!(answer["errors"][0]["message"].as_str().unwrap().contains("(127.0.0.1)"), "{answer}");
+    // One that leads to itself ends the list too.
+    let stage = setup().start().await;
+    let link = format!("{}/defender{ALERTS}?$skip=1", stage.sim.url());
+    stage.sim.answer("defender", Answer::get(ALERTS).json(page("a1", link.clone())));
+    rows(&stage, &json!([]));
+    let answer = stage.observe(&[("sha1", SHA1)]).await;
+    assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (1, vec![("warning", "key error")]));
+    assert_eq!(calls(&stage).iter().filter(|call| call.contains("/alerts")).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -237,8 +237,13 @@ async fn the_providers_refusal_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_calls_nothing_and_still_refuses_nonsense() {
     let stage = setup().setting("RELAY_PROVIDER__DRY_RUN", "true").start().await;
-    assert_eq!(stage.trigger(&on_machine("FullIsolation")).await, success());
-    assert_eq!(stage.trigger(&body("add-indicator-warn", "domain", "a.example")).await, success());
+    for trigger in [on_machine("FullIsolation"), body("add-indicator-warn", "domain", "a.example")] {
+        for _ in 0..2 {
+            let answer = stage.trigger(&trigger).await;
+            assert_eq!(answer["data"], json!({"status": "failure"}));
+            assert_eq!(errors(&answer), [("warning", "dry run")]);
+        }
+    }
     assert_eq!(errors(&stage.trigger(&on_machine("Nonsense")).await), [("fatal", "invalid argument")]);
     assert_eq!(calls(&stage), [""; 0]);
     assert!(stage.sim.calls_to("login").is_empty());
