@@ -34,7 +34,8 @@ async fn by_credential() -> Mock {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_of_two_tenants_never_mix() {
     let provider = by_credential().await;
-    let stage = setup(&provider).start().await;
+    // Room for all of them at once: half of them are of one tenant.
+    let stage = setup(&provider).setting("RELAY_MAX_REQUESTS", "4000").start().await;
     let tenants: Vec<(&str, usize, String)> = [("key-one", 3), ("key-two", 7)]
         .map(|(key, limit)| (key, limit, stage.token_with(&json!({"key": key, "CTR_ENTITIES_LIMIT": limit}))))
         .into();

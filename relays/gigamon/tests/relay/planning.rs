@@ -205,7 +205,7 @@ async fn an_answer_that_is_too_large_is_asked_for_in_halves() {
     let page =
         |first: usize| (first..first + 2).map(|number| event(number, &names[number])).collect::<Vec<_>>();
     let mut padded = found(&page(0));
-    padded["padding"] = json!("x".repeat(30_000));
+    padded["padding"] = json!("x".repeat(60_000));
     pin(&stage, Answer::post("/v2/query").json(padded));
     for first in [0, 2] {
         let query = format!("domain IN ('d{first}.example', 'd{}.example')", first + 1);
