@@ -7,8 +7,8 @@
 //! |---|---|
 //! | `GET /files/{sha1}/alerts`, `/domains/{name}/alerts`, `/ips/{address}/alerts`, `/machines/{id}/alerts`, `/users/{name}/alerts` | [`alerts`]; `/ips` takes IPv4 only |
 //! | `GET /alerts`, `/alerts/{id}` | one alert has its evidence, the list has it on request |
-//! | `GET /files/{hash}`, `/machines/{id}`, `/machines?$filter=…`, `/machines/findbyip(…)`, `…/stats`, `/files/{sha1}/machines` | generated facts ([`inventory`]) |
-//! | `POST /advancedqueries/run` | [`hunting`]: strict queries, rows that fit them, a share of running time |
+//! | `GET /files/{hash}`, `/machines/{id}`, `/machines?$filter=…`, `/machines/findbyip(…)`, `…/stats`, `/files/{sha1}/machines` | generated facts (`inventory`) |
+//! | `POST /advancedqueries/run` | `hunting`: strict queries, rows that fit them, a share of running time |
 //! | `GET`, `POST /indicators`, `DELETE /indicators/{id}` | [`indicators`] with state |
 //! | `GET /machines/{id}/availableMachineActions`, `…/machineactions`, `/machineactions?$filter=…`, `POST …/isolate` and so on, `/machineactions/{id}/cancel` | [`actions`] with state |
 //! | `GET /exposureScore` | |

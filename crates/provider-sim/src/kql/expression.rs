@@ -21,7 +21,7 @@ pub enum Expression {
     ParseJson(Box<Expression>),
     /// `….field`.
     Member(Box<Expression>, String),
-    /// The host in a column of URLs: `extract` with [`HOST`].
+    /// The host in a column of URLs: `extract` with `HOST`.
     Host(Box<Expression>),
 }
 

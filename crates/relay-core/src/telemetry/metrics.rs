@@ -57,13 +57,12 @@ impl Metrics {
         registry.register(Box::new(dropped_lines()?))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        let fetches = |name: &str, help: &str| -> Result<IntCounterVec, prometheus::Error> {
-            let fetches = counter(name, help, &["outcome"])?;
-            // There from the start, so that a first failure is an increase.
+        // There from the start, so that a first failure is an increase.
+        let from_the_start = |fetches: IntCounterVec| {
             for ok in [true, false] {
                 fetches.with_label_values(&[outcome(ok)]);
             }
-            Ok(fetches)
+            fetches
         };
         let breaker = IntCounter::new(
             "relay_breaker_opened_total",
@@ -107,8 +106,16 @@ impl Metrics {
             )?,
             breaker,
             cache: counter("relay_cache_lookups_total", "Lookups of kept provider answers", &["outcome"])?,
-            token_fetches: fetches("relay_token_fetches_total", "Access tokens asked for")?,
-            jwks_fetches: fetches("relay_jwks_fetches_total", "Key sets of the platform asked for")?,
+            token_fetches: from_the_start(counter(
+                "relay_token_fetches_total",
+                "Access tokens asked for",
+                &["outcome"],
+            )?),
+            jwks_fetches: from_the_start(counter(
+                "relay_jwks_fetches_total",
+                "Key sets of the platform asked for",
+                &["outcome"],
+            )?),
             bounds: Bounds::new(counter("relay_bounds_hit_total", "Bounds that were hit", &["bound"])?),
             registry,
         })
