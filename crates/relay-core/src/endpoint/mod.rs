@@ -1,7 +1,7 @@
 //! The endpoints that the platform calls, one file each: path, words, checks, handler, definitions of its data.
 //!
 //! An [`Endpoint`] describes itself; routing, OpenAPI, metrics, landing page and the check of module types read
-//! it. A [`Handler`] answers it. A further endpoint is a file here and a line in the builder of
+//! it. A `Handler` answers it. A further endpoint is a file here and a line in the builder of
 //! [`Relay`](crate::Relay).
 
 pub mod deliberate;

@@ -70,7 +70,7 @@ impl Application {
         Ok(Self { tenant, id, secret: claims.secret("client_secret")? })
     }
 
-    /// What tells one tenant's credentials from another's, for [`crate::relay::Credentials::parts`].
+    /// What tells one tenant's credentials from another's, for [`crate::relay::Credentials::identity`].
     pub fn identity(&self) -> Vec<&str> {
         vec![self.tenant.as_str(), &self.id, self.secret.expose_secret()]
     }

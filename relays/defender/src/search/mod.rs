@@ -1,7 +1,7 @@
 //! Which calls a lookup makes, and in which order.
 //!
-//! `/observe/observables`: the alerts of each observable ([`alerts`]), while these are awaited the customer's indicators
-//! ([`opinions`]), then one hunting query for all ([`hunt`]), then one round of details for all ([`details`]).
+//! `/observe/observables`: the alerts of each observable (`alerts`), while these are awaited the customer's indicators
+//! (`opinions`), then one hunting query for all (`hunt`), then one round of details for all (`details`).
 
 mod alerts;
 mod details;
