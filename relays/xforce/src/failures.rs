@@ -64,7 +64,8 @@ impl Failures {
                 let message = error.message().to_owned();
                 let cause = self.cause(|cause| match status {
                     Some(_) => cause.status == status,
-                    None => cause.error == error,
+                    // Of a host that is down, some calls failed and others were not made.
+                    None => cause.status.is_none() && cause.error.code() == error.code(),
                 });
                 let at = cause.unwrap_or_else(|| self.push(Cause::new(status, error)));
                 let cause = &mut self.causes[at];
