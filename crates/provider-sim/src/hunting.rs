@@ -2,9 +2,10 @@
 //! ([tables](https://learn.microsoft.com/defender-xdr/advanced-hunting-schema-tables)).
 //!
 //! Rows are generated for the values that a query looks for, then the query is run over them. So a query finds what
-//! it asks for and nothing else. The host name `busy.example` has 5,000 connections.
+//! it asks for and nothing else. [`rows`] gives them to checks of queries by another engine. The host name
+//! `busy.example` has 5,000 connections.
 
-mod rows;
+mod generated;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,12 +13,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::kql::{Outcome, Query, Script, Step, Table};
+use crate::kql::{Outcome, Query, Row, Script, Step, Table};
 use crate::request::Request;
 use crate::service::Find;
 
 /// The newest moment of generated events. It does not move: an answer must not change from day to day.
-pub(crate) const NOW: Timestamp = Timestamp::constant(1_772_323_200, 0);
+pub const NOW: Timestamp = Timestamp::constant(1_772_323_200, 0);
 /// Parts that a query may have without a hint of how to make them.
 const PARTS: usize = 64;
 
@@ -28,7 +29,17 @@ pub(crate) fn run(script: &Script) -> Outcome {
 
 /// The rows that are found, but for those about these values.
 fn without(script: &Script, values: &BTreeSet<&str>) -> Outcome {
-    Outcome::union(script.queries.iter().map(|query| query.run(rows::of(query, values), NOW)))
+    let run = |query: &Query| {
+        let mut wanted = query.literals();
+        wanted.retain(|value| !values.contains(value));
+        query.run(rows(query.table, &wanted), NOW)
+    };
+    Outcome::union(script.queries.iter().map(run))
+}
+
+/// The generated rows of a table about these values.
+pub fn rows(table: Table, values: &[&str]) -> Vec<Row> {
+    generated::of(table, values)
 }
 
 /// The rows that fixtures have for the values of a script, and generated ones for its other values; nothing where no

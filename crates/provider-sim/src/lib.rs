@@ -39,7 +39,7 @@ pub mod fault;
 pub mod fixtures;
 pub mod gigamon;
 pub mod graph;
-mod hunting;
+pub mod hunting;
 mod inventory;
 mod jwks;
 pub mod keys;

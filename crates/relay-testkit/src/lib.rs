@@ -21,6 +21,7 @@
 mod damage;
 mod golden;
 pub mod load;
+mod queries;
 mod script;
 mod tls;
 mod zone;
@@ -36,6 +37,7 @@ use serde_json::{Map, Value, json};
 
 pub use damage::damaged;
 pub use golden::golden;
+pub use queries::Queries;
 pub use relay_core::testing::{PATIENCE, TestLimit, eventually, eventually_blocking, in_time};
 pub use script::golden_scripts;
 pub use tls::{host_with_certificate, self_signed_host};

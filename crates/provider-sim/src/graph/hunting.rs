@@ -78,7 +78,7 @@ impl HuntingQuery {
                 results(&outcome.columns, &json!(outcome.rows))
             }
             Self::Alerts { query, timespan } => {
-                let all = rows(&Subject::of_query(query), tenant);
+                let all = evidence(query, tenant);
                 let query = AlertQuery { days: query.days.min(*timespan), legs: query.legs.clone() };
                 let mut found = query.run(&all, Timestamp::now());
                 for row in found.iter_mut().filter(|_| ids_differ) {
@@ -94,11 +94,13 @@ impl HuntingQuery {
     }
 }
 
-/// The evidence of all alerts that a query may find.
-fn rows(subjects: &[Subject], tenant: &str) -> Vec<Row> {
+/// The rows of the table `AlertEvidence` that a query of this tenant is run over.
+pub fn evidence(query: &AlertQuery, tenant: &str) -> Vec<Row> {
+    let subjects = Subject::of_query(query);
     let generated = subjects.iter().flat_map(|subject| generated::v2(subject, tenant));
     alerts::v2(tenant).into_iter().chain(generated).flat_map(|alert| rows_of(&alert)).collect()
 }
+
 /// The fixture of the same query by Defender for Endpoint's own API, in this one's words.
 pub(super) fn of_devices(request: &Request, find: &Find<'_>) -> Option<Reply> {
     let body = request.json()?;

@@ -41,6 +41,7 @@ use crate::service::{Find, Service};
 
 use accounts::Directory;
 use call::Call;
+pub use hunting::evidence;
 use refusal::Refusal;
 use tenant::State;
 

@@ -138,4 +138,6 @@ pub fn adapters<'a>(devices: impl IntoIterator<Item = &'a MachineId>) -> Option<
 }
 
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod tests;

@@ -4,11 +4,11 @@ use relay_core::observable::{Observable, ObservableType};
 
 use super::*;
 
-fn subject(kind: ObservableType, value: &str) -> Subject {
+pub(super) fn subject(kind: ObservableType, value: &str) -> Subject {
     Subject::of(&Observable::new(kind, value).unwrap()).unwrap()
 }
 
-fn target(position: usize, subject: &Subject, room: usize) -> Target<'_> {
+pub(super) fn target(position: usize, subject: &Subject, room: usize) -> Target<'_> {
     Target { position, subject, sha1: None, room }
 }
 

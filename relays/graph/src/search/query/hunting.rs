@@ -213,4 +213,6 @@ fn predicate_text(about: &Observable) -> Option<String> {
 }
 
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{NOW, object};
 use crate::inventory::{self, File};
-use crate::kql::{Query, Row, Table};
+use crate::kql::{Row, Table};
 use crate::seeded::Rng;
 
 /// How far back events are generated: a little less than hunting reaches.
@@ -16,18 +16,16 @@ const SECONDS: u64 = 29 * 24 * 3600;
 /// A host name with many more connections than others.
 const BUSY: &str = "busy.example";
 
-/// The rows of a query's table, but for those about some of its values.
-pub(super) fn of(query: &Query, without: &BTreeSet<&str>) -> Vec<Row> {
-    let mut values: Vec<&str> = query.literals();
-    values.retain(|value| !without.contains(value));
-    match query.table {
-        Table::DeviceFileEvents => of_files(&values, "file events", file_event),
-        Table::DeviceProcessEvents => of_files(&values, "process events", process_event),
-        Table::DeviceImageLoadEvents => of_files(&values, "image events", image_event),
-        Table::DeviceNetworkEvents => of_names(&values, "network events", network_events),
-        Table::DeviceEvents => of_names(&values, "dns events", dns_events),
-        Table::DeviceLogonEvents => of_names(&values, "logons", logons),
-        Table::DeviceNetworkInfo => adapters(&values),
+/// The rows of a table about these values.
+pub(super) fn of(table: Table, values: &[&str]) -> Vec<Row> {
+    match table {
+        Table::DeviceFileEvents => of_files(values, "file events", file_event),
+        Table::DeviceProcessEvents => of_files(values, "process events", process_event),
+        Table::DeviceImageLoadEvents => of_files(values, "image events", image_event),
+        Table::DeviceNetworkEvents => of_names(values, "network events", network_events),
+        Table::DeviceEvents => of_names(values, "dns events", dns_events),
+        Table::DeviceLogonEvents => of_names(values, "logons", logons),
+        Table::DeviceNetworkInfo => adapters(values),
         Table::AlertEvidence => Vec::new(),
     }
 }
