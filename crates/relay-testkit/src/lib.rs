@@ -18,6 +18,7 @@
 // A test cannot go on without its relay, so everything here panics with words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+pub mod cost;
 mod damage;
 mod golden;
 pub mod load;

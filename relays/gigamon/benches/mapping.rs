@@ -63,7 +63,7 @@ fn mapping(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// So many events, each of a detection and a rule of its own.
+/// This number of events, each of another detection and rule.
 fn hits(count: usize) -> Vec<Hit> {
     let hit = |number: usize| {
         let id = format!("{number:07}");

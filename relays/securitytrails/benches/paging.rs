@@ -1,5 +1,5 @@
 //! How long a domain with ten pages of history takes before a provider that is slow but sets no limit. The longest
-//! chain is two calls: the first page tells how many there are, then the other nine are read at once.
+//! chain is two calls: the first page says how many there are, then the other nine are read at once.
 
 #![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
@@ -16,7 +16,7 @@ const LATENCY: Duration = Duration::from_millis(100);
 /// How much longer than the chain a lookup may take.
 const AIM: f64 = 1.3;
 
-/// Looks the domain up as a tenant of its own, which no earlier lookup has used the rate of.
+/// Looks the domain up as a new tenant, with an unused rate.
 async fn lookup(stage: &Stage, tenant: u64) {
     let token = stage.token_with(&json!({"key": format!("unlimited.{tenant}")}));
     let body = asked(&[("domain", "pages-10.example")]).to_string();
@@ -36,7 +36,7 @@ async fn chain(stage: &Stage, tenant: u64) {
     }
 }
 
-/// Measures, and tells the median too: criterion keeps its own to itself.
+/// Measures, and returns the median, which criterion does not export.
 fn median(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,

@@ -3,13 +3,10 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
-use std::time::{Duration, Instant};
-
-use provider_sim::{Answer, Fault};
-use relay_testkit::{Setup, Stage, asked, docs, errors};
+use provider_sim::Answer;
+use relay_testkit::cost::{LATENCY, cost, mixed, warm};
+use relay_testkit::{Setup, Stage, docs, errors};
 use serde_json::{Value, json};
-
-const LATENCY: Duration = Duration::from_millis(300);
 
 #[tokio::main]
 async fn main() {
@@ -22,40 +19,30 @@ async fn main() {
         ("50 observables, quiet", [17, 17, 16], 0),
     ] {
         let stage = start(detections).await;
-        let about = observables(counts);
-        let about: Vec<(&str, &str)> = about.iter().map(|(kind, value)| (*kind, value.as_str())).collect();
-        let token = stage.token();
-        let started = Instant::now();
-        let answer = stage.ask("/observe/observables", Some(&token), &asked(&about)).await;
-        let took = started.elapsed();
-        assert_eq!(errors(&answer), []);
-        let calls = stage.sim.calls_to("gigamon");
-        let searches = calls.iter().filter(|call| call.path.ends_with("/v2/query")).count();
+        let cost = cost(&stage, "gigamon", &mixed(counts)).await;
+        assert_eq!(errors(&cost.answer), []);
         println!(
-            "  {title}: {} calls, {searches} event search(es), {} sightings, {:.2} s",
-            calls.len(),
-            docs(&answer, "sightings").len(),
-            took.as_secs_f64()
+            "  {title}: {} calls, {} event search(es), {} sightings, {:.2} s",
+            cost.calls.len(),
+            cost.calls.iter().filter(|call| call.path.ends_with("/v2/query")).count(),
+            docs(&cost.answer, "sightings").len(),
+            cost.time.as_secs_f64()
         );
     }
 }
 
-/// The relay before a slow provider that knows nothing, but for detections about the first domains.
+/// The relay before a provider that knows nothing, but for detections about the first domains.
 async fn start(detections: usize) -> Stage {
     let bases = ["DETECTIONS_URL", "EVENTS_URL", "ENTITY_URL"].map(|name| format!("RELAY_PROVIDER__{name}"));
     let bases: Vec<(&str, &str)> = bases.iter().map(|name| (name.as_str(), "/gigamon")).collect();
-    let setup = Setup::new(relay_gigamon::relay, json!({"key": "demo-token"}), &bases);
-    let stage = setup.start().await;
-    // The connection and the platform's keys are there in practice too.
-    stage.health().await;
-    stage.sim.reset();
+    let stage = warm(Setup::new(relay_gigamon::relay, json!({"key": "demo-token"}), &bases)).await;
     let pin = |answer: Answer| stage.sim.answer("gigamon", answer);
     let list =
         |detections: &[Value]| json!({"detections": detections, "rules": [{"uuid": "r1"}], "total_count": 1});
     pin(Answer::get("/v1/detections").json(list(&[])));
     pin(Answer::post("/v2/query").json(json!({"total": 0, "events": []})));
-    let nobody = json!({"entity_tracking_bulk_response": {"dhcp": null}});
-    pin(Answer::post("/v2/entity/tracking/bulk/get/ip").json(nobody));
+    let unknown = json!({"entity_tracking_bulk_response": {"dhcp": null}});
+    pin(Answer::post("/v2/entity/tracking/bulk/get/ip").json(unknown));
     for number in 0..detections {
         let name = format!("d{number}.example");
         let uuid = format!("detection-{number}");
@@ -71,12 +58,5 @@ async fn start(detections: usize) -> Stage {
         let events = json!({"events": [{"event": event}], "total_count": 1});
         pin(Answer::get("/v1/events").query("detection_uuid", &uuid).json(events));
     }
-    stage.sim.faults().add(Fault::latency(LATENCY).on("gigamon"));
     stage
-}
-
-fn observables([domains, addresses, hashes]: [usize; 3]) -> Vec<(&'static str, String)> {
-    let names = (0..domains).map(|number| ("domain", format!("d{number}.example")));
-    let addresses = (1..=addresses).map(|number| ("ip", format!("198.51.100.{number}")));
-    names.chain(addresses).chain((0..hashes).map(|number| ("sha1", format!("{number:040}")))).collect()
 }

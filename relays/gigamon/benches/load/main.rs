@@ -48,7 +48,7 @@ async fn main() {
 const BASES: [&str; 3] =
     ["RELAY_PROVIDER__DETECTIONS_URL", "RELAY_PROVIDER__EVENTS_URL", "RELAY_PROVIDER__ENTITY_URL"];
 
-/// Starts a provider with detections of which so many events match, and returns its base URL.
+/// Starts a provider with detections of which this number of events match, and returns its base URL.
 fn provide(matching: usize) -> String {
     let (list, pages) = answers(matching);
     provider(Duration::ZERO, move |asked| {

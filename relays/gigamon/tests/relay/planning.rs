@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use provider_sim::{Answer, Fault, SeenCall, What};
+use relay_testkit::cost::mixed;
 use relay_testkit::{Stage, docs, errors};
 use serde_json::{Value, json};
 
@@ -38,22 +39,14 @@ fn sightings_of(answer: &Value, value: &str) -> usize {
     docs(answer, "sightings").iter().filter(of).count()
 }
 
-/// Seven names, seven public addresses and six hashes.
-fn twenty() -> Vec<(String, String)> {
-    let names = (0..7).map(|number| ("domain".to_owned(), format!("d{number}.example")));
-    let addresses = (1..8).map(|number| ("ip".to_owned(), format!("198.51.100.{number}")));
-    let hashes = (0..6).map(|number| ("sha1".to_owned(), format!("{number:040}")));
-    names.chain(addresses).chain(hashes).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_quiet_observables_take_one_search_and_their_lists() {
-    let all = twenty();
-    let all: Vec<(&str, &str)> = all.iter().map(|(kind, value)| (kind.as_str(), value.as_str())).collect();
+    let all = mixed([7, 7, 6]);
     for (device_detections, calls) in [("true", 28), ("local", 21), ("false", 21)] {
         let stage = setup().setting("RELAY_PROVIDER__DEVICE_DETECTIONS", device_detections).start().await;
         fixtures::empty(&stage);
-        assert_eq!(stage.observe(&all).await, json!({"data": {}}));
+        let answer = stage.ask("/observe/observables", Some(&stage.token()), &all).await;
+        assert_eq!(answer, json!({"data": {}}));
         let queries = queries(&stage);
         let [query] = queries.as_slice() else { panic!("{queries:?}") };
         assert!(

@@ -1,6 +1,7 @@
 //! What a lookup costs of the month's records, and how the settings lower it.
 
 use provider_sim::Answer;
+use relay_testkit::cost::mixed;
 use relay_testkit::{Setup, Stage, docs, errors};
 use serde_json::{Value, json};
 
@@ -13,26 +14,14 @@ fn lines(stage: &Stage) -> Vec<String> {
     stage.sim.calls_to("xforce").iter().map(|call| call.line().replace("/xforce", "")).collect()
 }
 
-/// Seven domains, seven addresses and six hashes.
-fn twenty() -> Vec<(String, String)> {
-    let pair = |kind: &str, value: String| (kind.to_owned(), value);
-    let domains = (0..7).map(|n| pair("domain", format!("records{n}.example")));
-    let addresses = (0..7).map(|n| pair("ip", format!("203.0.113.{}", 20 + n)));
-    let hashes = (0..6).map(|n| pair("sha256", format!("{n:064x}")));
-    domains.chain(addresses).chain(hashes).collect()
-}
-
 async fn calls_of(setup: Setup, known: bool) -> usize {
     let stage = setup.start().await;
-    let about = twenty();
     if !known {
         for path in ["/url/", "/ipr/", "/malware/"] {
             stage.sim.faults().add(provider_sim::Fault::status(404).on("xforce").path(path));
         }
     }
-    let about: Vec<(&str, &str)> =
-        about.iter().map(|(kind, value)| (kind.as_str(), value.as_str())).collect();
-    let answer = stage.observe(&about).await;
+    let answer = stage.ask("/observe/observables", Some(&stage.token()), &mixed([7, 7, 6])).await;
     assert_eq!(errors(&answer), [], "{answer}");
     stage.sim.calls_to("xforce").len()
 }
