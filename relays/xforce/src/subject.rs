@@ -102,7 +102,7 @@ fn is_web_scheme(scheme: &str) -> bool {
     ["http", "https", "ftp"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// Whether what follows the scheme begins with an authority whose host is a name or an address.
+/// Whether what follows the scheme begins with an authority of a name or an address.
 fn has_host(rest: &str) -> bool {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

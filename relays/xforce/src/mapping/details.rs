@@ -25,7 +25,7 @@ struct Fact {
 
 impl Mapping<'_> {
     /// A sighting and an indicator for every family; the infrastructure as relations of the first sighting, or of
-    /// one of its own where no family is named.
+    /// a separate one if no family is named.
     pub(super) fn malware(
         &self,
         malware: &Malware,

@@ -1,4 +1,4 @@
-//! Resolutions: one sighting whose relations say which name resolved to which address.
+//! Resolutions: one sighting with relations that say which name resolved to which address.
 
 use std::net::IpAddr;
 

@@ -1,6 +1,6 @@
 //! Reports: a judgement, and a sighting with its indicator for every category.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use relay_core::ctim::{
     BasedOn, Bundle, Confidence, Indicator, Judgement, ObservedTime, Sighting, SightingOf, Table,
@@ -10,7 +10,7 @@ use super::scale::Rating;
 use super::{JUDGEMENT_DAYS, Mapping, ORIGIN, PRIORITY, given, tagged, user_tags};
 use crate::model::{IpReport, Report, UrlReport};
 
-/// Tells how an address is assigned; its percentage says nothing of danger.
+/// Says how an address is assigned; its percentage says nothing of danger.
 const DYNAMIC_ADDRESSES: &str = "Dynamic IPs";
 
 impl Mapping<'_> {
@@ -95,7 +95,7 @@ impl Mapping<'_> {
 /// Where an address is, in a table of one row: CTIM has no other place for geography.
 fn network_table(report: &IpReport) -> Option<Table> {
     let country = report.geo.as_ref().and_then(|geo| given(geo.country.as_deref()));
-    let networks: BTreeMap<u64, &str> = report
+    let networks: BTreeSet<(u64, &str)> = report
         .subnets
         .iter()
         .flat_map(|subnet| &subnet.asns)

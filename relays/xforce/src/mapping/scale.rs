@@ -14,7 +14,7 @@ impl Rating {
         Self { disposition, severity }
     }
 
-    /// A category that tells what kind of thing the observable is, not that it is hostile.
+    /// A category that says what kind of thing the observable is, not that it is hostile.
     pub(super) const NEUTRAL: Self = Self::new(Disposition::Unknown, Severity::Low);
 
     /// A risk score from 0 to 10; 0 and nothing mean that there is no opinion.

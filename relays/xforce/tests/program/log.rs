@@ -140,7 +140,7 @@ fn dropped_lines(program: &Program) -> u64 {
     count.parse().expect("a number")
 }
 
-/// A program whose log nobody reads and which has dropped lines of it.
+/// A program with a log that is not read, and of which lines were dropped.
 fn with_a_full_log() -> Program {
     // At this level a request has dozens of lines.
     let program = Program::start_unread(&[("RELAY_LOG", "trace"), ("RELAY_LOG_QUEUE", "50")]);

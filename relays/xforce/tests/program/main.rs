@@ -71,9 +71,9 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     for (name, value, problem) in table {
         let output = run(&[], &[(name, value)]);
         assert_eq!(output.status.code(), Some(1), "{name}={value}");
-        let told = text(&output.stderr);
-        assert!(told.starts_with(&format!("Error: {name}: {problem}")), "{told}");
-        assert_eq!(told.lines().count(), 1, "{told}");
+        let line = text(&output.stderr);
+        assert!(line.starts_with(&format!("Error: {name}: {problem}")), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
     }
 }
 
@@ -127,7 +127,7 @@ fn a_healthcheck_asks_the_running_relay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn local_time_is_not_told_as_utc() {
+async fn local_time_is_not_reported_as_utc() {
     let sim = Sim::start(Options::default()).await.expect("a simulator");
     let api = format!("{}/xforce", sim.url());
     let program = Program::start(&[("RELAY_PROVIDER__API_URL", &api), ("TZ", "EAST-14")]);

@@ -49,7 +49,7 @@ pub(crate) struct Program {
 enum Log {
     /// A thread, as fast as lines come.
     Read(JoinHandle<Vec<Value>>),
-    /// Nobody beyond the first lines: the pipe fills.
+    /// Not beyond the first lines: the pipe fills.
     Unread(BufReader<ChildStderr>, Vec<Value>),
     /// Somebody has it.
     Taken,
@@ -64,14 +64,14 @@ impl Drop for Program {
 }
 
 impl Program {
-    /// Starts it and waits for the line that tells its addresses.
+    /// Starts it and waits for the line with its addresses.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let mut program = Self::start_unread(settings);
         program.read_log();
         program
     }
 
-    /// The same, but nobody reads its log any further.
+    /// The same, but its log is not read any further.
     pub(crate) fn start_unread(settings: &[(&str, &str)]) -> Self {
         let limit = TestLimit::start();
         let mut child = command(settings).stderr(Stdio::piped()).spawn().expect("the program");

@@ -1,4 +1,4 @@
-//! What goes wrong costs its own part of the answer and is told once.
+//! What goes wrong costs its own part of the answer and is reported once.
 
 use provider_sim::{Answer, Fault, What};
 use relay_testkit::{Stage, asked, docs, errors};
@@ -155,7 +155,7 @@ async fn an_observable_that_hangs_ends_in_time_and_keeps_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_connection_and_broken_json_are_told_apart() {
+async fn a_broken_connection_and_broken_json_are_reported_apart() {
     let table = [
         (What::Reset, "connection error"),
         (What::Truncated, "key error"),
@@ -187,7 +187,7 @@ async fn the_simulators_own_refusals_are_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_self_signed_certificate_is_told_as_what_it_is() {
+async fn a_self_signed_certificate_is_reported_as_what_it_is() {
     let base = relay_testkit::self_signed_host();
     let stage = setup().setting("RELAY_PROVIDER__API_URL", &base).start().await;
     for answer in [stage.observe(&[("domain", "a.example")]).await, stage.health().await] {
@@ -201,7 +201,7 @@ async fn a_self_signed_certificate_is_told_as_what_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_connection_is_told_once_for_all_calls() {
+async fn a_refused_connection_is_reported_once_for_all_calls() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", free.local_addr().unwrap());
     drop(free);

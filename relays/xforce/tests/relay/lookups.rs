@@ -236,3 +236,45 @@ async fn unknown_fields_of_an_observable_are_ignored() {
     let answer = stage.ask("/deliberate/observables", Some(&stage.token()), &body).await;
     assert_eq!(docs(&answer, "verdicts").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolution_says_when_it_was_seen_over_all_its_records() {
+    let stage = setup().start().await;
+    let record = |value: &str, first: Value, last: Value| json!({"value": value, "recordType": "A", "first": first, "last": last});
+    let records = json!([
+        record("192.0.2.1", json!("2026-01-05T12:00:00+02:00"), json!("2026-02-20T10:00:00Z")),
+        record("192.0.2.1", json!("2024-03-01T00:00:00Z"), json!("2024-04-01T00:00:00Z")),
+        record("192.0.2.1", json!("soon"), json!("2026-03-01T00:00:00Z")),
+        record("192.0.2.2", json!(null), json!("later")),
+    ]);
+    pin(&stage, "/api/resolve/seen.example", json!({"A": ["192.0.2.3"], "Passive": {"records": records}}));
+    let answer = stage.observe(&[("domain", "seen.example")]).await;
+    let dns = docs(&answer, "sightings").iter().find(|one| one["title"] == "DNS Information").unwrap();
+    let info: Vec<(&Value, Option<&Value>)> = dns["relations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["related"]["value"], one.get("relation_info")))
+        .collect();
+    let seen = json!({"first_seen": "2024-03-01T00:00:00Z", "last_seen": "2026-03-01T00:00:00Z"});
+    assert_eq!(
+        info,
+        [(&json!("192.0.2.1"), Some(&seen)), (&json!("192.0.2.2"), None), (&json!("192.0.2.3"), None),]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_is_named_with_each_of_its_companies() {
+    let stage = setup().start().await;
+    let subnets = json!([
+        {"asns": {"64501": {"Company": "Zeta Net"}, "64500": {"Company": "Example Net"}}},
+        {"asns": {"64500": {"Company": "Example Net", "cidr": 16}, "9": {"Company": "Old Net", "removed": true}}},
+        {"asns": {"64500": {"Company": "Example Transit"}, "64502": {}, "x": {"Company": "No Net"}}},
+    ]);
+    pin(&stage, "/ipr/192.0.2.8", json!({"score": 2, "cats": {"Spam": 10}, "subnets": subnets}));
+    let answer = stage.observe(&[("ip", "192.0.2.8")]).await;
+    let table = &docs(&answer, "sightings")[0]["data"];
+    assert_eq!(table["columns"], json!([{"name": "Network", "type": "string"}]));
+    let networks = "AS64500 Example Net; AS64500 Example Transit; AS64501 Zeta Net; AS64502";
+    assert_eq!(table["rows"], json!([[networks]]));
+}
