@@ -28,7 +28,7 @@ impl EventPage {
 }
 
 /// `POST /v2/query`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct SearchPage {
     /// The newest events of the time that was asked for.
     #[serde(deserialize_with = "required")]
@@ -103,7 +103,7 @@ impl Event {
         self.at
     }
 
-    /// Code of the account in whose network it happened.
+    /// Code of the account that owns the network.
     pub fn account(&self) -> Option<&str> {
         self.text("customer_id")
     }

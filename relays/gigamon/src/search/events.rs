@@ -1,7 +1,7 @@
 //! The search in all events: one question for all values.
 //!
-//! A search whose answer is cut is repeated for the values that it left short, so that a busy value never pushes a quiet
-//! one out. What is asked next depends on what detections gave, so answers wait until those are known.
+//! If an answer is cut, the search is repeated for the values that are short of events, so that a busy value never pushes
+//! out a quiet one. The next search depends on the hits of detections, so answers wait until those are known.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -17,13 +17,14 @@ use tokio::time::sleep_until;
 use url::Url;
 
 use super::Search;
-use super::ask::{Answer, Ask, Outcome};
+use super::by_value::EventsByValue;
 use super::problems::Problems;
 use super::query::Span;
+use super::task::{Answer, Outcome, SearchTask};
 use crate::Lacking;
 use crate::api;
 use crate::mapping::Hit;
-use crate::model::{Event, SearchPage};
+use crate::model::Event;
 use crate::module::TITLE;
 
 /// How long the search, or lists in its queries, are not tried again where they were refused.
@@ -31,7 +32,7 @@ pub(super) const PAUSE: Duration = Duration::from_secs(600);
 
 type Running<'a> = Abortable<BoxFuture<'a, Vec<Answer>>>;
 
-/// A search that may run beside other work.
+/// A search that runs concurrently with other work.
 pub(super) struct EventSearch<'a> {
     search: &'a Search<'a>,
     /// Base of the service; none where it is switched off or absent.
@@ -43,13 +44,13 @@ pub(super) struct EventSearch<'a> {
     running: FuturesUnordered<Running<'a>>,
     /// The values of what runs.
     asked: Vec<(Vec<usize>, AbortHandle)>,
-    /// Answers that nobody looked at yet.
+    /// Answers that wait until the hits of detections are known.
     arrived: Vec<Answer>,
 }
 
 /// The events of a value.
 struct Held {
-    /// How many are wanted beside those of detections.
+    /// How many are wanted in addition to those of detections.
     room: usize,
     /// Uuids of these and of the detections' events.
     known: HashSet<String>,
@@ -57,7 +58,7 @@ struct Held {
 }
 
 impl Held {
-    fn beside(hits: &[Hit], limit: usize) -> Self {
+    fn besides(hits: &[Hit], limit: usize) -> Self {
         let uuids = hits.iter().filter_map(Hit::event).map(|event| event.uuid().to_owned());
         Self { room: limit.saturating_sub(hits.len()), known: uuids.collect(), events: Vec::new() }
     }
@@ -105,16 +106,16 @@ impl<'a> EventSearch<'a> {
         let Some(span) = self.spans.pop_front().filter(|_| self.base.is_some()) else { return false };
         let values = (0..self.search.subjects.len()).filter(|place| wants(*place));
         for values in self.search.packed(values) {
-            self.ask(Ask { values, span, round: 0 });
+            self.ask(SearchTask { values, span, round: 0 });
         }
         true
     }
 
-    fn ask(&mut self, ask: Ask) {
+    fn ask(&mut self, task: SearchTask) {
         let Some(base) = self.base else { return };
         let (abort, registration) = AbortHandle::new_pair();
-        self.asked.push((ask.values.clone(), abort));
-        let answers: BoxFuture<'a, _> = Box::pin(self.search.ask(base, ask));
+        self.asked.push((task.values.clone(), abort));
+        let answers: BoxFuture<'a, _> = Box::pin(self.search.ask(base, task));
         self.running.push(Abortable::new(answers, registration));
     }
 
@@ -125,9 +126,10 @@ impl<'a> EventSearch<'a> {
         Some(())
     }
 
-    /// The events found beside the hits of each value.
+    /// The events of each value in addition to its hits.
     pub(super) async fn finish(mut self, detected: &[Vec<Hit>]) -> Found {
-        let mut held: Vec<Held> = detected.iter().map(|hits| Held::beside(hits, self.search.limit)).collect();
+        let mut held: Vec<Held> =
+            detected.iter().map(|hits| Held::besides(hits, self.search.limit)).collect();
         let mut failed = Vec::new();
         let call = self.search.call;
         // A stretch that takes this long holds up the next one no longer.
@@ -173,85 +175,60 @@ impl<'a> EventSearch<'a> {
 
     /// Keeps the events of an answer and asks for those that it could not hold.
     fn take(&mut self, answer: Answer, held: &mut [Held], failed: &mut Vec<(Vec<usize>, Option<Failure>)>) {
-        let Answer { ask, outcome } = answer;
-        if ask.values.iter().all(|place| held[*place].is_full()) {
+        let Answer { task, outcome } = answer;
+        if task.values.iter().all(|place| held[*place].is_full()) {
             return;
         }
         match outcome {
             Outcome::Nothing => {}
             Outcome::Page(page) => {
-                let rest = self.rest(&ask, &page);
-                self.distribute(page, &ask.values, held);
-                if let Some(rest) = rest {
-                    self.ask_again(&ask, rest, held);
+                keep(&page, held);
+                if let Some(rest) = self.rest(&task, &page) {
+                    self.ask_again(&task, rest, held);
                 }
             }
             Outcome::NewestDay(page) => {
-                self.distribute(page, &ask.values, held);
-                failed.push((ask.values, None));
+                keep(&page, held);
+                failed.push((task.values, None));
             }
             Outcome::Failed(failure) if api::is_absent(&failure) => {
                 let (relay, now) = (self.search.relay, self.search.call.now());
                 relay.lacking.remember((self.search.site.region, Lacking::Search), (), PAUSE, now);
                 (self.absent, self.base) = (true, None);
             }
-            Outcome::Failed(failure) => failed.push((ask.values, Some(failure))),
+            Outcome::Failed(failure) => failed.push((task.values, Some(failure))),
         }
     }
 
     /// The time before the events of an answer, if it is cut. Answers are newest first, so nothing newer is missing.
-    fn rest(&self, ask: &Ask, page: &SearchPage) -> Option<Span> {
-        let (received, limit) = (page.events.received, self.search.events_for(ask.values.len()));
-        let more = |total| usize::try_from(total).is_ok_and(|total: usize| total > received);
-        let cut = received >= limit && page.total.is_none_or(more);
-        let oldest = page.events.items.iter().map(Event::at).min();
-        cut.then(|| oldest.map_or(ask.span, |oldest| ask.span.until(oldest)))
+    fn rest(&self, task: &SearchTask, page: &EventsByValue) -> Option<Span> {
+        let more = |total| usize::try_from(total).is_ok_and(|total: usize| total > page.received);
+        let cut = page.received >= self.search.events_for(task.values.len()) && page.total.is_none_or(more);
+        cut.then(|| page.oldest.map_or(task.span, |oldest| task.span.until(oldest)))
     }
 
     /// Asks for the rest of values that want more: once together, then each by itself.
-    fn ask_again(&mut self, ask: &Ask, span: Span, held: &[Held]) {
-        let values: Vec<usize> = ask.values.iter().copied().filter(|place| !held[*place].is_full()).collect();
-        let progress = span != ask.span || values.len() < ask.values.len();
-        match ask.round {
-            0 if progress && !values.is_empty() => self.ask(Ask { values, span, round: 1 }),
+    fn ask_again(&mut self, task: &SearchTask, span: Span, held: &[Held]) {
+        let values: Vec<usize> =
+            task.values.iter().copied().filter(|place| !held[*place].is_full()).collect();
+        let progress = span != task.span || values.len() < task.values.len();
+        match task.round {
+            0 if progress && !values.is_empty() => self.ask(SearchTask { values, span, round: 1 }),
             0 | 1 if progress || values.len() > 1 => {
                 for place in values {
-                    self.ask(Ask { values: vec![place], span, round: 2 });
+                    self.ask(SearchTask { values: vec![place], span, round: 2 });
                 }
             }
             _ => {}
         }
     }
+}
 
-    /// An event belongs to every value of the search that one of its texts is; in a search of one value, always to that.
-    fn distribute(&self, page: SearchPage, values: &[usize], held: &mut [Held]) {
-        let mut unclaimed = 0;
-        for event in page.events.items {
-            if !self.search.call.credentials.allows(event.account()) {
-                continue;
-            }
-            let mut owners = Vec::new();
-            if let [only] = values {
-                owners.push(*only);
-            } else {
-                event.each_text(&mut |text| {
-                    // A certificate for all names below one stands for that one.
-                    let text = text.strip_prefix("*.").unwrap_or(text);
-                    self.search.subjects.find(text, |place| {
-                        if values.contains(&place) && !owners.contains(&place) {
-                            owners.push(place);
-                        }
-                    });
-                });
-            }
-            unclaimed += usize::from(owners.is_empty());
-            let event = Arc::new(event);
-            for place in owners {
-                held[place].add(&event);
-            }
-        }
-        if unclaimed > 0 {
-            self.search.relay.client.count_dropped("event_search", unclaimed);
+/// Keeps the events of an answer.
+fn keep(page: &EventsByValue, held: &mut [Held]) {
+    for (place, events) in &page.lists {
+        for event in events {
+            held[*place].add(event);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::mapping::DetectionWithRule;
 use crate::model::{Detection, Rule, filled, time};
 use crate::settings::DeviceDetections;
 
-/// What becomes of detections whose rule cannot be had.
+/// The part that is missing if a rule cannot be read.
 const RULES: &str = "the rules of some detections";
 
 /// What listing detections gave.

@@ -5,14 +5,14 @@
 //! | distinct values, and which of them a text is | `subjects` |
 //! | the detections of each value, with their rules | `lists` |
 //! | the events of these detections, each read once | `reads` |
-//! | meanwhile, one search in all events for all values | `events`, `ask`, `query` |
+//! | concurrently, one search of all events for all values | `events`, `task`, `query`, `by_value` |
 //! | the names of the devices concerned | `devices` |
 //! | what failed on the way | `problems` |
 //!
-//! The hits of detections go first, each group newest first, until the limit is reached; what is not needed any more is
-//! dropped while it runs. Which hits those are does not depend on which call was faster.
+//! The hits of detections go first, each group newest first, until the limit is reached; calls that are no longer
+//! needed are aborted. The outcome does not depend on which call was faster.
 
-mod ask;
+mod by_value;
 mod devices;
 mod events;
 mod lists;
@@ -20,6 +20,7 @@ mod problems;
 mod query;
 mod reads;
 mod subjects;
+mod task;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -98,7 +99,7 @@ pub(crate) async fn run(relay: &Gigamon, call: &Call<ApiToken>, about: &[Observa
 }
 
 impl Search<'_> {
-    /// The hits of detections, newest first, and what the event search found beside them.
+    /// The hits of detections, newest first, and what else the event search found.
     async fn hits(&self, problems: &mut Problems<'_>) -> (Vec<Vec<Hit>>, Found) {
         let mut events = EventSearch::begin(self);
         let detecting = async {
@@ -121,7 +122,7 @@ impl Search<'_> {
         (detected, found)
     }
 
-    /// When values of which nothing else is found were seen at all, if that is wanted.
+    /// The summaries of values without any hit, if the setting asks for them.
     async fn summaries(&self, hits: &[Vec<Hit>], problems: &mut Problems<'_>) -> HashMap<usize, Summary> {
         let wanted = |place: &usize| self.options.entity_summary && hits[*place].is_empty();
         let places: Vec<usize> = (0..hits.len()).filter(wanted).collect();

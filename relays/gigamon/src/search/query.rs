@@ -13,7 +13,7 @@ const FIELDS: [&str; 5] = ["ip", "domain", "md5", "sha1", "sha256"];
 const LONGEST: usize = 8000;
 /// The most events that an answer may hold, half of what the API allows: it has to stay under the bound for answers.
 const MOST_EVENTS: usize = 5000;
-/// The portal searches so many days at a time.
+/// How many days the portal searches at a time.
 const STRETCH: u32 = 7;
 /// The service's times are exact to this.
 const TICK: SignedDuration = SignedDuration::from_millis(1);

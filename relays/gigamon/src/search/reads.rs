@@ -37,14 +37,14 @@ struct Read {
 }
 
 /// A read that was started, in the order of the turns.
-struct Turn {
+struct PendingRead {
     observers: Arc<[Observer]>,
     abort: AbortHandle,
     read: Option<Read>,
 }
 
 /// The hits so far.
-struct Dealing<'c> {
+struct ReadSchedule<'c> {
     cases: &'c [Vec<Arc<DetectionWithRule>>],
     limit: usize,
     hits: Vec<Vec<Hit>>,
@@ -67,31 +67,31 @@ impl Search<'_> {
         cases: &[Vec<Arc<DetectionWithRule>>],
         problems: &mut Problems<'_>,
     ) -> Vec<Vec<Hit>> {
-        let mut dealing = Dealing::new(cases, self.limit);
-        let mut turns: VecDeque<Turn> = VecDeque::new();
+        let mut schedule = ReadSchedule::new(cases, self.limit);
+        let mut turns: VecDeque<PendingRead> = VecDeque::new();
         let mut running = FuturesUnordered::new();
         // The number of the first of these turns.
         let mut first = 0;
         loop {
             // Which turns are given depends on those taken already alone, so not on time.
             while turns.len() < self.call.concurrency()
-                && dealing.started < self.options.detection_reads
-                && let Some(observers) = dealing.turn()
+                && schedule.started < self.options.detection_reads
+                && let Some(observers) = schedule.turn()
             {
                 let (read, abort) = abortable(self.events_of(Arc::clone(&observers)));
                 let number = first + turns.len();
                 running.push(Box::pin(read.map(move |read| (number, read))));
-                turns.push_back(Turn { observers, abort, read: None });
+                turns.push_back(PendingRead { observers, abort, read: None });
             }
             let Some(turn) = turns.front_mut() else { break };
-            if turn.observers.iter().all(|observer| dealing.is_full(observer.place)) {
+            if turn.observers.iter().all(|observer| schedule.is_full(observer.place)) {
                 turn.abort.abort();
             } else if let Some(read) = turn.read.take() {
                 if let Some(failure) = &read.failure {
                     let about: Vec<usize> = turn.observers.iter().map(|observer| observer.place).collect();
                     problems.incomplete(failure, "events of some detections", &about);
                 }
-                dealing.take(&turn.observers, read);
+                schedule.take(&turn.observers, read);
             } else {
                 let Some((number, read)) = running.next().await else { break };
                 // Of a turn that was passed over, the number is lower.
@@ -104,7 +104,7 @@ impl Search<'_> {
             first += 1;
         }
         drop(running);
-        dealing.finish()
+        schedule.finish()
     }
 
     /// The events of one detection in which the values of its observers occur, until each has as many as are wanted.
@@ -158,7 +158,7 @@ fn is_in(event: &Event, case: &DetectionWithRule, subject: &Subject) -> bool {
     paths.any(|path| event.leads_to(path, is)) || (case.on_device && event.ends().any(|end| is(end.ip)))
 }
 
-impl<'c> Dealing<'c> {
+impl<'c> ReadSchedule<'c> {
     fn new(cases: &'c [Vec<Arc<DetectionWithRule>>], limit: usize) -> Self {
         let mut observers: HashMap<&str, Vec<Observer>> = HashMap::new();
         for (place, cases) in cases.iter().enumerate() {
@@ -205,7 +205,7 @@ impl<'c> Dealing<'c> {
         for (Observer { place, number, case }, matching) in observers.iter().zip(read.matching) {
             let settled = read.received == 0 || read.ended || read.failure.is_some();
             self.standing[*place][*number] = matching.is_empty() && settled;
-            // An event whose rule is not known is shown without its detection.
+            // Without a known rule, the event is shown without its detection.
             let case = case.ruled().map(|_| case);
             for event in matching {
                 let hit = Hit::Event { event, case: case.cloned() };

@@ -20,7 +20,7 @@ pub(super) struct Subjects<'a> {
 }
 
 impl<'a> Subjects<'a> {
-    /// Observables whose value is not of its type's form are left out.
+    /// Observables with a value that does not have the form of their type are left out.
     pub(super) fn of(about: &'a [Observable]) -> Self {
         let mut subjects = Self::default();
         let mut places: HashMap<Subject, usize> = HashMap::new();

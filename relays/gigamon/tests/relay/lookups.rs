@@ -71,6 +71,18 @@ async fn detections_go_before_newer_events_and_the_newest_of_each_survive_the_cu
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_of_detections_that_the_search_repeats_do_not_take_the_place_of_others() {
+    let stage = setup().claim("CTR_ENTITIES_LIMIT", 3).start().await;
+    fixtures::empty(&stage);
+    let events: Vec<Value> = (1..=5).map(|number| event(number, DOMAIN)).collect();
+    fixtures::one_detection(&stage, DOMAIN, &events[3..]);
+    pin(&stage, Answer::post("/v2/query").json(found(&events)));
+    let answer = stage.observe(&[("domain", DOMAIN)]).await;
+    assert_eq!(seen(&answer), ["event-00005", "event-00004", "event-00003"]);
+    assert_eq!(docs(&answer, "relationships").len(), 2, "those of the detection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_whole_answer_is_newest_first_by_instant_not_by_text() {
     let stage = setup().start().await;
     fixtures::empty(&stage);
@@ -89,13 +101,16 @@ async fn a_limit_above_a_hundred_is_asked_for_and_reached() {
     let stage = setup().claim("CTR_ENTITIES_LIMIT", 1000).start().await;
     fixtures::empty(&stage);
     let many: Vec<Value> = (0..1000).map(|number| event(number, DOMAIN)).collect();
-    pin(&stage, Answer::post("/v2/query").json(found(&many)));
+    let mut first = found(&many);
+    first["total"] = json!(5000);
+    pin(&stage, Answer::post("/v2/query").json(first));
     let answer = stage.observe(&[("domain", DOMAIN)]).await;
-    assert_eq!(docs(&answer, "sightings").len(), 1000);
+    assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (1000, vec![]));
     let calls = stage.sim.calls_to("gigamon");
     let searches: Vec<Value> =
         calls.iter().filter(|call| call.path.ends_with("/query")).filter_map(SeenCall::json).collect();
-    assert!(searches.iter().all(|body| body["limit"] == 1000), "{searches:?}");
+    let [search] = searches.as_slice() else { panic!("no second search: {searches:?}") };
+    assert_eq!(search["limit"], 1000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,19 +267,28 @@ async fn the_same_request_twice_has_the_same_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_is_found_by_its_detections_unless_that_is_switched_off() {
-    for (setting, sightings) in [("true", 1), ("false", 0)] {
+async fn a_device_is_found_by_its_detections_as_far_as_the_setting_goes() {
+    let devices = [("ip", "10.1.1.1"), ("ip", "198.51.100.9")];
+    for (setting, found) in
+        [("true", vec!["10.1.1.1", "198.51.100.9"]), ("local", vec!["10.1.1.1"]), ("false", vec![])]
+    {
         let stage = setup().setting("RELAY_PROVIDER__DEVICE_DETECTIONS", setting).start().await;
         fixtures::empty(&stage);
-        pin(
-            &stage,
-            Answer::get("/v1/detections")
-                .query("device_ip", "10.1.1.1")
-                .json(listed(&[detection(0, DOMAIN)])),
-        );
-        pin(&stage, Answer::get("/v1/events").json(of_detection(&[event(1, DOMAIN)])));
-        let answer = stage.observe(&[("ip", "10.1.1.1")]).await;
-        assert_eq!(docs(&answer, "sightings").len(), sightings, "{setting}");
+        for (number, (_, device)) in devices.iter().enumerate() {
+            let on_device = Answer::get("/v1/detections").query("device_ip", device);
+            pin(&stage, on_device.json(listed(&[detection(number, DOMAIN)])));
+            let mut traffic = event(number, DOMAIN);
+            traffic["src"]["ip"] = json!(device);
+            let events = Answer::get("/v1/events").query("detection_uuid", &format!("detection-{number:04}"));
+            pin(&stage, events.json(of_detection(&[traffic])));
+        }
+        let answer = stage.observe(&devices).await;
+        let about: Vec<&Value> =
+            docs(&answer, "sightings").iter().map(|one| &one["observables"][0]["value"]).collect();
+        assert_eq!(about, found, "{setting}");
+        let asked =
+            stage.sim.calls_to("gigamon").iter().filter(|call| call.query.contains("device_ip=")).count();
+        assert_eq!(asked, found.len(), "{setting}");
     }
 }
 

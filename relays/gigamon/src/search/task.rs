@@ -8,15 +8,15 @@ use tokio::time::{Instant, sleep_until};
 use url::Url;
 
 use super::Search;
+use super::by_value::EventsByValue;
 use super::events::PAUSE;
 use super::query::{self, Span};
 use crate::Lacking;
 use crate::api::{self, SearchBody};
-use crate::model::SearchPage;
 
 /// What is searched.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(super) struct SearchTask {
     /// For which values.
     pub(super) values: Vec<usize>,
     pub(super) span: Span,
@@ -26,21 +26,21 @@ pub(super) struct Ask {
 
 /// What came of it.
 pub(super) struct Answer {
-    pub(super) ask: Ask,
+    pub(super) task: SearchTask,
     pub(super) outcome: Outcome,
 }
 
 pub(super) enum Outcome {
     /// There is nothing, or nothing yet.
     Nothing,
-    Page(SearchPage),
+    Page(EventsByValue),
     /// Only the newest day answered in time.
-    NewestDay(SearchPage),
+    NewestDay(EventsByValue),
     Failed(Failure),
 }
 
-impl From<Result<Option<SearchPage>, Failure>> for Outcome {
-    fn from(outcome: Result<Option<SearchPage>, Failure>) -> Self {
+impl From<Result<Option<EventsByValue>, Failure>> for Outcome {
+    fn from(outcome: Result<Option<EventsByValue>, Failure>) -> Self {
         match outcome {
             Ok(None) => Self::Nothing,
             Ok(Some(page)) => Self::Page(page),
@@ -57,22 +57,23 @@ impl<'a> Search<'a> {
         query::packed(self.subjects, values, most, self.limit)
     }
 
-    /// How many events a search for so many values asks for.
+    /// How many events a search for this number of values asks for.
     pub(super) fn events_for(&self, values: usize) -> usize {
         self.page_size.max(self.limit * values)
     }
 
     /// Searches. A search for several values that is refused as a question is repeated in smaller parts.
-    pub(super) async fn ask(&'a self, base: &'a Url, ask: Ask) -> Vec<Answer> {
-        let answer = self.patiently(base, ask).await;
+    pub(super) async fn ask(&'a self, base: &'a Url, task: SearchTask) -> Vec<Answer> {
+        let answer = self.attempt(base, task).await;
         let Outcome::Failed(failure) = &answer.outcome else { return vec![answer] };
         let lists_refused = failure.status() == Some(400);
-        let values = &answer.ask.values;
+        let values = &answer.task.values;
         let length = if lists_refused { 1 } else { values.len().div_ceil(2) };
         if values.len() < 2 || !(lists_refused || api::is_too_large(failure)) {
             return vec![answer];
         }
-        let part = |values: &[usize]| self.patiently(base, Ask { values: values.to_vec(), ..answer.ask });
+        let part =
+            |values: &[usize]| self.attempt(base, SearchTask { values: values.to_vec(), ..answer.task });
         let answers = join_all(values.chunks(length).map(part)).await;
         let accepted = answers.iter().any(|answer| !matches!(answer.outcome, Outcome::Failed(_)));
         if lists_refused && accepted {
@@ -82,17 +83,17 @@ impl<'a> Search<'a> {
         answers
     }
 
-    /// One search. If it has not answered after half of the time, its newest day is searched beside it, so that a slow
+    /// One search. If it has not answered after half of the time, a companion searches its newest day, so that a slow
     /// search does not cost everything.
-    async fn patiently(&self, base: &Url, ask: Ask) -> Answer {
-        let outcome = self.with_companion(base, &ask).await;
-        Answer { ask, outcome }
+    async fn attempt(&self, base: &Url, task: SearchTask) -> Answer {
+        let outcome = self.with_companion(base, &task).await;
+        Answer { task, outcome }
     }
 
-    async fn with_companion(&self, base: &Url, ask: &Ask) -> Outcome {
+    async fn with_companion(&self, base: &Url, task: &SearchTask) -> Outcome {
         let started = Instant::now();
-        let search = self.once(base, &ask.values, ask.span);
-        let companion = self.once(base, &ask.values, ask.span.newest_day());
+        let search = self.send(base, &task.values, task.span);
+        let companion = self.send(base, &task.values, task.span.newest_day());
         tokio::pin!(search, companion);
         let half = self.call.deadline().checked_sub(self.call.time_allowed() / 2).unwrap_or(started);
         let left = self.calls.end().saturating_duration_since(started);
@@ -115,17 +116,18 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn once(
+    fn send(
         &self,
         base: &Url,
         values: &[usize],
         span: Span,
-    ) -> impl Future<Output = Result<Option<SearchPage>, Failure>> {
+    ) -> impl Future<Output = Result<Option<EventsByValue>, Failure>> {
         let text = query::query(self.subjects, values);
         let limit = self.events_for(values.len());
         async move {
             let body = SearchBody::new(&text, span.start, span.end, limit);
-            self.calls.search(base, &body).await
+            let page = self.calls.search(base, &body).await?;
+            Ok(page.map(|page| self.by_value(page, values)))
         }
     }
 }
