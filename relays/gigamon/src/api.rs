@@ -41,7 +41,7 @@ const fn api(stops: &'static [u16]) -> Api {
     }
 }
 
-/// For a call whose 404 means something else: that its address is wrong, or that there is no such service.
+/// For calls with another meaning of 404: a wrong address, or a service that does not exist.
 const NO_DATA: &[u16] = &[202, 204];
 
 /// By what detections are looked up.
@@ -80,7 +80,7 @@ impl<'q> SearchBody<'q> {
     }
 }
 
-/// A device whose name is wanted, and when it was seen.
+/// A device to look up the name of, and when it was seen.
 #[derive(Serialize)]
 pub(crate) struct Tracked {
     pub(crate) ip: String,

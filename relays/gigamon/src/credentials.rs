@@ -1,4 +1,4 @@
-//! What a token carries: whose data is asked for, and where.
+//! What a token carries: the account and its region.
 
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::relay::Credentials;
@@ -18,7 +18,7 @@ pub struct ApiToken {
     pub(crate) token: SecretString,
     /// Where the account is, if the token says.
     pub(crate) region: Option<Region>,
-    /// The only account whose detections are wanted, by its UUID.
+    /// The UUID of the only account to return detections of.
     pub(crate) account: Option<String>,
     /// Whether muted detections are shown, if the token says.
     pub(crate) show_muted: Option<bool>,
@@ -48,7 +48,7 @@ impl Credentials for ApiToken {
     }
 }
 
-/// A claim that may be missing, null or blank (fields of a form that nobody filled in), but not wrong.
+/// A claim that may be missing, null or blank (fields of a form that were left empty), but not wrong.
 fn optional<T>(
     claims: &Claims,
     name: &str,

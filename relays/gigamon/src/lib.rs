@@ -46,7 +46,7 @@ pub struct Gigamon {
     sites: [Site; Region::NAMES.len()],
     region: Region,
     options: Options,
-    /// What a region lacks, so that not every request asks in vain.
+    /// What a region lacks, so that it is not asked for with every request.
     lacking: Lapsing<(Region, Lacking), ()>,
 }
 

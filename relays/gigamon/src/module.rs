@@ -73,7 +73,11 @@ pub(crate) const MODULE: Module = Module {
         Setting::new("provider.ui_url", "", "base URL of the portal, for links; default: the region's"),
         Setting::new("provider.event_days", "7", "days of events that are searched, 1 to 30"),
         Setting::new("provider.search_values", "50", "most values in one event search, 1 to 100"),
-        Setting::new("provider.detection_reads", "100", "most detections per request whose events are read"),
+        Setting::new(
+            "provider.detection_reads",
+            "100",
+            "detections per request to read the events of, at most",
+        ),
         Setting::new(
             "provider.device_detections",
             "true",

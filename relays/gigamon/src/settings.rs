@@ -122,7 +122,7 @@ pub struct Options {
     pub event_days: u32,
     /// Most values in one event search.
     pub search_values: usize,
-    /// Most detections of a request whose events are read.
+    /// For how many detections of a request events are read at most.
     pub detection_reads: usize,
     /// For which addresses detections on them are looked for.
     pub device_detections: DeviceDetections,

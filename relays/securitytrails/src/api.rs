@@ -1,5 +1,5 @@
 //! The calls of the SecurityTrails API (<https://docs.securitytrails.com/reference>): their addresses, how fast they
-//! may be made, and what refusals mean. Two statuses have several meanings, told apart by the words of the body
+//! may be made, and what refusals mean. Two statuses have several meanings, distinguished by the words of the body
 //! (<https://docs.securitytrails.com/docs/quotas-rate-limits>).
 
 use std::time::Duration;

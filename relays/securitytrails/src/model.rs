@@ -179,7 +179,7 @@ pub struct Hosted {
 /// What the provider derives of a domain.
 #[derive(Debug, Default, Deserialize)]
 pub struct Computed {
-    /// Whose it is.
+    /// Who registered it.
     #[serde(default, deserialize_with = "lenient::field")]
     pub company_name: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Reading an answer page by page: the first tells how many there are, the others are read at the same time.
+//! Reading an answer page by page: the first says how many there are, the others are read concurrently.
 
 use futures::StreamExt;
 use futures::stream;

@@ -42,7 +42,7 @@ pub(crate) enum Query<'a> {
     Subdomains(&'a str),
 }
 
-/// A type of DNS records whose history is asked for.
+/// A type of DNS records with a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecordType {
     /// IPv4 addresses.

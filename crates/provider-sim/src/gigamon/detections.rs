@@ -134,7 +134,7 @@ fn found(tenant: &Tenant, request: &Request) -> Vec<Detection> {
     }
 }
 
-/// An internal device is now and then infected, by something of its own.
+/// Some internal devices are infected, each by another domain.
 fn on_device(tenant: &Tenant, device: &str) -> Vec<Detection> {
     let Some(entity) = Entity::of(device).filter(Entity::is_internal) else { return Vec::new() };
     if entity.visibility() != Visibility::Detected {

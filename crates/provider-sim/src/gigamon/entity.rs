@@ -10,12 +10,12 @@ use super::traffic;
 use crate::reply::Reply;
 use crate::request::Request;
 
-/// Addresses whose users are wanted, each at a time.
+/// Addresses to look up the users of, each at a time.
 #[derive(Debug)]
 pub(super) struct Tracked(Vec<String>);
 
 impl Tracked {
-    /// Reads the body of a call about addresses; none at all is refused.
+    /// Reads the body of a call about addresses; an empty list is refused.
     pub(super) fn of(request: &Request) -> Result<Self, Reply> {
         let body = request.json().ok_or_else(|| invalid("The body must be JSON."))?;
         let entities = body["entities"].as_array().filter(|entities| !entities.is_empty());

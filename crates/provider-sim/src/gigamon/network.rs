@@ -73,7 +73,7 @@ fn is_name(text: &str) -> bool {
 /// How the network knows a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visibility {
-    /// Not at all.
+    /// Never.
     Unseen,
     /// It occurs in traffic.
     Seen,

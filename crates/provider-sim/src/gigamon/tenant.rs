@@ -74,7 +74,7 @@ pub const TENANTS: &[Tenant] = &[
     Tenant { token: "limited-token", account: ACME, access: Access::Limited },
 ];
 
-/// The tenant whose token a call carries.
+/// The tenant of the token that a call carries.
 pub(super) fn of(request: &Request) -> Result<&'static Tenant, Reply> {
     let token = request.credential("IBToken");
     TENANTS
@@ -84,7 +84,7 @@ pub(super) fn of(request: &Request) -> Result<&'static Tenant, Reply> {
 }
 
 impl Tenant {
-    /// Whether it may use an API at all.
+    /// Whether it may use an API.
     pub(super) fn may(&self, api: Api) -> Result<(), Reply> {
         let forbidden = || Err(error(403, "client.forbidden", "You do not have permission to do this."));
         match self.access {
@@ -115,7 +115,7 @@ impl Tenant {
         }
     }
 
-    /// The accounts whose data it sees, its own first.
+    /// The accounts that it sees data of, its own first.
     pub(super) fn accounts(&self) -> [&Account; 3] {
         [&self.account, &DEMO, &TRAINING]
     }

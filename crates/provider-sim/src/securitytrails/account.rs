@@ -43,14 +43,14 @@ pub const PLANS: &[Plan] = &[
     Plan { key: "retired", valid: false, ..FULL },
 ];
 
-/// The account that a call is made for: a plan, and the key that tells it from others on the same terms.
+/// The account that a call is made for: a plan, and the key, which identifies it among others of that plan.
 #[derive(Debug)]
 pub(super) struct Account<'a> {
     plan: &'static Plan,
     key: &'a str,
 }
 
-/// The account whose key a call carries.
+/// The account of the key that a call carries.
 pub(super) fn of(request: &Request) -> Result<Account<'_>, Reply> {
     let account = known(request).ok_or_else(|| {
         // As the provider says it today: plain text, with no word of its type.

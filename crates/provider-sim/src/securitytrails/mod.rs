@@ -1,8 +1,8 @@
 //! SecurityTrails ([API reference](https://docs.securitytrails.com/reference)).
 //!
 //! The key comes in the header `APIKEY`; in a query parameter, which the provider advises against, it is not
-//! taken. Known keys are those of [`account::PLANS`]: `demo-key` for everyday use, others that are slow, whose
-//! quota is used up, and so on. Each may be followed by a dot and any text, which makes another account on the
+//! taken. Known keys are those of [`account::PLANS`]: `demo-key` for everyday use, others that are slow,
+//! have a used-up quota, and so on. Each may be followed by a dot and any text, which makes another account on the
 //! same terms (`demo-key.other`).
 //!
 //! | call | |
@@ -13,7 +13,7 @@
 //! | `POST /domains/list?page=1` | domains by `{"filter": {"ipv4": …}}` or `ipv6`, 100 records a page, 100 pages at most |
 //!
 //! Every page costs a query of the month. The limit per second counts the calls in the second before each, so
-//! that no stretch of a second sees more than the plan allows. Two headers on every answer tell it.
+//! that no stretch of a second sees more than the plan allows. Two headers on every answer state it.
 //!
 //! A domain of which the first label is `pages-7` has seven pages of IPv4 history, and an address 198.18.7.x
 //! (a network kept for benchmarks, [RFC 2544](https://www.rfc-editor.org/rfc/rfc2544)) seven pages of domains.

@@ -10,7 +10,7 @@ use super::value;
 use crate::reply::Reply;
 use crate::seeded::Rng;
 
-/// So many are answered at most when the caller does not say.
+/// How many are answered at most if the caller does not say.
 const DEFAULT_MOST: usize = 20;
 
 const TITLES: &[&str] = &[

@@ -1,7 +1,7 @@
 //! IBM X-Force Exchange ([API documentation](https://api.xforce.ibmcloud.com/doc/)).
 //!
 //! HTTP Basic with an API key and its password. Known keys, all with the password [`tenant::PASSWORD`], are those
-//! of [`tenant::TENANTS`]: `demo-key` for everyday use, others whose quota is used up, who may not call, and so on.
+//! of [`tenant::TENANTS`]: `demo-key` for everyday use, others with a used-up quota, without access, and so on.
 //!
 //! | call | |
 //! |---|---|

@@ -56,7 +56,7 @@ pub const TENANTS: &[Tenant] = &[
     Tenant { key: "limited", access: Access::Limited },
 ];
 
-/// The tenant whose credentials a call carries.
+/// The tenant of the credentials that a call carries.
 pub(super) fn of(request: &Request) -> Result<&'static Tenant, Reply> {
     let given = request.basic().filter(|(_, password)| password == PASSWORD);
     let tenant = given.and_then(|(key, _)| TENANTS.iter().find(|tenant| tenant.key == key));

@@ -19,7 +19,7 @@ impl Devices {
         self.of(ip).iter().find(|lease| lease.account_code.as_deref() == Some(account))
     }
 
-    /// The record for an address whose account is not known: only where there is no doubt.
+    /// The record for an address of an unknown account: only if all records are of one account.
     pub(super) fn in_any_account(&self, ip: &str) -> Option<&Lease> {
         let (first, others) = self.of(ip).split_first()?;
         others.iter().all(|other| other.account_code == first.account_code).then_some(first)

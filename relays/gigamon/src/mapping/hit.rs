@@ -22,7 +22,7 @@ pub struct DetectionWithRule {
     pub on_device: bool,
 }
 
-/// A [`DetectionWithRule`] whose rule is known.
+/// A [`DetectionWithRule`] with a known rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Ruled<'a> {
     /// The detection and what belongs to it.
@@ -40,7 +40,7 @@ impl DetectionWithRule {
         Some(Ruled { case: self, rule, id: rule.id()? })
     }
 
-    /// Whose detection it is.
+    /// The account that the detection belongs to.
     pub fn account(&self) -> Option<&str> {
         filled(self.detection.account_uuid.as_deref())
     }
@@ -66,7 +66,7 @@ pub enum Hit {
         /// The detection, unless the event comes from the search or the rule is not known.
         case: Option<Arc<DetectionWithRule>>,
     },
-    /// A detection whose events are lacking.
+    /// A detection without events.
     Detection {
         /// The detection.
         case: Arc<DetectionWithRule>,
@@ -103,7 +103,7 @@ impl Hit {
         }
     }
 
-    /// The detection and its rule; none for an event whose rule is not known.
+    /// The detection and its rule; none for an event without a known rule.
     pub fn ruled(&self) -> Option<Ruled<'_>> {
         match self {
             Self::Event { case, .. } => case.as_deref()?.ruled(),
@@ -111,7 +111,7 @@ impl Hit {
         }
     }
 
-    /// What tells it from other hits. The same event under two rules is two hits.
+    /// Identifies it among the hits. The same event under two rules is two hits.
     pub fn key(&self) -> String {
         match self {
             Self::Event { event, .. } => event_key(event, self.ruled()),

@@ -95,7 +95,7 @@ impl<'a> Mapping<'a> {
         }
     }
 
-    /// That the value was seen at all, from the summary of it.
+    /// That the value was seen, from its summary.
     pub fn summary(&self, summary: &Summary) -> Bundle {
         let mut bundle = Bundle::new();
         bundle.extend(self.seen_at_all(summary));

@@ -39,7 +39,7 @@ pub(super) fn of(event: &Event, subject: &Subject, about: &Observable) -> Relati
     relations
 }
 
-/// Client and server, if the event tells which is which: sensors log the initiator as the source, but the ends of a
+/// Client and server, if the event says which is which: sensors log the initiator as the source, but the ends of a
 /// Suricata alert are those of one packet, which may be the answer.
 fn sides(event: &Event) -> Option<(Option<End<'_>>, Option<End<'_>>)> {
     let (source, destination) = (event.source(), event.destination());

@@ -56,7 +56,7 @@ impl Mapping<'_> {
         lines.join("\n")
     }
 
-    /// A detection whose events are lacking.
+    /// A detection without events.
     pub(super) fn detection(&self, case: &DetectionWithRule, seen: ObservedTime) -> Sighting {
         let detection = &case.detection;
         let device = Hit::Detection { case: case.clone().into(), seen };

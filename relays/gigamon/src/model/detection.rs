@@ -30,7 +30,7 @@ pub struct Detection {
     /// Its rule.
     #[serde(default, deserialize_with = "lenient::field")]
     pub rule_uuid: Option<String>,
-    /// Whose it is.
+    /// The account that it belongs to.
     #[serde(default, deserialize_with = "lenient::field")]
     pub account_uuid: Option<String>,
     /// Which sensor saw it.

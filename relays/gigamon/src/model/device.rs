@@ -1,4 +1,4 @@
-//! Who had an address, and when a value was seen at all.
+//! Who had an address, and when a value was seen.
 
 use std::net::IpAddr;
 
@@ -30,7 +30,7 @@ pub struct Lease {
     /// The address.
     #[serde(default, deserialize_with = "lenient::field")]
     pub ip: Option<String>,
-    /// Code of the account in whose network that was; networks of several accounts share private addresses.
+    /// Code of the account that owns the network; networks of several accounts share private addresses.
     #[serde(default, deserialize_with = "lenient::field")]
     pub account_code: Option<String>,
     /// The machine's name.

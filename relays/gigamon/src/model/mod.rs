@@ -1,5 +1,5 @@
-//! What is asked ([`Subject`]), and answers of the APIs, as far as they are read. Every field may be missing or of another type than documented;
-//! only the container that an answer is about must be there.
+//! What is looked up ([`Subject`]), and the fields of the APIs' answers that are read. Every field may be missing or of
+//! another type than documented; only the container that an answer is about is required.
 
 mod detection;
 mod device;

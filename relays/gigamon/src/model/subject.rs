@@ -19,7 +19,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// None for an observable whose value is not of its type's form: the provider cannot hold it.
+    /// None if the value does not have the form of its type: the provider cannot hold it.
     pub fn of(about: &Observable) -> Option<Self> {
         let text = about.value();
         Some(match about.kind() {

@@ -20,21 +20,21 @@ fn self_signed(name: &str, change: impl Fn(&mut CertificateParams)) -> (String, 
     (base, file)
 }
 
-/// Sends some bytes to whoever connects, and hangs up.
+/// Sends some bytes to each client, and hangs up.
 fn not_tls(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
-            // Who does not read it is told by the end of the connection.
+            // A client that does not read them sees the end of the connection.
             let _ = connection.write_all(bytes);
         }
     });
     format!("https://{address}")
 }
 
-/// What is told about a provider at this address, trusting the certificate in a file.
-async fn told(base: &str, trusted: &str) -> [Value; 2] {
+/// The answers about a provider at this address, trusting the certificate in a file.
+async fn answers(base: &str, trusted: &str) -> [Value; 2] {
     let stage = setup()
         .setting("RELAY_PROVIDER__DETECTIONS_URL", base)
         .setting("RELAY_PROVIDER__EVENTS_URL", "off")
@@ -46,9 +46,9 @@ async fn told(base: &str, trusted: &str) -> [Value; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_untrusted_certificate_is_told_with_its_reason() {
+async fn an_untrusted_certificate_is_reported_with_its_reason() {
     let (base, _) = self_signed("127.0.0.1", |_| ());
-    for answer in told(&base, "").await {
+    for answer in answers(&base, "").await {
         assert_eq!(errors(&answer), [("fatal", "unknown")]);
         let message = answer["errors"][0]["message"].as_str().unwrap();
         assert!(message.starts_with("Unable to verify SSL certificate: Self signed"), "{message}");
@@ -56,11 +56,11 @@ async fn an_untrusted_certificate_is_told_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_fault_of_a_certificate_is_told_as_well() {
+async fn another_fault_of_a_certificate_is_reported_as_well() {
     let of_another = self_signed("another.example", |_| ());
     let expired = self_signed("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1));
     for ((base, file), reason) in [(of_another, "another host name"), (expired, "expired")] {
-        for answer in told(&base, &file.display().to_string()).await {
+        for answer in answers(&base, &file.display().to_string()).await {
             assert_eq!(errors(&answer), [("fatal", "unknown")]);
             let message = answer["errors"][0]["message"].as_str().unwrap();
             let words = message.strip_prefix("Unable to verify SSL certificate: ").unwrap();
@@ -72,7 +72,7 @@ async fn another_fault_of_a_certificate_is_told_as_well() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_no_tls_at_all_is_no_crash() {
     for bytes in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"\x15\x03\x03\x00\x02\x02\x28", b""] {
-        for answer in told(&not_tls(bytes), "").await {
+        for answer in answers(&not_tls(bytes), "").await {
             assert_eq!(errors(&answer), [("fatal", "connection error")], "{bytes:?}");
         }
     }

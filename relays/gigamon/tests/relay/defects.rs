@@ -6,7 +6,7 @@
 //! | a value changes the query or a link | `hostile::a_value_cannot_change_a_query_or_a_path`, `endpoints::a_link_is_encoded_whatever_the_value` |
 //! | limit and switch of one request apply to another | `lookups::requests_at_the_same_time_keep_their_own_limits_and_switches` |
 //! | a token without the switch is refused | `lookups::data_of_test_accounts_is_hidden_by_default_and_shown_on_request` |
-//! | an odd limit is told as a missing key | `lookups::the_limit_is_read_leniently` |
+//! | an odd limit is reported as a missing key | `lookups::the_limit_is_read_leniently` |
 //! | an odd Authorization header is status 500 | `endpoints::odd_authorization_headers_are_refused_in_words` |
 //! | keys come from any host, without an end, each time | `a_host_that_a_token_names_is_not_called_and_keys_are_not_fetched_for_every_request`, `a_key_host_that_never_answers_does_not_hang_the_request` |
 //! | a hundred detections at most, in any order | `lookups::detections_are_read_page_by_page_until_enough_may_be_shown` |
@@ -18,10 +18,10 @@
 //! | one call waits for the other | `observables_and_the_search_do_not_wait_for_each_other` |
 //! | a failing observable ends the request | `failures::a_failing_observable_leaves_those_after_it` |
 //! | a failed search or device call discards all | `failures::a_part_that_fails_takes_nothing_from_the_others` |
-//! | failed events of a detection are not told | `failures::a_detection_whose_events_fail_stands_for_itself` |
+//! | failed events of a detection are not reported | `failures::a_detection_whose_events_fail_stands_for_itself` |
 //! | health searches a week | `endpoints::health_is_one_small_call` |
 //! | faults of the provider are status 500, or no end | `no_fault_of_the_provider_is_an_http_500`, `failures::a_call_that_hangs_ends_in_time` |
-//! | faults of TLS are status 500 | `certificates::another_fault_of_a_certificate_is_told_as_well`, `certificates::a_connection_that_is_no_tls_at_all_is_no_crash` |
+//! | faults of TLS are status 500 | `certificates::another_fault_of_a_certificate_is_reported_as_well`, `certificates::a_connection_that_is_no_tls_at_all_is_no_crash` |
 //! | a rule that is not listed is status 500 | `failures::a_rule_that_cannot_be_had_costs_the_detections_part` |
 //! | a missing field is status 500 | `missing_fields::an_event_that_lacks_a_field_is_a_sighting_nevertheless`, … |
 //! | an unknown severity is status 500 | `missing_fields::a_severity_or_confidence_that_is_not_known_is_left_out` |
@@ -32,7 +32,7 @@
 //! | an event of several days or windows is repeated | `lookups::an_event_that_several_stretches_return_is_one_sighting` |
 //! | case hides detections | `a_value_in_another_case_than_the_providers_has_its_detections` |
 //! | times are compared as text | `lookups::the_whole_answer_is_newest_first_by_instant_not_by_text` |
-//! | codes of the provider are passed on, all as fatal | `failures::a_revoked_token_is_told_in_the_providers_words_and_ends_the_calls`, `failures::a_part_that_fails_takes_nothing_from_the_others` |
+//! | codes of the provider are passed on, all as fatal | `failures::a_revoked_token_is_reported_in_the_providers_words_and_ends_the_calls`, `failures::a_part_that_fails_takes_nothing_from_the_others` |
 //! | devices of no sighting are asked for, all at once | `only_devices_of_sightings_are_asked_for_and_never_more_than_a_hundred_at_once` |
 //! | time grows with the square | measured: the group `gigamon/a rule for every event` of `benches/mapping.rs` |
 //! | a 404 ends everything | `failures::a_part_that_fails_takes_nothing_from_the_others` |

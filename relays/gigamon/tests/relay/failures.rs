@@ -1,4 +1,4 @@
-//! What goes wrong costs its own part of the answer and is told once.
+//! What goes wrong costs its own part of the answer and is reported once.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn pin_both(stage: &Stage) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_token_is_told_in_the_providers_words_and_ends_the_calls() {
+async fn a_revoked_token_is_reported_in_the_providers_words_and_ends_the_calls() {
     let stage = setup().claim("key", "revoked").setting("RELAY_PROVIDER__MAX_CONCURRENCY", "2").start().await;
     let about: Vec<String> = (0..8).map(|number| format!("d{number}.example")).collect();
     let about: Vec<(&str, &str)> = about.iter().map(|name| ("domain", name.as_str())).collect();
@@ -48,7 +48,7 @@ async fn a_revoked_token_is_told_in_the_providers_words_and_ends_the_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_the_right_to_detections_is_told_so() {
+async fn a_token_without_the_right_to_detections_is_reported_so() {
     let stage = setup().claim("key", "forbidden-token").start().await;
     let answer = stage.observe(&[("domain", DOMAIN)]).await;
     assert_eq!(errors(&answer), [("fatal", "permission denied")]);
@@ -89,7 +89,7 @@ async fn a_part_that_fails_takes_nothing_from_the_others() {
     let (all, detected, searched): (&[&str], &[&str], &[&str]) =
         (&["event-00002", "event-00001"], &["event-00001"], &["event-00002"]);
     let by_itself: &[&str] = &["event-00002", "detection-0000"];
-    // The part that fails, how, what is left, and what is told.
+    // The part that fails, how, what is left, and what is reported.
     let table = [
         ("/v1/detections", Fault::status(500), searched, Some(("fatal", "unknown"))),
         ("/v1/detections", Fault::status(404), searched, None),
@@ -114,13 +114,13 @@ async fn a_part_that_fails_takes_nothing_from_the_others() {
         ("/v1/events", Fault::status(404), by_itself, None),
         ("/v1/events", Fault::status(200).body("{}"), by_itself, Some(("warning", "key error"))),
     ];
-    for (path, fault, left, told) in table {
+    for (path, fault, left, reported) in table {
         let stage = both().await;
         stage.sim.faults().add(fault.clone().on("gigamon").path(path));
         let answer = stage.observe(&[("domain", DOMAIN)]).await;
         assert_eq!(seen(&answer), left, "{path} {fault:?}");
-        assert_eq!(errors(&answer), Vec::from_iter(told), "{path} {fault:?}");
-        if let Some(("warning", _)) = told {
+        assert_eq!(errors(&answer), Vec::from_iter(reported), "{path} {fault:?}");
+        if let Some(("warning", _)) = reported {
             assert!(message(&answer).ends_with("are missing"), "{}", message(&answer));
         }
     }
@@ -133,6 +133,7 @@ async fn a_query_that_is_refused_repeats_the_providers_words() {
     let answer = stage.observe(&[("domain", DOMAIN)]).await;
     let end = "Bad query; some events are missing";
     assert!(message(&answer).ends_with(end), "{}", message(&answer));
+    assert_eq!(calls_to(&stage, "/v2/query"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,8 +185,8 @@ async fn a_detection_whose_events_fail_stands_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_that_passes_is_waited_for_and_one_that_does_not_is_told() {
-    for (fault, told, sightings) in [
+async fn a_limit_that_passes_is_waited_for_and_one_that_does_not_is_reported() {
+    for (fault, reported, sightings) in [
         (Fault::status(429).next(1), vec![], 2),
         (Fault::status(429), vec![("fatal", "too many requests")], 1),
     ] {
@@ -193,7 +194,7 @@ async fn a_limit_that_passes_is_waited_for_and_one_that_does_not_is_told() {
         pin_both(&stage);
         stage.sim.faults().add(fault.on("gigamon").path("/v1/detections").header("Retry-After", "0"));
         let answer = stage.observe(&[("domain", DOMAIN)]).await;
-        assert_eq!((errors(&answer), docs(&answer, "sightings").len()), (told, sightings));
+        assert_eq!((errors(&answer), docs(&answer, "sightings").len()), (reported, sightings));
     }
 }
 
@@ -210,7 +211,7 @@ async fn a_gateways_page_does_not_reach_the_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_search_that_is_no_more_is_told_once_and_not_asked_again() {
+async fn an_event_search_that_is_no_more_is_reported_once_and_not_asked_again() {
     for status in [404, 410] {
         let stage = both().await;
         stage.sim.faults().add(Fault::status(status).on("gigamon").path("/v2/query"));
@@ -235,9 +236,9 @@ async fn an_absent_search_is_not_missed_where_detections_fill_the_answer() {
     let stage = both().await;
     stage.sim.faults().add(Fault::status(410).on("gigamon").path("/v2/query"));
     let full = stage.token_with(&json!({"CTR_ENTITIES_LIMIT": 1}));
-    for (token, told) in [(stage.token(), vec![("warning", "unavailable")]), (full, vec![])] {
+    for (token, reported) in [(stage.token(), vec![("warning", "unavailable")]), (full, vec![])] {
         let answer = stage.ask("/observe/observables", Some(&token), &asked(&[("domain", DOMAIN)])).await;
-        assert_eq!((seen(&answer), errors(&answer)), (vec!["event-00001"], told));
+        assert_eq!((seen(&answer), errors(&answer)), (vec!["event-00001"], reported));
     }
 }
 
@@ -274,10 +275,10 @@ async fn a_container_may_be_null_but_neither_missing_nor_of_another_type() {
         (r#"{"detections": null}"#, &[]),
         (r#"{"detections": [null, 5, {}, {"uuid": " "}], "rules": "none"}"#, &[]),
     ];
-    for (body, told) in table {
+    for (body, reported) in table {
         let stage = setup().setting("RELAY_PROVIDER__EVENTS_URL", "off").start().await;
         pin(&stage, Answer::get("/v1/detections").text(body));
-        assert_eq!(errors(&stage.observe(&[("domain", DOMAIN)]).await), told, "{body}");
+        assert_eq!(errors(&stage.observe(&[("domain", DOMAIN)]).await), reported, "{body}");
     }
 }
 
@@ -297,7 +298,7 @@ async fn items_that_cannot_be_read_are_counted_and_cost_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_cannot_be_had_costs_the_detections_part() {
-    for (rule, told) in [
+    for (rule, reported) in [
         (
             Answer::get(&format!("/v1/rules/{}", fixtures::RULE)).json(json!({"rule": fixtures::rule()})),
             vec![],
@@ -310,10 +311,10 @@ async fn a_rule_that_cannot_be_had_costs_the_detections_part() {
         pin(&stage, Answer::get("/v1/detections").json(json!({"detections": two})));
         pin(&stage, rule);
         let answer = stage.observe(&[("domain", DOMAIN)]).await;
-        assert_eq!(errors(&answer), told);
+        assert_eq!(errors(&answer), reported);
         assert_eq!(calls_to(&stage, &format!("/v1/rules/{}", fixtures::RULE)), 1, "once for both detections");
         assert_eq!(seen(&answer), ["event-00002", "event-00001"]);
-        assert_eq!(docs(&answer, "relationships").len(), usize::from(told.is_empty()));
+        assert_eq!(docs(&answer, "relationships").len(), usize::from(reported.is_empty()));
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn rule() -> Value {
     json!({"uuid": RULE, "name": "A rule", "severity": "high", "confidence": "low", "category": "Miscellaneous"})
 }
 
-/// A lookup of a domain, so many seconds after 00:00.
+/// A lookup of a domain, this number of seconds after 00:00.
 pub(crate) fn event(number: usize, domain: &str) -> Value {
     let (hours, minutes, seconds) = (number / 3600, number / 60 % 60, number % 60);
     json!({
@@ -51,8 +51,8 @@ pub(crate) fn empty(stage: &Stage) {
     pin(stage, Answer::get("/v1/detections").json(listed(&[])));
     pin(stage, Answer::get("/v1/events").json(of_detection(&[])));
     pin(stage, Answer::post("/v2/query").json(found(&[])));
-    let nobody = json!({"entity_tracking_bulk_response": {"dhcp": null}});
-    pin(stage, Answer::post("/v2/entity/tracking/bulk/get/ip").json(nobody));
+    let unknown = json!({"entity_tracking_bulk_response": {"dhcp": null}});
+    pin(stage, Answer::post("/v2/entity/tracking/bulk/get/ip").json(unknown));
 }
 
 /// Pins one detection about a domain with these events.

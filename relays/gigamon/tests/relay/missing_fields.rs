@@ -14,7 +14,7 @@ fn merged(mut one: Value, other: &Value) -> Value {
     one
 }
 
-/// An event of each type that has fields of its own, and of one that has none.
+/// An event of each type with specific fields, and of one without.
 fn events() -> Vec<Value> {
     let end = |ip: &str, internal: bool| json!({"ip": ip, "port": 1, "internal": internal});
     [

@@ -1,4 +1,4 @@
-//! Calls that only some lookups make: detections on a device, and when a value was seen at all.
+//! Calls that only some lookups make: detections on a device, and when a value was seen.
 
 use provider_sim::Answer;
 use relay_testkit::{Stage, docs, errors};
@@ -27,7 +27,7 @@ async fn stage(summary: &str) -> Stage {
     stage
 }
 
-/// A detection whose events name the address in their indicator field.
+/// A detection with events that name the address in their indicator field.
 fn one(number: usize) -> Value {
     let mut one = detection(number, DEVICE);
     one["indicators"] = json!([{"field": "dst.ip", "values": [DEVICE]}]);
@@ -56,7 +56,7 @@ async fn a_detection_in_both_lists_is_one_and_each_list_has_its_events() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_fails_is_a_warning_only_where_it_is_the_devices_and_the_other_came() {
-    for (indicators, devices, told) in [
+    for (indicators, devices, reported) in [
         (true, false, vec![("warning", "unknown")]),
         (false, true, vec![("fatal", "unknown")]),
         (false, false, vec![("fatal", "unknown")]),
@@ -69,13 +69,13 @@ async fn a_list_that_fails_is_a_warning_only_where_it_is_the_devices_and_the_oth
         events[0]["dst"] = json!({"ip": DEVICE});
         pin(&stage, Answer::get("/v1/events").json(of_detection(&events)));
         let answer = stage.observe(&[("ip", DEVICE)]).await;
-        assert_eq!(errors(&answer), told, "{indicators} {devices}");
+        assert_eq!(errors(&answer), reported, "{indicators} {devices}");
         assert_eq!(seen(&answer).len(), usize::from(indicators || devices), "{indicators} {devices}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_refused_for_one_list_is_told_as_fatal_beside_the_other() {
+async fn a_token_that_is_refused_for_one_list_is_reported_as_fatal_beside_the_other() {
     for (status, code) in [(401, "authorization error"), (403, "permission denied")] {
         let stage = stage("false").await;
         pin(&stage, about_indicator().json(listed(&[one(0)])));
@@ -93,7 +93,7 @@ async fn when_a_value_was_seen_at_all_is_asked_only_where_nothing_else_is_found(
     let path = format!("/v1/entity/{DEVICE}/summary");
     let times = json!({"first_seen": "2025-01-01T00:00:00.000Z", "last_seen": "2025-06-01T00:00:00.000Z"});
     let whole = json!({"query_type": "ip_address", "summary": times});
-    for (found_before, summary, asked, sightings, told) in [
+    for (found_before, summary, asked, sightings, reported) in [
         (true, Answer::get(&path).json(whole.clone()), 0, 1, vec![]),
         (false, Answer::get(&path).json(whole.clone()), 1, 1, vec![]),
         (
@@ -116,7 +116,7 @@ async fn when_a_value_was_seen_at_all_is_asked_only_where_nothing_else_is_found(
         pin(&stage, summary.clone());
         let answer = stage.observe(&[("ip", DEVICE)]).await;
         assert_eq!(calls_to(&stage, &path), asked, "{summary:?}");
-        assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (sightings, told), "{summary:?}");
+        assert_eq!((docs(&answer, "sightings").len(), errors(&answer)), (sightings, reported), "{summary:?}");
         if asked == 1 && sightings == 1 {
             let sighting = &docs(&answer, "sightings")[0];
             assert_eq!((&sighting["count"], &sighting["confidence"]), (&json!(1), &json!("High")));

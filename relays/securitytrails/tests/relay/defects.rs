@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a value reaches another path | `hostile::a_domain_that_is_no_name_makes_no_call_with_the_customers_key`, `hostile::no_value_reaches_another_path`, `refer::a_value_with_a_path_in_it_stays_one_segment` |
 //! | pages of one request drive another's | `paging::one_tenants_pages_do_not_drive_anothers_lookups` |
-//! | an odd number of pages is told as a missing key | `paging::an_odd_number_of_pages_is_one_page_and_no_error_about_keys` |
+//! | an odd number of pages is reported as a missing key | `paging::an_odd_number_of_pages_is_one_page_and_no_error_about_keys` |
 //! | an empty switch means all pages | `paging::an_empty_switch_does_not_mean_all_pages` |
 //! | every call is padded | `limits::no_call_is_padded_with_a_pause` |
 //! | one call waits for the other | `observables_do_not_wait_for_each_other`, `paging::both_histories_are_asked_for_at_once_and_then_all_further_pages` |
@@ -14,8 +14,8 @@
 //! | what is not JSON is status 500 | `a_refusal_that_is_not_json_is_no_crash`, `failures::broken_answers_are_errors_and_not_a_crash` |
 //! | nothing ends a call | `failures::a_provider_that_never_answers_is_not_waited_for` |
 //! | nothing is tried again | `failures::what_passes_by_itself_is_tried_again`, `limits::an_account_that_was_too_fast_is_asked_again_after_a_second`, `a_second_that_the_deadline_does_not_leave_is_not_waited_for` |
-//! | a plan that lacks a call is told as a bad key | `stops::a_plan_without_a_call_is_not_a_bad_key_and_stops_that_kind_only` |
-//! | a bad key has two codes | `health::a_bad_key_is_an_authorization_error_whatever_status_tells_it` |
+//! | a plan that lacks a call is reported as a bad key | `stops::a_plan_without_a_call_is_not_a_bad_key_and_stops_that_kind_only` |
+//! | a bad key has two codes | `health::a_bad_key_is_an_authorization_error_whatever_its_status` |
 //! | a wrong address is healthy | `health::a_wrong_address_or_a_ping_without_success_is_not_healthy` |
 //! | a missing field is status 500, or overwrites warnings | `a_field_of_the_history_that_is_missing_costs_its_address_only`, `a_field_of_a_search_that_is_missing_costs_its_domain_only`, `an_error_does_not_overwrite_the_warnings_before_it` |
 //! | paging begins with a ping | `paging::no_ping_is_made_before_paging` |
@@ -68,7 +68,7 @@ async fn a_key_host_that_never_answers_does_not_hang_the_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn observables_do_not_wait_for_each_other() {
     let stage = setup().start().await;
-    // The first answers tell the rate: without it, only two calls a second are made.
+    // The first answers grant the rate: without it, only two calls a second are made.
     stage.health().await;
     stage.sim.reset();
     // Long enough that calls which are made at once overlap on a busy machine too.
@@ -106,9 +106,9 @@ async fn an_error_does_not_overwrite_the_warnings_before_it() {
     stage.sim.answer(SIDE, search("192.0.2.1").json(cut));
     stage.sim.answer(SIDE, search("192.0.2.2").json(json!({"records": "none"})));
     let answer = stage.observe(&[("ip", "192.0.2.1"), ("ip", "192.0.2.2")]).await;
-    let mut told = errors(&answer);
-    told.sort_unstable();
-    assert_eq!(told, [("fatal", "key error"), ("warning", "unprocessed pages")]);
+    let mut reported = errors(&answer);
+    reported.sort_unstable();
+    assert_eq!(reported, [("fatal", "key error"), ("warning", "unprocessed pages")]);
     assert_eq!(docs(&answer, "sightings").len(), 1);
 }
 
@@ -216,7 +216,7 @@ async fn a_second_that_the_deadline_does_not_leave_is_not_waited_for() {
     let busy = Answer::post("/domains/list").status(429).json(json!({"message": "API rate limit exceeded"}));
     stage.sim.answer(SIDE, busy);
     let answer = stage.observe(&[("ip", "198.18.1.1")]).await;
-    assert_eq!(errors(&answer), [("fatal", "too many requests")], "told as what it is, not as a timeout");
+    assert_eq!(errors(&answer), [("fatal", "too many requests")], "reported as what it is, not as a timeout");
     assert_eq!(calls(&stage).len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! What fails, and what stays nevertheless.
+//! What fails, and what is returned all the same.
 
 use std::net::TcpListener;
 
@@ -35,7 +35,7 @@ async fn an_error_on_one_call_keeps_what_the_others_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_for_all_is_told_once() {
+async fn what_fails_for_all_is_reported_once() {
     let stage = setup().start().await;
     stage.sim.faults().add(Fault::status(500).on(SIDE));
     let answer = stage.observe(&[("domain", "a.example"), ("domain", "b.example"), GOOD]).await;

@@ -21,7 +21,7 @@ async fn a_ping_proves_address_and_key() {
 
 /// Today's gateway refuses a key with 401 and plain text, an older one with 403 and JSON.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_key_is_an_authorization_error_whatever_status_tells_it() {
+async fn a_bad_key_is_an_authorization_error_whatever_its_status() {
     for (key, message) in [
         ("retired", "Authorization failed: Invalid authentication credentials"),
         ("nobodys", "Authorization failed: Please check user credentials"),
@@ -62,7 +62,7 @@ async fn a_wrong_address_or_a_ping_without_success_is_not_healthy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_self_signed_certificate_is_told() {
+async fn a_self_signed_certificate_is_reported() {
     let url = self_signed_host();
     let stage = setup()
         .setting("RELAY_PROVIDER__API_URL", &url)

@@ -102,7 +102,7 @@ async fn the_domains_of_an_address_become_a_sighting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_count_that_cannot_be_one_is_made_from_the_names() {
     let stage = setup().claim("key", "unlimited").start().await;
-    for (told, count) in [
+    for (sent, count) in [
         (json!(40741), 40741),
         (json!("40741"), 40741),
         (json!(1), 1),
@@ -113,10 +113,10 @@ async fn a_count_that_cannot_be_one_is_made_from_the_names() {
         (json!(null), 2),
     ] {
         let records = json!([{"hostname": "a.example"}, {"hostname": "b.example"}]);
-        let page = json!({"records": records, "record_count": told});
+        let page = json!({"records": records, "record_count": sent});
         stage.sim.answer(SIDE, Answer::post("/domains/list").json(page));
         let answer = stage.observe(&[("ip", "192.0.2.1")]).await;
-        assert_eq!(docs(&answer, "sightings")[0]["count"], count, "{told}");
+        assert_eq!(docs(&answer, "sightings")[0]["count"], count, "{sent}");
     }
 }
 

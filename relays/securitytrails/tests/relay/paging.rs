@@ -1,8 +1,8 @@
-//! How many pages are read, what is told of those that are not, and when.
+//! How many pages are read, what is reported of the others, and when.
 
 use std::time::Duration;
 
-use provider_sim::{Answer, Fault};
+use provider_sim::{Answer, Fault, What};
 use relay_testkit::{docs, errors};
 use serde_json::json;
 
@@ -176,4 +176,28 @@ async fn both_histories_are_asked_for_at_once_and_then_all_further_pages() {
     assert!(calls[..2].iter().all(|call| call.started < first_answer), "A and AAAA at once");
     let next_answer = calls[2..].iter().filter_map(|call| call.ended).min().expect("an answer");
     assert!(calls[2..].iter().all(|call| call.started < next_answer), "pages 2 to 10 at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_hangs_is_a_timeout_and_keeps_the_pages_before() {
+    let stage = setup()
+        .setting("RELAY_CACHE__TTL", "300s")
+        .setting("RELAY_PROVIDER__READ_TIMEOUT", "300ms")
+        .setting("RELAY_PROVIDER__RETRIES", "0")
+        .start()
+        .await;
+    for page in 1..=4 {
+        let records = json!([{"hostname": format!("p{page}.example")}]);
+        let answer = Answer::post("/domains/list").query("page", &page.to_string());
+        stage.sim.answer(SIDE, answer.json(json!({"records": records, "meta": {"max_page": 4}})));
+    }
+    let about = [("ip", "192.0.2.9")];
+    // The first two pages come from the cache afterwards.
+    observe_with(&stage, json!({"NUMBER_OF_PAGES": 2}), &about).await;
+    stage.sim.faults().add(Fault::new(What::Hang).on(SIDE));
+    let answer = observe_with(&stage, json!({"GET_ALL_PAGES": true}), &about).await;
+    assert_eq!(far_ends(&docs(&answer, "sightings")[0]), ["p1.example", "p2.example"]);
+    assert_eq!(errors(&answer), [("warning", "timeout")]);
+    let words = message(&answer);
+    assert!(words.starts_with("2 of 4 pages of the domains that point to 192.0.2.9 "), "{words}");
 }

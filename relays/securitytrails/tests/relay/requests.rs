@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{SIDE, calls, message, setup};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_body_is_told_after_a_bad_token() {
+async fn a_bad_body_is_reported_after_a_bad_token() {
     let stage = setup().start().await;
     let body = json!([{"type": "domain"}]);
     let answer = stage.ask("/observe/observables", Some(&stage.token()), &body).await;
