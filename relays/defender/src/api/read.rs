@@ -121,7 +121,7 @@ impl DefenderApi<'_> {
             }
             read.push(url.clone());
             let request = self.caller(&self.relay.settings.api).get(kind.name, url).cached().bulk();
-            let page: Collection<Alert> = match self.read(kind, request.absent(&[400, 404, 410])).await {
+            let page: Collection<Alert> = match self.read(kind, request.absent(&[400, 404])).await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
                 Err(failure) => {

@@ -31,6 +31,8 @@ async fn failing_alerts_leave_the_events() {
         (503, ("fatal", "unavailable")),
         (504, ("fatal", "unavailable")),
         (418, ("fatal", "unknown")),
+        // An API that ended must not go unnoticed.
+        (410, ("fatal", "unknown")),
     ];
     for (status, expected) in table {
         let stage = stage(setup()).await;
@@ -57,7 +59,7 @@ async fn failing_alerts_leave_the_events() {
             "{status}"
         );
     }
-    for status in [400, 404, 410] {
+    for status in [400, 404] {
         let stage = stage(setup()).await;
         stage.sim.faults().add(Fault::status(status).on("defender").path("/files/0000"));
         let answer = stage.observe(&[("sha1", SHA1)]).await;
