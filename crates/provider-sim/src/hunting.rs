@@ -3,7 +3,7 @@
 //!
 //! Rows are generated for the values that a query looks for, then the query is run over them. So a query finds what
 //! it asks for and nothing else. [`rows`] gives them to checks of queries by another engine. The host name
-//! `busy.example` has 5,000 connections.
+//! `busy.example` has 5,000 connections, `busiest.example` 10,000.
 
 mod generated;
 

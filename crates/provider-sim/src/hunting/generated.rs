@@ -13,8 +13,8 @@ use crate::seeded::Rng;
 
 /// How far back events are generated: a little less than hunting reaches.
 const SECONDS: u64 = 29 * 24 * 3600;
-/// A host name with many more connections than others.
-const BUSY: &str = "busy.example";
+/// Host names with many more connections than others.
+const BUSY: [(&str, u64); 2] = [("busy.example", 5000), ("busiest.example", 10_000)];
 
 /// The rows of a table about these values.
 pub(super) fn of(table: Table, values: &[&str]) -> Vec<Row> {
@@ -150,7 +150,8 @@ fn of_names(values: &[&str], kind: &str, make: fn(&mut Rng, &str) -> Vec<Value>)
 }
 
 fn network_events(rng: &mut Rng, name: &str) -> Vec<Value> {
-    let count = if name == BUSY { 5000 } else { rng.below(5) };
+    let busy = BUSY.iter().find(|(busy, _)| *busy == name);
+    let count = busy.map_or_else(|| rng.below(5), |(_, count)| *count);
     (0..count).map(|_| network_event(rng, name)).collect()
 }
 

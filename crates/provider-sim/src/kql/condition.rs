@@ -128,6 +128,24 @@ impl Parser {
             "tostring" => Ok(Expression::ToString(Box::new(self.expression()?))),
             "parse_json" => Ok(Expression::ParseJson(Box::new(self.expression()?))),
             "strcat" => Ok(Expression::Concat(self.list(Self::expression)?)),
+            "iff" => {
+                let one = self.column()?;
+                let (place, operator) = self.next()?;
+                let case = match operator {
+                    Token::Sign("==") => true,
+                    Token::Sign("=~") => false,
+                    _ => return Err(SyntaxError::at(place, "two columns can only be compared for equality")),
+                };
+                let columns = [one, self.column()?];
+                self.sign(",")?;
+                let place = self.place();
+                if !self.text()?.is_empty() {
+                    return Err(SyntaxError::at(place, "the empty text was expected"));
+                }
+                self.sign(",")?;
+                let otherwise = Box::new(self.expression()?);
+                Ok(Expression::UnlessEqual { columns, case, otherwise })
+            }
             "extract" => {
                 if !self.took(&Token::Verbatim(HOST.to_owned())) {
                     return Err(SyntaxError::at(place, "the pattern is not understood"));

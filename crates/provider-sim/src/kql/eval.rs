@@ -37,22 +37,27 @@ impl Query {
 fn run(query: &Query, rows: Vec<Row>, now: Timestamp) -> Outcome {
     let columns = query.table.columns().map(|(name, kind)| Column { name: name.to_owned(), kind }).collect();
     let mut outcome = Outcome { columns, rows };
-    for step in &query.steps {
-        outcome.take(step, now);
+    let mut steps = query.steps.iter().peekable();
+    while let Some(step) = steps.next() {
+        match step {
+            Step::Expand { name, values } => {
+                // Most copies fall to the condition that follows: they are not made at all.
+                let next = steps.next_if(|next| matches!(next, Step::Where(_)));
+                let is_kept = |row: &Row| match next {
+                    Some(Step::Where(predicate)) => predicate.fits(row, now),
+                    _ => true,
+                };
+                outcome.expand(name, values, is_kept);
+            }
+            step => outcome.take(step, now),
+        }
     }
     outcome.completed()
 }
 
-/// Sorts and cuts. Stable, so equal rows keep their order; rows without a value come last either way.
+/// Sorts and cuts. Stable, so equal rows keep their order; rows without a value come last.
 fn cut(rows: &mut Vec<Row>, top: &Top) {
-    if top.descending {
-        rows.sort_by_cached_key(|row| Reverse(rank(row, &top.by)));
-    } else {
-        rows.sort_by_cached_key(|row| {
-            let rank = rank(row, &top.by);
-            (rank.is_none(), rank)
-        });
-    }
+    rows.sort_by_cached_key(|row| Reverse(rank(row, &top.by)));
     rows.truncate(top.count);
 }
 
@@ -100,21 +105,23 @@ impl Outcome {
                     }
                 }
             }
-            Step::Expand { name, values } => self.expand(name, values),
+            Step::Expand { name, values } => self.expand(name, values, |_| true),
             Step::Partition { by, top, .. } => self.partition(by, top),
             Step::Project(kept) => self.project(kept),
             Step::Summarize { aggregate, by } => self.summarize(aggregate, by),
         }
     }
 
-    fn expand(&mut self, name: &str, values: &[Expression]) {
+    fn expand(&mut self, name: &str, values: &[Expression], is_kept: impl Fn(&Row) -> bool) {
         self.columns.push(Column { name: name.to_owned(), kind: Kind::String });
         let mut rows = Vec::new();
-        for row in std::mem::take(&mut self.rows) {
+        for mut row in std::mem::take(&mut self.rows) {
+            let values: Vec<Value> = values.iter().map(|value| value.of(&row)).collect();
             for value in values {
-                let mut copy = row.clone();
-                copy.insert(name.to_owned(), value.of(&row));
-                rows.push(copy);
+                row.insert(name.to_owned(), value);
+                if is_kept(&row) {
+                    rows.push(row.clone());
+                }
             }
         }
         self.rows = rows;

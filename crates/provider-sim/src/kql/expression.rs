@@ -23,6 +23,15 @@ pub enum Expression {
     Member(Box<Expression>, String),
     /// The host in a column of URLs: `extract` with `HOST`.
     Host(Box<Expression>),
+    /// `iff(A == B, '', …)`: the empty text where two columns are equal.
+    UnlessEqual {
+        /// The columns.
+        columns: [String; 2],
+        /// Whether case counts: `==`, not `=~`.
+        case: bool,
+        /// The value where they are not equal.
+        otherwise: Box<Expression>,
+    },
 }
 
 /// The only pattern that `extract` is understood with: an optional scheme, then the host.
@@ -40,6 +49,11 @@ impl Expression {
             Self::ParseJson(inner) => serde_json::from_str(&inner.text(row)).unwrap_or_default(),
             Self::Member(inner, field) => inner.of(row).get(field).cloned().unwrap_or_default(),
             Self::Host(inner) => Value::from(host(&inner.text(row))),
+            Self::UnlessEqual { columns, case, otherwise } => {
+                let [one, other] = columns.each_ref().map(|name| Self::Column(name.clone()).text(row));
+                let equal = one == other || !case && one.to_lowercase() == other.to_lowercase();
+                if equal { Value::from("") } else { otherwise.of(row) }
+            }
         }
     }
 

@@ -227,13 +227,8 @@ impl Parser {
         let count = self.number()?;
         self.keyword("by")?;
         let by = self.column()?;
-        let place = self.place();
-        let descending = match self.word()?.as_str() {
-            "desc" => true,
-            "asc" => false,
-            _ => return Err(SyntaxError::at(place, "`desc` or `asc` was expected")),
-        };
-        Ok(Top { count, by, descending })
+        self.keyword("desc")?;
+        Ok(Top { count, by })
     }
 
     /// `Key = pack_array(…) to typeof(string)` after its operator.

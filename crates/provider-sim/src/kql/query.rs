@@ -65,10 +65,8 @@ pub enum Step {
 pub struct Top {
     /// How many rows stay.
     pub count: usize,
-    /// The column to sort by; rows without a value come last.
+    /// The column to sort by, largest first; rows without a value come last.
     pub by: String,
-    /// Largest first.
-    pub descending: bool,
 }
 
 /// What `summarize` computes.

@@ -36,7 +36,7 @@ fn a_file_query_is_read() {
         Predicate::Column(column.to_owned(), Test::EqualsFolded(value.to_owned()))
     };
     assert_eq!(query.steps[0], Step::Where(Predicate::Or(vec![is("SHA256", "a"), is("SHA1", "b")])));
-    assert_eq!(query.steps[1], Step::Top(Top { count: 7, by: "Timestamp".to_owned(), descending: true }));
+    assert_eq!(query.steps[1], Step::Top(Top { count: 7, by: "Timestamp".to_owned() }));
     assert!(matches!(&query.steps[2], Step::Project(columns) if columns.len() == 19));
 }
 
@@ -174,9 +174,22 @@ fn other_scripts_are_refused() {
         "DeviceFileEvents | mv-expand Key = pack_array(SHA1)",
         "DeviceFileEvents | partition by Key (top 1 by Timestamp desc)",
         "DeviceFileEvents | project X = Y",
+        "DeviceFileEvents | top 1 by Timestamp asc",
+        "DeviceFileEvents | extend X = iff(SHA1 != SHA256, '', MD5)",
+        "DeviceFileEvents | extend X = iff(SHA1 == 'x', '', MD5)",
+        "DeviceFileEvents | extend X = iff(SHA1 == SHA256, MD5, SHA1)",
+        "DeviceFileEvents | extend X = iff(SHA1 == SHA256, 'x', SHA1)",
     ] {
         assert!(Script::parse(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_column_that_equals_another_one_can_be_left_out() {
+    let query = "DeviceFileEvents | mv-expand Key = pack_array(SHA1, iff(MD5 =~ SHA1, '', tolower(MD5)), \
+                 iff(MD5 == SHA1, '', iff(SHA256 == SHA1, '', SHA256))) to typeof(string) | project Key";
+    let table = json!([{"SHA1": "a", "MD5": "A", "SHA256": "a"}, {"SHA1": "a", "MD5": "B", "SHA256": "c"}]);
+    assert_eq!(column(&run(query, table), "Key"), ["a", "", "", "a", "b", "c"]);
 }
 
 #[test]
@@ -188,16 +201,15 @@ fn rows_are_found_sorted_and_cut() {
         {"Timestamp": "2026-11-02T00:00:00Z", "SHA1": "aa", "FileName": "three"},
         {"Timestamp": "2026-11-02T00:00:00Z", "SHA1": "bb", "FileName": "other"},
     ]);
-    let order = |count: usize, way: &str| {
+    let order = |count: usize| {
         let query = format!(
-            "DeviceFileEvents | where SHA1 =~ 'aa' | top {count} by Timestamp {way} | project FileName, ReportId, MD5"
+            "DeviceFileEvents | where SHA1 =~ 'aa' | top {count} by Timestamp desc | project FileName, ReportId, MD5"
         );
         let found = run(&query, table.clone());
         column(&found, "FileName").into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(order(9, "desc"), ["three", "one", "two", "never"]);
-    assert_eq!(order(9, "asc"), ["two", "one", "three", "never"]);
-    assert_eq!(order(2, "desc"), ["three", "one"]);
+    assert_eq!(order(9), ["three", "one", "two", "never"]);
+    assert_eq!(order(2), ["three", "one"]);
     let found = run("DeviceFileEvents | where SHA1 == 'AA' | project FileName, ReportId, MD5", table);
     assert_eq!(Value::from(found[0].clone()), json!({"FileName": "one", "ReportId": 1, "MD5": ""}));
 }

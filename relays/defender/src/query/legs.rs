@@ -172,7 +172,14 @@ fn network(lists: &Lists, deep: bool) -> Option<Leg> {
         ("InitiatingProcessMD5 in~ (H)", &[List::H]),
     ];
     let mut all = USUAL.to_vec();
-    let mut keys = vec!["tolower(RemoteIP)", "tolower(LocalIP)", "Host", "Named", "tolower(RemoteUrl)"];
+    // No key twice: a row that comes twice for one value would take the place of another row in the cut.
+    let mut keys = vec![
+        "tolower(RemoteIP)",
+        "iff(LocalIP =~ RemoteIP, '', tolower(LocalIP))",
+        "iff(Host =~ RemoteIP, '', Host)",
+        "iff(Named == Host, '', iff(Named =~ RemoteIP, '', Named))",
+        "iff(RemoteUrl =~ Host, '', tolower(RemoteUrl))",
+    ];
     if deep {
         all.extend(BY_FILE);
         keys.extend([

@@ -99,6 +99,33 @@ fn the_sha1_of_a_file_is_looked_for_too_and_no_value_twice() {
 }
 
 #[test]
+fn a_row_takes_one_place_among_those_of_a_value() {
+    let subjects = [subject(ObservableType::Domain, "a.example"), subject(ObservableType::Ip, "203.0.113.9")];
+    let targets: Vec<Target<'_>> = subjects.iter().enumerate().map(|(n, one)| target(n, one, 2)).collect();
+    let batch = Batch::new(&targets, Depth::Standard);
+    let script = Script::parse(&batch.union(&batch.legs())).unwrap();
+    // The name stands in three columns of each row, the address in two, or in one as a host.
+    let rows = (0..9).map(|n| {
+        let (ip, url, own) = match n % 3 {
+            0 => ("198.51.100.1", "A.example", "198.51.100.1"),
+            1 => ("203.0.113.9", "http://203.0.113.9/x", "203.0.113.9"),
+            _ => ("203.0.113.9", "203.0.113.9", "10.0.0.1"),
+        };
+        let host = if n % 3 == 0 { "a.example" } else { ip };
+        let row = serde_json::json!({
+            "Timestamp": format!("2026-02-01T00:00:0{n}Z"), "ReportId": n, "RemoteIP": ip, "LocalIP": own,
+            "RemoteUrl": url, "ActionType": "HttpConnectionInspected",
+            "AdditionalFields": serde_json::json!({"host": host}).to_string(),
+        });
+        row.as_object().unwrap().clone()
+    });
+    let found = script.queries[0].run(rows.collect(), provider_sim::hunting::NOW);
+    let mut reports: Vec<u64> = found.rows.iter().map(|row| row["ReportId"].as_u64().unwrap()).collect();
+    reports.sort_unstable();
+    assert_eq!(reports, [3, 6, 7, 8]);
+}
+
+#[test]
 fn large_requests_are_split_within_the_bounds() {
     let subjects: Vec<Subject> = (0..200)
         .map(|n| match n % 3 {

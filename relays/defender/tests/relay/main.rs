@@ -16,8 +16,10 @@ mod links;
 mod lookups;
 mod offers;
 mod opinions;
+mod quotas;
 mod respond;
 mod triggers;
+mod values;
 
 use provider_sim::Answer;
 use provider_sim::login::directory::{FULL, SECRET};
