@@ -193,6 +193,11 @@ impl<'r> Caller<'r> {
         self.request(name, Method::POST, url.into())
     }
 
+    /// A call that changes part of something.
+    pub fn patch(&self, name: &'static str, url: impl Into<Option<Url>>) -> Request<'r> {
+        self.request(name, Method::PATCH, url.into())
+    }
+
     /// A call that deletes something.
     pub fn delete(&self, name: &'static str, url: impl Into<Option<Url>>) -> Request<'r> {
         self.request(name, Method::DELETE, url.into())

@@ -132,6 +132,24 @@ pub trait Respond: Provider {
         about: &Observable,
     ) -> impl Future<Output = Offered> + Send;
 
+    /// The same for all observables of a request. By default each by itself and all at once; a relay that bounds what
+    /// it asks per request does that here.
+    fn actions_all(
+        &self,
+        call: &Call<Self::Credentials>,
+        about: &[Observable],
+    ) -> impl Future<Output = Offered> + Send {
+        async move {
+            let outcomes = lookup::gather(call.context(), about, |one| self.actions(call, one)).await;
+            let mut all = Offered::default();
+            for (observable, outcome) in about.iter().zip(outcomes) {
+                let offered = outcome.unwrap_or_else(|| call.out_of_time().into());
+                all.merge_about(offered, observable);
+            }
+            all
+        }
+    }
+
     /// Checks the parameters of a trigger that only this relay knows, as part of reading the body.
     ///
     /// # Errors
@@ -186,4 +204,18 @@ pub struct Offered {
     pub actions: Vec<Action>,
     /// What failed.
     pub errors: Errors,
+}
+
+impl Offered {
+    /// Adds what is offered for one observable. Its errors concern that observable, unless they say otherwise.
+    pub fn merge_about(&mut self, other: Self, observable: &Observable) {
+        self.actions.extend(other.actions);
+        self.errors.add_lookup(other.errors, observable);
+    }
+}
+
+impl From<Error> for Offered {
+    fn from(error: Error) -> Self {
+        Self { actions: Vec::new(), errors: error.into() }
+    }
 }

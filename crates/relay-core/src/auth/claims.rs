@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::module::ENTITIES_LIMIT;
-use crate::text::yes_or_no;
+use crate::text::{sanitized, yes_or_no};
 
 /// The claims of a token whose signature was verified.
 ///
@@ -96,6 +96,21 @@ impl Claims {
     /// The claim as it is, for readings that the other methods do not offer.
     pub fn raw(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
+    }
+
+    /// As much as the token says of the person or module behind the request, for audit logs: `sub="…" org_id="…"`, or
+    /// `unknown`. Values are quoted, so that none can pretend to be another field of a log line.
+    pub fn asker(&self) -> String {
+        /// None is required, none is a secret.
+        const NAMING: [&str; 8] =
+            ["sub", "email", "user_email", "user_name", "user_id", "org_id", "iss", "jti"];
+        /// How much of each is repeated, in characters.
+        const LENGTH: usize = 100;
+        let named = NAMING
+            .iter()
+            .filter_map(|name| Some(format!("{name}={:?}", sanitized(self.text(name)?, LENGTH))));
+        let named: Vec<String> = named.collect();
+        if named.is_empty() { "unknown".to_owned() } else { named.join(" ") }
     }
 
     /// The entities limit (`CTR_ENTITIES_LIMIT`) that counts where the relay's own is `default`.
@@ -197,6 +212,15 @@ mod tests {
             assert!(error.contains("`x`") && !error.contains("s3cret") && !error.contains("4711"), "{error}");
         }
         assert_eq!(format!("{:?}", claims(json!("s3cret"))), r#"{"CTR_ENTITIES_LIMIT", "x"}"#);
+    }
+
+    #[test]
+    fn whoever_asks_is_named_in_quotes() {
+        let asker = |claims: Value| Claims::from(claims.as_object().cloned().unwrap_or_default()).asker();
+        assert_eq!(asker(json!({"client_secret": "s3cret"})), "unknown");
+        assert_eq!(asker(json!({"sub": "u-1", "org_id": 7})), r#"sub="u-1""#);
+        let forged = asker(json!({"email": "a\" outcome=\"success\n", "sub": " "}));
+        assert_eq!(forged, r#"email="a\" outcome=\"success ""#);
     }
 
     #[test]

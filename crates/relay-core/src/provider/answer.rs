@@ -30,8 +30,8 @@ pub struct Answer {
 /// What became of an answer.
 #[derive(Default)]
 struct Reading {
-    /// Set by whoever could not read it: it must not serve again.
-    unreadable: AtomicBool,
+    /// Set by a reader for whom it was no full answer: it must not serve again.
+    spent: AtomicBool,
     /// The report on the call, until the first reading shows how it went.
     report: Mutex<Option<CallReport>>,
 }
@@ -80,8 +80,13 @@ impl Answer {
         Self { room, ..self }
     }
 
-    pub(super) fn is_unreadable(&self) -> bool {
-        self.reading.unreadable.load(Ordering::Relaxed)
+    /// Keeps the answer from later calls, since a part of it is a failure, such as a call of a batch.
+    pub fn do_not_reuse(&self) {
+        self.reading.spent.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.reading.spent.load(Ordering::Relaxed)
     }
 
     /// Reads the body by `read`, and completes the report on the call.
@@ -94,7 +99,7 @@ impl Answer {
             (_, None) => {}
         }
         outcome.map_err(|problem| {
-            self.reading.unreadable.store(true, Ordering::Relaxed);
+            self.do_not_reuse();
             Failure::Unreadable(problem)
         })
     }

@@ -43,10 +43,10 @@ impl AnswerCache {
         )
     }
 
-    /// A kept answer. One that nobody can read is forgotten: the provider may have recovered.
+    /// A kept answer. One that could not be read, or that failed in parts, is forgotten: the provider may have recovered.
     pub(super) async fn get(&self, key: &CacheKey) -> Option<Answer> {
         let answer = self.0.get(key).await?;
-        if answer.is_unreadable() {
+        if answer.is_spent() {
             self.0.invalidate(key).await;
             return None;
         }

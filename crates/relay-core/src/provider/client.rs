@@ -111,15 +111,20 @@ impl Client {
                 _ => None,
             };
             let secret = token.as_ref().map(|(_, token)| &token.secret);
-            let failure = match self.attempt(request, order, &host, secret).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+            let outcome = self.attempt(request, order, &host, secret).await;
+            let is_refused = match &outcome {
+                Ok(answer) => request.refused_inside.is_some_and(|is_refused| is_refused(&answer.body)),
+                Err(failure) => failure.status() == Some(401),
             };
-            if let (Some((source, token)), Some(401), false) = (&token, failure.status(), token_renewed) {
+            if let (Some((source, token)), true, false) = (&token, is_refused, token_renewed) {
                 self.0.tokens.forget(&TokenKey::new(context.credential(), source), token).await;
                 token_renewed = true;
                 continue;
             }
+            let failure = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
             let Some(pause) = retry::pause_before(request, &failure, tried) else { return Err(failure) };
             // After a pause the call would fail at once where the host is down.
             if tried >= self.0.retries || pause >= context.time_left() || host.breaker.failure().is_some() {

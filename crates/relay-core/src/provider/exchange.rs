@@ -107,7 +107,9 @@ impl Exchange {
             Err(error) => match refused(&error) {
                 // It was not processed, or may be: at once on another connection.
                 Some(Refused::Unprocessed) => self.send_again(builder, request).await?,
-                Some(Refused::Closing) if request.repeatable => self.send_again(builder, request).await?,
+                Some(Refused::Closing) if request.changes_nothing() => {
+                    self.send_again(builder, request).await?
+                }
                 _ => return Err(Failure::of_transport(&error)),
             },
         };

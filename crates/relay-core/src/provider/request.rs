@@ -47,6 +47,17 @@ pub enum Auth {
 /// Decides about another try after a rejection.
 pub type RetryRule = fn(&Rejection) -> Retry;
 
+/// When a call may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Where it was not sent.
+    Unsent,
+    /// Also after a 429.
+    After429,
+    /// Always, since it changes nothing.
+    Always,
+}
+
 /// One provider call. Made by [`crate::api::Caller`].
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request<'c> {
@@ -62,7 +73,9 @@ pub struct Request<'c> {
     pub(super) kept_headers: Vec<HeaderName>,
     pub(super) auth: Auth,
     pub(super) body: Bytes,
-    pub(super) repeatable: bool,
+    pub(super) repeat: Repeat,
+    /// Whether an answer says inside that the token was refused.
+    pub(super) refused_inside: Option<fn(&[u8]) -> bool>,
     pub(super) cached: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) rate: Option<&'static Rate>,
@@ -94,13 +107,14 @@ impl<'c> Request<'c> {
             name,
             kind: name,
             // A call that only reads may be repeated; others must say so.
-            repeatable: method == Method::GET,
+            repeat: if method == Method::GET { Repeat::Always } else { Repeat::Unsent },
             method,
             url,
             headers: vec![(ACCEPT, HeaderValue::from_static("application/json"))],
             kept_headers: Vec::new(),
             auth: Auth::None,
             body: Bytes::new(),
+            refused_inside: None,
             cached: false,
             timeout: None,
             rate: None,
@@ -153,7 +167,20 @@ impl<'c> Request<'c> {
 
     /// The call changes nothing at the provider although it is no `GET`: it may be repeated.
     pub fn repeatable(mut self) -> Self {
-        self.repeatable = true;
+        self.repeat = Repeat::Always;
+        self
+    }
+
+    /// A provider that answers 429 has not carried the call out: it may be made again although it changes something.
+    pub fn again_after_429(mut self) -> Self {
+        self.repeat = Repeat::After429;
+        self
+    }
+
+    /// How a successful answer says that the token was refused, such as for a part of a batch: it is asked for once
+    /// more with a fresh token, as after a 401.
+    pub fn refused_inside(mut self, is_refused: fn(&[u8]) -> bool) -> Self {
+        self.refused_inside = Some(is_refused);
         self
     }
 
@@ -197,6 +224,11 @@ impl<'c> Request<'c> {
     pub fn retry_rule(mut self, rule: RetryRule) -> Self {
         self.retry_rule = Some(rule);
         self
+    }
+
+    /// Whether the call may be made again whatever became of it.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.repeat == Repeat::Always
     }
 
     /// Where the call goes.

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::failure::Failure;
-use super::request::Request;
+use super::request::{Repeat, Request};
 
 /// What to do after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,10 @@ pub(super) fn spread(pause: Duration, fraction: f64) -> Duration {
 pub(super) fn pause_before(request: &Request<'_>, failure: &Failure, tried: u32) -> Option<Duration> {
     let usual = || pause(tried, fastrand::f64());
     match failure {
-        Failure::Rejected(rejection) if request.repeatable => {
+        Failure::Rejected(rejection)
+            if request.changes_nothing()
+                || (request.repeat == Repeat::After429 && rejection.status == 429) =>
+        {
             let rule = match request.retry_rule {
                 Some(rule) => rule(rejection),
                 None => StatusCode::from_u16(rejection.status).map_or(Retry::No, by_status),
@@ -64,7 +67,7 @@ pub(super) fn pause_before(request: &Request<'_>, failure: &Failure, tried: u32)
         }
         // Nothing was sent, so this cannot do anything twice.
         Failure::Unreachable(_) => Some(usual()),
-        Failure::Connection(_) if request.repeatable => Some(usual()),
+        Failure::Connection(_) if request.changes_nothing() => Some(usual()),
         _ => None,
     }
 }
