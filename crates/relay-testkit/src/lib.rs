@@ -18,6 +18,7 @@
 // A test cannot go on without its relay, so everything here panics with words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+mod audit;
 pub mod cost;
 mod damage;
 mod golden;
@@ -36,6 +37,7 @@ use relay_core::testing::TestRelay;
 use relay_core::testing::schema::{self, AnswerKind, Expect};
 use serde_json::{Map, Value, json};
 
+pub use audit::audit_lines;
 pub use damage::damaged;
 pub use golden::golden;
 pub use queries::Queries;

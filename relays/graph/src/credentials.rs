@@ -1,28 +1,33 @@
-//! What a token carries: an application of the tenant, with its secret.
+//! What a token carries: an application of the tenant, and who asks.
 
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::provider::entra::Application;
 use relay_core::relay::Credentials;
 
-/// An application of the tenant.
-pub struct GraphCredentials(pub(crate) Application);
+/// An application of the tenant, and as much as the token says of the person or module behind the request.
+pub struct GraphCredentials {
+    pub(crate) application: Application,
+    /// Who asks, for the audit log: [`Claims::asker`].
+    pub(crate) asker: String,
+}
 
 impl Credentials for GraphCredentials {
     fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
-        Application::from_claims(claims, "application_id").map(Self)
+        let application = Application::from_claims(claims, "application_id")?;
+        Ok(Self { application, asker: claims.asker() })
     }
 
     fn identity(&self) -> Vec<&str> {
-        self.0.identity()
+        self.application.identity()
     }
 }
 
 /// Tenant and application, for what is remembered of them: another secret changes nothing of it.
-pub(crate) type Whose = (String, String);
+pub(crate) type Owner = (String, String);
 
 impl GraphCredentials {
-    /// Whose credentials they are.
-    pub(crate) fn whose(&self) -> Whose {
-        (self.0.tenant.as_str().to_ascii_lowercase(), self.0.id.clone())
+    /// The tenant and application that they belong to.
+    pub(crate) fn owner(&self) -> Owner {
+        (self.application.tenant.as_str().to_ascii_lowercase(), self.application.id.clone())
     }
 }

@@ -12,6 +12,7 @@
 //! | `links` | pages of the portal |
 //! | [`model`] | the API's answers, as far as they are read |
 //! | [`mapping`] | alerts to CTIM entities, and whether they concern an observable; no I/O, cannot fail |
+//! | [`respond`] | actions on accounts |
 //! | [`settings`] | the relay's own settings |
 
 mod api;
@@ -20,6 +21,7 @@ mod links;
 pub mod mapping;
 pub mod model;
 mod module;
+pub mod respond;
 pub mod search;
 pub mod settings;
 
@@ -28,20 +30,22 @@ use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::memory::Lapsing;
 use relay_core::module::Module;
-use relay_core::observable::{Observable, ObservableType};
+use relay_core::observable::{Invalid, Observable, ObservableType, Trigger};
 use relay_core::provider::Client;
-use relay_core::relay::{Deliberate, Link, Observe, Provider, Refer, Relay};
+use relay_core::relay::{Deliberate, Link, Observe, Offered, Provider, Refer, Relay, Respond};
+use relay_core::respond::Repetitions;
 use relay_core::settings::{ProviderSettings, SettingsError};
 
-use credentials::{GraphCredentials, Whose};
+use credentials::{GraphCredentials, Owner};
 use mapping::matching::Matcher;
 use mapping::opinion;
+use respond::Taken;
 use search::Purpose;
 use settings::{Intelligence, Settings};
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
-    Relay::of::<Graph>().observe().deliberate().refer().build()
+    Relay::of::<Graph>().observe().deliberate().refer().respond().build()
 }
 
 /// More tenants than one relay serves.
@@ -52,9 +56,11 @@ pub struct Graph {
     client: Client,
     settings: Settings,
     /// What a tenant lacks, so that it is paid for once and not with every request.
-    lacks: Lapsing<(Whose, Lack), ()>,
+    lacks: Lapsing<(Owner, Lack), ()>,
     /// How many hosts in a row Threat Intelligence did not know; nothing where it ever knew one.
-    unknown_hosts: Lapsing<Whose, Option<u32>>,
+    unknown_hosts: Lapsing<Owner, Option<u32>>,
+    /// Actions taken a moment ago.
+    recent: Repetitions<Taken>,
 }
 
 /// What a tenant may lack.
@@ -77,11 +83,16 @@ impl Provider for Graph {
     type Credentials = GraphCredentials;
 
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
+        let settings = Settings::new(settings)?;
+        for warning in &settings.warnings {
+            log::warn!("{warning}");
+        }
         Ok(Self {
             client,
-            settings: Settings::new(settings)?,
+            settings,
             lacks: Lapsing::new(TENANTS * 5),
             unknown_hosts: Lapsing::new(TENANTS),
+            recent: Repetitions::default(),
         })
     }
 
@@ -138,6 +149,29 @@ impl Refer for Graph {
 
     fn refer(&self, about: &Observable) -> Vec<Link> {
         links::all(&self.settings.ui, about)
+    }
+}
+
+impl Respond for Graph {
+    fn observables(&self) -> Vec<ObservableType> {
+        respond::TYPES.to_vec()
+    }
+
+    async fn actions(&self, call: &Call<GraphCredentials>, about: &Observable) -> Offered {
+        self.actions_all(call, std::slice::from_ref(about)).await
+    }
+
+    /// All at once, since a request may read a bounded number of accounts.
+    async fn actions_all(&self, call: &Call<GraphCredentials>, about: &[Observable]) -> Offered {
+        respond::offer::actions(self, call, about).await
+    }
+
+    fn validate(trigger: &Trigger) -> Result<(), Invalid> {
+        respond::trigger::check(trigger)
+    }
+
+    async fn trigger(&self, call: &Call<GraphCredentials>, trigger: &Trigger) -> Result<(), Error> {
+        respond::trigger::run(self, call, trigger).await
     }
 }
 

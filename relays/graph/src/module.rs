@@ -126,5 +126,25 @@ pub(crate) const MODULE: Module = Module {
             "40",
             "hosts that it is asked about per request, 1 to 200",
         ),
+        Setting::new(
+            "provider.actions",
+            "none",
+            "response actions on accounts that are allowed: `all`, `none`, or some of revoke, disable, enable",
+        ),
+        Setting::new(
+            "provider.protected_accounts",
+            "",
+            "accounts that are never acted upon: ids and names for logging in, separated by commas",
+        ),
+        Setting::new(
+            "provider.dry_run",
+            "false",
+            "check triggers without sending them; each answers `failure` with the code `dry run`",
+        ),
+        Setting::new(
+            "provider.repeat_window",
+            "30s",
+            "an identical trigger within this time is answered from the first one's result; `0s`: never",
+        ),
     ],
 };

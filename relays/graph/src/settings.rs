@@ -1,8 +1,13 @@
 //! The settings that only this relay has, as types.
 
+use std::time::Duration;
+
 use relay_core::observable::ObservableType;
+use relay_core::respond::{AllowList, DryRun};
 use relay_core::settings::{ProviderSettings, SettingsError};
 use url::Url;
+
+use crate::respond::GROUPS;
 
 /// Which of the two alert APIs are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,16 @@ pub struct Settings {
     pub intelligence: Intelligence,
     /// Most hosts that it is asked about, per request.
     pub intelligence_hosts: usize,
+    /// Which response actions are allowed.
+    pub actions: AllowList,
+    /// Accounts that are never acted upon: ids, and names for logging in.
+    pub protected: Vec<String>,
+    /// Whether triggers are checked only.
+    pub dry_run: DryRun,
+    /// How long a trigger's result answers identical ones.
+    pub repeat_window: Duration,
+    /// What the operator should know at the start.
+    pub warnings: Vec<String>,
 }
 
 /// What the retired API can be asked about.
@@ -100,7 +115,13 @@ impl Settings {
             let number = settings.integer(name, least, most.into())?;
             Ok::<u32, SettingsError>(u32::try_from(number).unwrap_or(most))
         };
+        let (actions, dry_run) = (AllowList::read(settings, &GROUPS)?, DryRun::read(settings)?);
         Ok(Self {
+            warnings: warnings(&actions, dry_run),
+            actions,
+            protected: settings.list("protected_accounts"),
+            dry_run,
+            repeat_window: settings.duration("repeat_window")?,
             api: settings.url("api_url")?,
             login: settings.url("login_url")?,
             ui: settings.url("ui_url")?,
@@ -125,5 +146,61 @@ impl Settings {
             (AlertsApi::V2 | AlertsApi::Auto, Search::Filter) => has_filter,
             (AlertsApi::V2 | AlertsApi::Auto, _) => true,
         }
+    }
+}
+
+/// What the operator should know at the start, a line each.
+fn warnings(actions: &AllowList, dry_run: DryRun) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if dry_run.0 {
+        warnings.push(
+            "RELAY_PROVIDER__DRY_RUN is on: response actions are not sent to Microsoft Graph".to_owned(),
+        );
+    }
+    let allowed: Vec<&str> = GROUPS.into_iter().filter(|group| actions.allows(group)).collect();
+    if !allowed.is_empty() {
+        warnings.push(format!("RELAY_PROVIDER__ACTIONS allows actions on accounts: {}", allowed.join(", ")));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use relay_core::settings::{Environment, Settings as All};
+
+    use super::*;
+
+    fn read(given: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let environment = Environment::of(given.iter().copied());
+        Settings::new(&All::load(crate::relay().module(), environment)?.settings.provider)
+    }
+
+    #[test]
+    fn a_relay_acts_on_no_account_unless_it_is_allowed_to() {
+        let settings = read(&[]).expect("the defaults");
+        assert_eq!((settings.actions.off(), settings.warnings), (GROUPS.to_vec(), vec![]));
+        let given = [
+            ("RELAY_PROVIDER__ACTIONS", "revoke, enable"),
+            ("RELAY_PROVIDER__DRY_RUN", "true"),
+            (
+                "RELAY_PROVIDER__PROTECTED_ACCOUNTS",
+                "break@corp.example, 0a0b0c0d-1111-4222-8333-444444444444",
+            ),
+        ];
+        let settings = read(&given).expect("settings");
+        let [dry, allowed] = settings.warnings.try_into().expect("two lines");
+        assert!(dry.contains("not sent"), "{dry}");
+        assert!(allowed.ends_with("revoke, enable"), "{allowed}");
+        assert_eq!(settings.protected, ["break@corp.example", "0a0b0c0d-1111-4222-8333-444444444444"]);
+        let error = read(&[("RELAY_PROVIDER__ACTIONS", "delete")]).expect_err("no such group").to_string();
+        assert!(error.contains("RELAY_PROVIDER__ACTIONS") && error.contains("`delete`"), "{error}");
+    }
+
+    #[test]
+    fn a_setting_of_former_versions_does_not_stop_the_start() {
+        let environment = Environment::of([("RELAY_PROVIDER__EXTENDED_TYPES", "false")]);
+        let loaded = All::load(crate::relay().module(), environment).expect("settings");
+        assert_eq!(loaded.warnings.len(), 1);
+        assert!(loaded.warnings[0].contains("RELAY_PROVIDER__EXTENDED_TYPES"), "{:?}", loaded.warnings);
     }
 }

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use serde_json::{Value, json};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
 
 use super::refusal::Refusal;
 use crate::lock::locked;
-use crate::odata::Filter;
+use crate::odata::{Filter, Literal, Operator};
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -55,11 +56,16 @@ pub const ACCOUNTS: &[Account] = &[
         administrator: true,
         ..member("0a0b0c0d-1111-4222-8333-000000000004", "admin@corp.example", "admin@corp.example")
     },
+    member("0a0b0c0d-1111-4222-8333-000000000006", "one@corp.example", "team@corp.example"),
+    member("0a0b0c0d-1111-4222-8333-000000000007", "two@corp.example", "team@corp.example"),
     Account {
         enabled: None,
         ..member("0a0b0c0d-1111-4222-8333-000000000005", "unknown@corp.example", "unknown@corp.example")
     },
 ];
+
+/// When no sessions had been revoked yet.
+const FOUNDED: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// The accounts of all tenants.
 #[derive(Debug, Default)]
@@ -81,31 +87,45 @@ impl Directory {
         ACCOUNTS.iter().find(is).ok_or(Refusal::UnknownUser)
     }
 
-    fn object(&self, tenant: &str, account: &Account) -> Value {
-        let changed = locked(&self.changed).get(&(tenant.to_owned(), account.id)).copied();
-        json!({
+    /// The properties that are selected of an account; some where nothing is.
+    fn object(&self, request: &Request, tenant: &str, account: &Account) -> Result<Value, Refusal> {
+        let key = (tenant.to_owned(), account.id);
+        let changed = locked(&self.changed).get(&key).copied();
+        let revocations = locked(&self.revoked).get(&key).copied().unwrap_or_default();
+        let all = json!({
             "id": account.id, "displayName": account.principal.split('@').next(),
             "userPrincipalName": account.principal, "mail": account.mail,
             "accountEnabled": changed.or(account.enabled), "userType": if account.guest { "Guest" } else { "Member" },
             "onPremisesSyncEnabled": account.synchronized.then_some(true),
-        })
+            // Each revocation moves it on.
+            "signInSessionsValidFromDateTime": (FOUNDED + SignedDuration::from_secs(revocations.into())).to_string(),
+        });
+        let selected = request.param("$select").unwrap_or("id,displayName,userPrincipalName,mail");
+        let property = |name: &str| match all.get(name) {
+            Some(value) => Ok((name.to_owned(), value.clone())),
+            None => Err(Refusal::Bad(format!("Could not find a property named '{name}' on type 'user'."))),
+        };
+        selected.split(',').map(property).collect::<Result<Map<_, _>, _>>().map(Value::from)
     }
 
-    pub(super) fn read(&self, tenant: &str, id: &str) -> Result<Reply, Refusal> {
-        Ok(Reply::json(200, &self.object(tenant, Self::account(id)?)))
+    pub(super) fn read(&self, request: &Request, tenant: &str, id: &str) -> Result<Reply, Refusal> {
+        Ok(Reply::json(200, &self.object(request, tenant, Self::account(id)?)?))
     }
 
     /// By mail address alone.
     pub(super) fn find(&self, request: &Request, tenant: &str) -> Result<Reply, Refusal> {
         let bad = || Refusal::Bad("Invalid filter clause.".to_owned());
-        let filter = request.param("$filter").ok_or_else(bad)?;
-        let filter = Filter::parse(filter).map_err(|_| bad())?;
-        if filter.paths() != ["mail"] {
-            return Err(bad());
-        }
-        let texts = filter.texts();
-        let is = |one: &&Account| texts.first().is_some_and(|mail| one.mail.eq_ignore_ascii_case(mail));
-        let found: Vec<Value> = ACCOUNTS.iter().filter(is).map(|one| self.object(tenant, one)).collect();
+        let filter = Filter::parse(request.param("$filter").ok_or_else(bad)?).map_err(|_| bad())?;
+        let mail = match &filter {
+            Filter::Compare(path, Operator::Equal, Literal::Text(mail)) if path.0 == ["mail"] => mail,
+            _ => return Err(bad()),
+        };
+        let top = match request.param("$top") {
+            None => 100,
+            Some(top) => top.parse().ok().filter(|top| (1..=999).contains(top)).ok_or_else(bad)?,
+        };
+        let found = ACCOUNTS.iter().filter(|one| one.mail.eq_ignore_ascii_case(mail)).take(top);
+        let found = found.map(|one| self.object(request, tenant, one)).collect::<Result<Vec<_>, _>>()?;
         Ok(Reply::json(200, &json!({"value": found})))
     }
 

@@ -53,7 +53,7 @@ impl<'r> Call<'r> {
         }
     }
 
-    /// The permissions of which one is needed; none for a batch, whose calls have their own.
+    /// The permissions of which one is needed; none for a batch: its calls have their own.
     pub(super) fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Legacy => &["SecurityEvents.Read.All", "SecurityEvents.ReadWrite.All"],

@@ -136,7 +136,7 @@ impl Graph {
             Call::PassiveDns(host) => intelligence::passive_dns(host),
             Call::PassiveDnsReverse(host) => intelligence::passive_dns_reverse(host),
             Call::Users => self.accounts.find(request, &grant.tid),
-            Call::User(id) => self.accounts.read(&grant.tid, id),
+            Call::User(id) => self.accounts.read(request, &grant.tid, id),
             Call::ChangeUser(id) => self.accounts.change(request, &grant.tid, id),
             Call::RevokeSessions(id) => self.accounts.revoke(&grant.tid, id),
         }

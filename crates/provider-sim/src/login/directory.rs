@@ -143,12 +143,18 @@ pub const LEGACY_ONLY: Application = Application {
     graph: &["SecurityEvents.Read.All"],
     defender: &[],
 };
+/// May read accounts and alerts, and change nothing.
+pub const ACCOUNT_READER: Application = Application {
+    id: "22222222-3333-4444-8555-000000000004",
+    graph: &["SecurityAlert.Read.All", "User.Read.All"],
+    defender: &[],
+};
 /// Has no permissions.
 pub const UNCONSENTED: Application =
     Application { id: "22222222-3333-4444-8555-000000000003", graph: &[], defender: &[] };
 
 /// All applications.
-pub const APPLICATIONS: &[Application] = &[FULL, ALERTS_ONLY, LEGACY_ONLY, UNCONSENTED];
+pub const APPLICATIONS: &[Application] = &[FULL, ALERTS_ONLY, LEGACY_ONLY, ACCOUNT_READER, UNCONSENTED];
 
 impl Application {
     /// The application of this client id, in any case.

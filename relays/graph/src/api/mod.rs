@@ -1,28 +1,34 @@
 //! The calls of the API (<https://learn.microsoft.com/en-us/graph/api/resources/security-api-overview>): their
 //! addresses, and what their refusals mean.
 
+pub(crate) mod accounts;
+mod batches;
 mod pages;
 mod partial;
+mod policy;
 
 use std::time::Duration;
 
 use relay_core::api::{Api, Caller};
 use relay_core::call::Call;
-use relay_core::error::{Code, Error};
-use relay_core::escape::{UrlBuilder, segment};
-use relay_core::lenient::{LenientValue, List};
+use relay_core::error::Error;
+use relay_core::escape::UrlBuilder;
+use relay_core::lenient::List;
 use relay_core::provider::{Answer, Auth, Failure, Quota, Rate, Request};
 use url::Url;
 
+pub(crate) use batches::BATCH;
 pub(crate) use pages::{Page, Pages};
+pub(crate) use policy::{details_error, hunting_error, intelligence_error};
+
+use policy::{DETAILS_API, HUNTING_API, INTELLIGENCE_API, LEGACY_API, V2_API};
 
 use crate::Graph;
 use crate::credentials::GraphCredentials;
 use crate::mapping::value::address;
 use crate::model::hunting::{Question, Row};
 use crate::model::intelligence::Report;
-use crate::model::{batch, hunting, v2};
-use crate::module::{SERVICE_UNAVAILABLE, TITLE};
+use crate::model::{hunting, v2};
 
 /// Both alert APIs together: the limit is documented for `alerts`, and nothing else for its successor.
 static ALERTS: Rate =
@@ -38,47 +44,6 @@ const NEWER_WORDS: &str = "include-unknown-enum-members";
 
 /// Where hosts are.
 const HOSTS: &str = "security/threatIntelligence/hosts";
-
-/// Requests in one batch, at most.
-pub(crate) const BATCH: usize = 20;
-
-/// What refusals mean where a permission decides.
-macro_rules! meaning {
-    ($permission:literal) => {
-        &[
-            (
-                403,
-                Code::PERMISSION_DENIED,
-                concat!(
-                    "Microsoft Graph Security does not permit the call; an administrator has to grant the \
-                     application the permission ",
-                    $permission,
-                    " and consent to it, and the tenant needs a license for the product"
-                ),
-            ),
-            (410, Code::NOT_FOUND, "Microsoft Graph Security no longer serves this address"),
-            (502, SERVICE_UNAVAILABLE, "Microsoft Graph Security is not available"),
-            (503, SERVICE_UNAVAILABLE, "Microsoft Graph Security is not available"),
-            (504, SERVICE_UNAVAILABLE, "Microsoft Graph Security is not available"),
-        ]
-    };
-}
-
-const POLICY: Api = Api {
-    words: &["/error/message", "/error/code"],
-    // Each caller says what a missing thing means to it.
-    absent: &[],
-    ..Api::new(TITLE)
-};
-
-static LEGACY_API: Api = Api { meaning: meaning!("SecurityEvents.Read.All"), ..POLICY };
-static V2_API: Api = Api { meaning: meaning!("SecurityAlert.Read.All"), ..POLICY };
-/// Reads details, whose failure leaves the rest of the answer as it is.
-static DETAILS_API: Api = Api { stops: &[401], meaning: meaning!("SecurityAlert.Read.All"), ..POLICY };
-static HUNTING_API: Api = Api { stops: &[401], meaning: meaning!("ThreatHunting.Read.All"), ..POLICY };
-
-/// Asked beside the alerts, which are reported whatever it answers.
-static INTELLIGENCE_API: Api = Api { stops: &[], meaning: meaning!("ThreatIntelligence.Read.All"), ..POLICY };
 
 /// A list of alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,21 +83,6 @@ impl AlertList {
     }
 }
 
-/// The error of a failed hunting query.
-pub(crate) fn hunting_error(failure: &Failure) -> Error {
-    HUNTING_API.error(failure)
-}
-
-/// The error of details that could not be read.
-pub(crate) fn details_error(failure: &Failure) -> Error {
-    DETAILS_API.error(failure)
-}
-
-/// The error of a failed call of Threat Intelligence.
-pub(crate) fn intelligence_error(failure: &Failure) -> Error {
-    INTELLIGENCE_API.error(failure)
-}
-
 /// A call about a host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HostCall<'h> {
@@ -168,7 +118,7 @@ pub(crate) fn is_final(failure: &Failure) -> bool {
 
 impl Graph {
     fn caller<'r>(&'r self, policy: &'static Api, call: &'r Call<GraphCredentials>) -> Caller<'r> {
-        let source = call.credentials.0.token_source(&self.settings.login, &self.settings.scope);
+        let source = call.credentials.application.token_source(&self.settings.login, &self.settings.scope);
         self.client.api(policy, call, Auth::Token(source))
     }
 
@@ -239,21 +189,6 @@ impl Graph {
         request.absent(&[404, 410]).cached().read().await
     }
 
-    /// Many alerts in one call: for each id that can be asked its place and the answer to it, in any order.
-    pub(crate) async fn alerts(
-        &self,
-        call: &Call<GraphCredentials>,
-        ids: &[&str],
-    ) -> Result<Vec<(usize, batch::Response<v2::Alert>)>, Failure> {
-        let of = |(place, id): (usize, &&str)| {
-            let url = format!("/security/alerts_v2/{}", segment(id)?);
-            let headers = Some(batch::Headers { prefer: NEWER_WORDS });
-            Some(batch::Request { id: (place + 1).to_string(), method: "GET", url, headers })
-        };
-        let requests = ids.iter().enumerate().filter_map(of).collect();
-        self.batch(&DETAILS_API, call, "alert_batch", Some(&ALERTS), requests).await
-    }
-
     /// What is known of a host; nothing where it is unknown.
     pub(crate) async fn host(
         &self,
@@ -262,43 +197,5 @@ impl Graph {
     ) -> Result<Option<Report>, Failure> {
         let url = self.url(HOSTS).segment(one.host).path(one.last_segment()).build();
         self.caller(&INTELLIGENCE_API, call).get("intelligence", url).absent(&[404]).cached().read().await
-    }
-
-    /// Many calls about hosts in one: for each its place and the answer to it, in any order.
-    pub(crate) async fn hosts(
-        &self,
-        call: &Call<GraphCredentials>,
-        calls: &[HostCall<'_>],
-    ) -> Result<Vec<(usize, batch::Response<Report>)>, Failure> {
-        let of = |(place, one): (usize, &HostCall<'_>)| {
-            let url = format!("/{HOSTS}/{}/{}", segment(one.host)?, one.last_segment());
-            Some(batch::Request { id: (place + 1).to_string(), method: "GET", url, headers: None })
-        };
-        let requests = calls.iter().enumerate().filter_map(of).collect();
-        self.batch(&INTELLIGENCE_API, call, "intelligence_batch", None, requests).await
-    }
-
-    async fn batch<B: for<'a> LenientValue<'a>>(
-        &self,
-        policy: &'static Api,
-        call: &Call<GraphCredentials>,
-        name: &'static str,
-        rate: Option<&'static Rate>,
-        requests: Vec<batch::Request>,
-    ) -> Result<Vec<(usize, batch::Response<B>)>, Failure> {
-        // Each request of the batch counts as a call.
-        let calls = u32::try_from(requests.len()).unwrap_or(u32::MAX);
-        let body = batch::Requests { requests };
-        let mut request = self.caller(policy, call).post(name, self.url("$batch").build()).json(&body);
-        if let Some(rate) = rate {
-            request = request.rate(rate).weight(calls);
-        }
-        let answer = request.repeatable().cached().bulk().outcome().await?;
-        let read = |answer: Answer| answer.json::<batch::Responses<B>>();
-        let responses = answer.map(read).transpose()?.and_then(|answer| answer.responses);
-        let responses = responses
-            .ok_or_else(|| Failure::Unreadable("its answer holds no list of responses".to_owned()))?;
-        let placed = |response: batch::Response<B>| Some((response.id?.0.checked_sub(1)?, response));
-        Ok(responses.into_iter().filter_map(placed).collect())
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Page<A> {
 }
 
 impl<'c> Pages<'c> {
-    /// From the first page on, at most so many. Without a URL there are none.
+    /// From the first page on, at most `most` pages. Without a URL there are none.
     pub(crate) fn new(
         relay: &'c Graph,
         call: &'c Call<GraphCredentials>,

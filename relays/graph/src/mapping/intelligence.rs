@@ -30,16 +30,16 @@ pub fn sighting(report: &Report, host: &str, about: &Observable) -> Option<Sight
     let all = records.len();
     records.sort_by_key(|record| Reverse(record.last.instant()));
     let mut relations = Relations::new(&BY);
-    let mut told: Option<(Timestamp, Timestamp)> = None;
+    let mut range: Option<(Timestamp, Timestamp)> = None;
     for record in records {
         if relations.len() == MOST {
             break;
         }
         relations.add(record.name, RelationType::RESOLVED_TO, record.address);
-        let (first, last) = told.unwrap_or((record.first, record.last));
-        told = Some((first.min(record.first), last.max(record.last)));
+        let (first, last) = range.unwrap_or((record.first, record.last));
+        range = Some((first.min(record.first), last.max(record.last)));
     }
-    let (first, last) = told?;
+    let (first, last) = range?;
     let observed = ObservedTime::between(first, last);
     let description = format!("{all} records of passive DNS, of which {} are shown", relations.len());
     let sighting = Sighting::new(INTELLIGENCE, &format!("pdns:{host}"), about, observed)

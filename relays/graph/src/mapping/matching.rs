@@ -84,7 +84,7 @@ pub fn is_guid(text: &str) -> bool {
 }
 
 /// One `@` with text on both sides.
-fn is_email(text: &str) -> bool {
+pub fn is_email(text: &str) -> bool {
     let mut parts = text.trim().split('@');
     let has_text = |part: Option<&str>| part.is_some_and(|part| !part.trim().is_empty());
     has_text(parts.next()) && has_text(parts.next()) && parts.next().is_none()

@@ -13,9 +13,9 @@ use relay_core::ctim::{Origin, Severity, ShortText, Text};
 
 use crate::module::TITLE;
 
-/// Whose entities these are.
+/// The source of entities of alerts.
 const ORIGIN: Origin = Origin::new("graph", TITLE);
-/// Whose entities those of Threat Intelligence are.
+/// The source of entities of Threat Intelligence.
 const INTELLIGENCE: Origin = Origin::new("graph", "Microsoft Threat Intelligence");
 /// Who states a relation where the alert does not say who raised it.
 const RELATIONS_BY: ShortText = Text::constant(TITLE);

@@ -60,6 +60,27 @@ pub struct Response<B> {
     pub body: Option<B>,
 }
 
+impl<B> Response<B> {
+    /// Whether it says neither what was asked for nor that this is not there.
+    pub fn is_failure(&self) -> bool {
+        let has_answer = matches!(self.status, Some(200..=299)) && self.body.is_some();
+        !has_answer && !matches!(self.status, Some(404 | 410))
+    }
+}
+
+/// Whether an answer says of one of the requests that the token was refused.
+pub fn is_token_refused(body: &[u8]) -> bool {
+    // Most answers need not be read for this.
+    body.windows(3).any(|digits| digits == b"401")
+        && serde_json::from_slice::<Responses<Anything>>(body)
+            .is_ok_and(|all| all.responses.iter().flatten().any(|one| one.status == Some(401)))
+}
+
+/// A body that is not read.
+struct Anything;
+
+impl LenientValue<'_> for Anything {}
+
 impl<B> fmt::Debug for Response<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
@@ -83,5 +104,27 @@ impl LenientValue<'_> for Id {
 
     fn from_text(text: &str) -> Option<Self> {
         text.trim().parse().ok().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_token_is_seen_in_statuses_alone() {
+        for (body, expected) in [
+            (
+                r#"{"responses": [{"id": "1", "status": 200}, {"id": "2", "status" : 401, "body": {"x": [1]}}]}"#,
+                true,
+            ),
+            (r#"{"responses": [{"id": "401", "status": 200, "body": {"status": 401}}]}"#, false),
+            (r#"{"responses": {"status": 401}}"#, false),
+            (r#"{"responses": [{"status": 401}]"#, false),
+            ("401", false),
+            ("", false),
+        ] {
+            assert_eq!(is_token_refused(body.as_bytes()), expected, "{body}");
+        }
     }
 }

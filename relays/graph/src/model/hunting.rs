@@ -28,7 +28,7 @@ pub struct Answer {
     pub results: Option<List<Row>>,
 }
 
-/// A row: values by column, whose names are of no reliable case.
+/// A row: values by column; the names of columns are of no reliable case.
 #[derive(Clone, Debug, Default)]
 pub struct Row(BTreeMap<String, Value>);
 

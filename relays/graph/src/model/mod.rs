@@ -1,5 +1,6 @@
 //! Answers of the API, as far as they are read. Every field may be missing or of another type than documented.
 
+pub mod account;
 pub mod batch;
 pub mod evidence;
 pub mod hunting;

@@ -19,7 +19,7 @@ use crate::{Graph, Lack};
 
 /// Where there are no batches, as many are read one by one.
 const MOST_SINGLE: usize = 10;
-/// When all of at least so many alerts are unknown, the ids of rows are no ids of alerts.
+/// When all alerts are unknown, and there are at least this many, the ids of rows are no ids of alerts.
 const NO_COINCIDENCE: usize = 3;
 /// How long batches are not tried again where there are none.
 const WITHOUT_BATCHES: Duration = Duration::from_secs(3600);
@@ -85,7 +85,7 @@ pub(super) async fn read(relay: &Graph, call: &Call<GraphCredentials>, plan: &[&
     if plan.is_empty() {
         return Details::default();
     }
-    let key = (call.credentials.whose(), Lack::Batches);
+    let key = (call.credentials.owner(), Lack::Batches);
     if !relay.lacks.holds(&key, call.now()) {
         match in_batches(relay, call, plan).await {
             Some(answers) => return Details::of_answers(plan, answers),
@@ -187,7 +187,7 @@ impl Details {
 /// What the status of an answer within a batch means.
 fn refusal(status: i64) -> Error {
     let (code, words) = match status {
-        401 => (Code::AUTHORIZATION, "Authorization failed: Microsoft Graph Security refused the token"),
+        401 => return Error::authorization(format_args!("{TITLE} refused the token")),
         403 => (
             Code::PERMISSION_DENIED,
             "Microsoft Graph Security does not permit reading alerts; an administrator has to grant the application \

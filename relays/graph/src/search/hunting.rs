@@ -53,8 +53,8 @@ struct Named {
     seen: Option<Timestamp>,
     /// The observables that the query named with it; nothing for a row that does not say.
     asked: Option<Vec<usize>>,
-    /// The alert as far as the row tells it.
-    told: Shared,
+    /// The alert as far as the row describes it.
+    by_row: Shared,
     /// Whether evidence may have been cut off.
     is_cut: bool,
 }
@@ -153,8 +153,8 @@ fn merge(named: &mut Vec<Named>, chunk: &Chunk, rows: &[Row]) {
         named.iter().enumerate().map(|(place, one)| (one.id.clone(), place)).collect();
     for row in rows {
         // Rows without an id are passed over.
-        let Some(told) = row::alert(row) else { continue };
-        let Some(id) = told.id.clone() else { continue };
+        let Some(by_row) = row::alert(row) else { continue };
+        let Some(id) = by_row.id.clone() else { continue };
         let of_request = |asked: Vec<usize>| {
             asked.into_iter().filter_map(|place| chunk.positions.get(place).copied()).collect::<Vec<_>>()
         };
@@ -168,8 +168,8 @@ fn merge(named: &mut Vec<Named>, chunk: &Chunk, rows: &[Row]) {
         }
         known.insert(id.clone(), named.len());
         let seen = row.text("Seen").and_then(|text| text.parse().ok());
-        let is_cut = told.evidence.len() >= MOST_EVIDENCE;
-        named.push(Named { id, seen, asked, told: Arc::new(told), is_cut });
+        let is_cut = by_row.evidence.len() >= MOST_EVIDENCE;
+        named.push(Named { id, seen, asked, by_row: Arc::new(by_row), is_cut });
     }
 }
 
@@ -187,7 +187,7 @@ fn confirmed(named: &Named, matcher: &Matcher<'_>, details: &Details) -> Option<
     let (alert, is_row) = match details.of(&named.id) {
         Some(Detail::Read(alert)) => (alert, false),
         Some(Detail::Gone) => return None,
-        None => (&named.told, true),
+        None => (&named.by_row, true),
     };
     // The predicates of these hold a search for text, which finds more than it should.
     let is_doubtful =

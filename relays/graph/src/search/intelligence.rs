@@ -60,7 +60,7 @@ pub(super) async fn ask(
     passive_dns: bool,
 ) -> Known {
     let mut known = Known::default();
-    let (mode, whose) = (relay.settings.intelligence, call.credentials.whose());
+    let (mode, owner) = (relay.settings.intelligence, call.credentials.owner());
     if mode == Intelligence::Off {
         return known;
     }
@@ -73,7 +73,7 @@ pub(super) async fn ask(
     if hosts.is_empty() {
         return known;
     }
-    let key = (whose, Lack::Intelligence);
+    let key = (owner, Lack::Intelligence);
     if relay.lacks.holds(&key, call.now()) {
         known.errors.extend((mode == Intelligence::On).then(resting));
         return known;
@@ -98,7 +98,7 @@ async fn answers<'h>(
     calls: &[HostCall<'h>],
     errors: &mut Vec<Error>,
 ) -> Vec<(HostCall<'h>, Answer)> {
-    let key = (call.credentials.whose(), Lack::Batches);
+    let key = (call.credentials.owner(), Lack::Batches);
     if !relay.lacks.holds(&key, call.now()) {
         match in_batches(relay, call, calls).await {
             Some(answers) => return answers,
@@ -216,9 +216,9 @@ fn resting() -> Error {
 
 impl Known {
     fn take(&mut self, relay: &Graph, call: &Call<GraphCredentials>, answers: Vec<(HostCall<'_>, Answer)>) {
-        let whose = call.credentials.whose();
+        let owner = call.credentials.owner();
         // None: one was known at some time.
-        let mut unknown = relay.unknown_hosts.recall(&whose, call.now()).unwrap_or(Some(0));
+        let mut unknown = relay.unknown_hosts.recall(&owner, call.now()).unwrap_or(Some(0));
         let mut denial: Option<Error> = None;
         let mut failures: BTreeMap<&'static str, Error> = BTreeMap::new();
         for (one, answer) in answers {
@@ -237,12 +237,12 @@ impl Known {
             }
         }
         self.errors.extend(failures.into_values());
-        relay.unknown_hosts.remember(whose.clone(), unknown, HOSTS, call.now());
+        relay.unknown_hosts.remember(owner.clone(), unknown, HOSTS, call.now());
         let is_nothing_there = unknown.is_some_and(|count| count >= NOTHING_THERE);
         if denial.is_some() || is_nothing_there {
             log::info!("Threat Intelligence is refused to this tenant and is not asked for an hour");
-            relay.lacks.remember((whose, Lack::Intelligence), (), REST, call.now());
-            relay.unknown_hosts.forget(&call.credentials.whose());
+            relay.lacks.remember((owner, Lack::Intelligence), (), REST, call.now());
+            relay.unknown_hosts.forget(&call.credentials.owner());
         }
         if relay.settings.intelligence == Intelligence::On {
             let nothing_there = is_nothing_there.then(|| denied(Code::PERMISSION_DENIED));

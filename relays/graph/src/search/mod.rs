@@ -82,7 +82,7 @@ pub(crate) async fn search(
 
 /// Whether `alerts` and `alerts_v2` are asked.
 fn apis(relay: &Graph, call: &Call<GraphCredentials>) -> (bool, bool) {
-    let lacks = |lack| relay.lacks.holds(&(call.credentials.whose(), lack), call.now());
+    let lacks = |lack| relay.lacks.holds(&(call.credentials.owner(), lack), call.now());
     match relay.settings.alerts_api {
         AlertsApi::Legacy => (true, false),
         AlertsApi::V2 => (false, true),
@@ -131,7 +131,7 @@ impl Both {
             let is_forbidden = any(own, |outcome| matches!(outcome, Outcome::Forbidden(_)));
             if !any(own, answers) && (is_gone || (is_forbidden && any(other, answers))) {
                 log::info!(api:? = lack; "the API is gone or forbidden for this tenant and is not asked for a while");
-                relay.lacks.remember((call.credentials.whose(), lack), (), WITHOUT_API, call.now());
+                relay.lacks.remember((call.credentials.owner(), lack), (), WITHOUT_API, call.now());
             }
         }
     }

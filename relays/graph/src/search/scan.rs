@@ -21,7 +21,7 @@ use crate::module::{TITLE, UNPROCESSED};
 /// Alerts per page.
 const PAGE: usize = 200;
 
-/// Looks observables up together, in at most so many pages.
+/// Looks observables up together, in at most `most_pages` pages.
 pub(super) async fn search(
     relay: &Graph,
     call: &Call<GraphCredentials>,

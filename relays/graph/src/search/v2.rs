@@ -42,7 +42,7 @@ async fn first_that_works(
     call: &Call<GraphCredentials>,
     about: &[Observable],
 ) -> (Vec<Found<Shared>>, Vec<Error>) {
-    let key = (call.credentials.whose(), Lack::Hunting);
+    let key = (call.credentials.owner(), Lack::Hunting);
     let Hunted { lookups, warnings } = if relay.lacks.holds(&key, call.now()) {
         let lookups = about.iter().map(|_| Err(NotHunted::Unaskable)).collect();
         Hunted { lookups, warnings: Vec::new() }

@@ -201,14 +201,6 @@ async fn links_that_the_api_leaves_out_lead_to_the_portal_of_the_settings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn endpoints_that_the_relay_lacks_are_not_served() {
-    let stage = both().start().await;
-    for path in ["/respond/observables", "/respond/trigger"] {
-        assert_eq!(stage.raw(path, Some(&stage.token()), "[]").await.status(), 404, "{path}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn credentials_reach_the_login_service_alone() {
     let stage = setup().start().await;
     stage.observe(&[("ip", "203.0.113.9")]).await;

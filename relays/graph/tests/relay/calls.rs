@@ -1,4 +1,4 @@
-//! How many calls a request costs, and whose alerts it shows.
+//! How many calls a request costs, and which alerts it shows.
 
 use relay_testkit::{docs, errors};
 use serde_json::{Value, json};

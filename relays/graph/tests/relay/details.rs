@@ -4,7 +4,7 @@ use provider_sim::Answer;
 use relay_testkit::{Stage, docs, errors};
 use serde_json::{Value, json};
 
-use crate::{alert_about, api_calls, batch, calls_to, ids, refusal, row_about, rows, setup};
+use crate::{alert_about, api_calls, batch, calls_to, ids, logins, refusal, row_about, rows, setup};
 
 const ADDRESS: &str = "192.0.2.1";
 
@@ -159,4 +159,108 @@ async fn a_row_without_a_time_is_left_out() {
     let answer = observe(&stage).await;
     assert_eq!((ids(&answer), errors(&answer)), (vec!["b"], vec![("warning", "key error")]));
     assert_eq!(calls_to(&stage, "runHuntingQuery").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_a_batch_refuses_is_replaced_once() {
+    let refused = |id| (id, 401, refusal("InvalidAuthenticationToken", ""));
+    let stage = setup().start().await;
+    stage.sim.answer("graph", rows(&alerts(2)));
+    stage.sim.answer("graph", batch(&[refused(1), read(1)]).times(1));
+    stage.sim.answer("graph", batch(&[read(0), read(1)]));
+    let answer = observe(&stage).await;
+    assert_eq!((ids(&answer), not_read(&answer), errors(&answer)), (vec!["a0", "a1"], vec![], vec![]));
+    assert_eq!((api_calls(&stage), logins(&stage)), (3, 2));
+
+    let stage = setup().start().await;
+    stage.sim.answer("graph", rows(&alerts(2)));
+    stage.sim.answer("graph", batch(&[refused(1), refused(2)]));
+    let answer = observe(&stage).await;
+    assert_eq!((ids(&answer).len(), not_read(&answer).len()), (2, 2), "the rows are there all the same");
+    assert_eq!(errors(&answer), [("fatal", "authorization error")]);
+    assert_eq!((api_calls(&stage), logins(&stage)), (3, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_failed_in_parts_is_asked_for_again() {
+    for (status, calls) in [(200, 2), (404, 2), (403, 3), (429, 3), (500, 3), (503, 3)] {
+        let stage = setup().start().await;
+        stage.sim.answer("graph", rows(&alerts(2)));
+        let second = if status == 200 { read(1) } else { (2, status, refusal("x", "")) };
+        stage.sim.answer("graph", batch(&[read(0), second]).times(1));
+        stage.sim.answer("graph", batch(&[read(0), read(1)]));
+        observe(&stage).await;
+        let answer = observe(&stage).await;
+        assert_eq!(errors(&answer), [], "{status}");
+        assert_eq!(not_read(&answer), [""; 0], "{status}");
+        assert_eq!(api_calls(&stage), calls, "{status}: the query and whole batches come from the cache");
+    }
+    // So is one that leaves an alert out.
+    let stage = setup().start().await;
+    stage.sim.answer("graph", rows(&alerts(2)));
+    stage.sim.answer("graph", batch(&[read(0)]).times(1));
+    stage.sim.answer("graph", batch(&[read(0), read(1)]));
+    assert_eq!(errors(&observe(&stage).await), [("warning", "key error")]);
+    assert_eq!((errors(&observe(&stage).await), api_calls(&stage)), (vec![], 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_alert_of_a_batch_takes_a_place_in_the_quota() {
+    let stage = setup().setting("RELAY_DEADLINE", "5s").start().await;
+    // Seven batches of twenty, of 150 calls a minute.
+    for request in 0..7 {
+        let of = |n: usize| format!("r{request}n{n}");
+        let named: Value =
+            (0..20).map(|n| row_about(&of(n), "0", ADDRESS, 28 - u32::try_from(n).unwrap())).collect();
+        let read: Vec<_> = (0..20).map(|n| (n + 1, 200, alert_about(&of(n), ADDRESS))).collect();
+        stage.sim.answer("graph", rows(&named).times(1));
+        stage.sim.answer("graph", batch(&read).times(1));
+        // Another spelling is another query, and the same address.
+        let asked = format!("::ffff:192.0.2.{}", request + 1);
+        let answer = stage.observe(&[("ipv6", &asked), ("ip", ADDRESS)]).await;
+        assert_eq!(errors(&answer), [], "{request}");
+    }
+    stage.sim.answer("graph", rows(&alerts(20)));
+    let started = std::time::Instant::now();
+    let answer = observe(&stage).await;
+    assert!(started.elapsed().as_secs() < 4, "it does not wait for what cannot come in time");
+    assert_eq!((ids(&answer).len(), not_read(&answer).len()), (20, 20));
+    assert_eq!(errors(&answer), [("warning", "too many requests")]);
+    assert!(answer.to_string().contains("150 calls for alerts a minute"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_about_many_may_be_twice_as_large() {
+    let padding = |bytes: usize| "x".repeat(bytes);
+    for (bytes, fits) in [(30_000, true), (50_000, false)] {
+        let small = || setup().setting("RELAY_PROVIDER__MAX_ANSWER", "20000");
+        // Hunting.
+        let stage = small().setting("RELAY_PROVIDER__ALERT_DETAILS", "0").start().await;
+        let mut row = row_about("a", "0", ADDRESS, 2);
+        row["Padding"] = json!(padding(bytes));
+        stage.sim.answer("graph", rows(&json!([row])));
+        stage.sim.answer("graph", Answer::get("/security/alerts_v2").json(json!({"value": []})));
+        let answer = observe(&stage).await;
+        let expected = if fits { vec![] } else { vec![("warning", "too large")] };
+        assert_eq!((ids(&answer).len(), errors(&answer)), (usize::from(fits), expected), "hunting, {bytes}");
+        // A batch.
+        let stage = small().start().await;
+        stage.sim.answer("graph", rows(&alerts(1)));
+        let mut alert = alert_about("a0", ADDRESS);
+        alert["padding"] = json!(padding(bytes));
+        stage.sim.answer("graph", batch(&[(1, 200, alert.clone())]));
+        let answer = observe(&stage).await;
+        let expected = if fits { vec![] } else { vec![("warning", "too large")] };
+        assert_eq!(
+            (not_read(&answer).len(), errors(&answer)),
+            (usize::from(!fits), expected),
+            "a batch, {bytes}"
+        );
+        // A listing.
+        let stage = small().setting("RELAY_PROVIDER__V2_SEARCH", "scan").start().await;
+        stage.sim.answer("graph", Answer::get("/security/alerts_v2").json(json!({"value": [alert]})));
+        let answer = observe(&stage).await;
+        let expected = if fits { vec![] } else { vec![("fatal", "too large")] };
+        assert_eq!((ids(&answer).len(), errors(&answer)), (usize::from(fits), expected), "a scan, {bytes}");
+    }
 }

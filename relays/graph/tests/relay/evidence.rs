@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{page, v2};
 
-/// A relay whose scan finds an alert with this evidence, and further fields.
+/// A relay that finds an alert with this evidence and further fields by a scan.
 async fn alert(evidence: Value, fields: Value) -> Stage {
     let stage = v2("scan").start().await;
     let mut alert = json!({

@@ -87,7 +87,7 @@ async fn a_duplicate_observable_and_a_duplicate_alert_count_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limit_cuts_what_is_asked_and_what_is_told() {
-    for (limit, top, told) in [
+    for (limit, top, count) in [
         (json!("5"), "5", 5),
         (json!(0), "100", 100),
         (json!(-1), "100", 100),
@@ -99,7 +99,7 @@ async fn the_limit_cuts_what_is_asked_and_what_is_told() {
         let alerts: Vec<Value> = (0..120).map(|n| alert(&n.to_string())).collect();
         stage.sim.answer("graph", Answer::get("/security/alerts").json(page(&json!(alerts))));
         let answer = stage.observe(&[("domain", "a.example")]).await;
-        assert_eq!(answer["data"]["sightings"]["count"], told, "{limit}");
+        assert_eq!(answer["data"]["sightings"]["count"], count, "{limit}");
         let asked = params(&calls_to(&stage, "alerts")[0]);
         assert_eq!(asked[1], ("$top".to_owned(), top.to_owned()), "{limit}");
     }

@@ -12,6 +12,7 @@ mod intelligence;
 mod legacy;
 mod links;
 mod opinions;
+mod respond;
 mod strategies;
 
 use provider_sim::login::directory::{FULL, SECRET};

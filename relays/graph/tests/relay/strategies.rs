@@ -271,3 +271,18 @@ async fn only_what_the_settings_can_search_is_looked_up() {
         assert_eq!(ids(&answer).is_empty(), calls == 0, "{kind} {value}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lookup_without_a_place_in_the_quota_is_an_error_that_names_the_quota() {
+    let stage = v2("filter").setting("RELAY_DEADLINE", "5s").start().await;
+    let names: Vec<String> = (0..152).map(|n| format!("n{n}.quiet.example")).collect();
+    let all: Vec<(&str, &str)> = names.iter().map(|name| ("domain", name.as_str())).collect();
+    let answer = stage.observe(&all).await;
+    assert_eq!(errors(&answer), [("error", "too many requests")], "{answer}");
+    let message = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("150 calls for alerts a minute") && message.contains("n151.quiet.example"),
+        "{message}"
+    );
+    assert_eq!(api_calls(&stage), 150);
+}

@@ -7,7 +7,7 @@ use relay_core::observable::{Observable, ObservableType};
 use super::split_path;
 use crate::mapping::value::address;
 
-/// The `$filter` that finds the alerts whose evidence names an observable, not yet encoded for a URL. Nothing
+/// The `$filter` that finds the alerts with evidence that names an observable, not yet encoded for a URL. Nothing
 /// for a type that evidence does not hold.
 ///
 /// The API documents filters over evidence by two examples only and may refuse or ignore them.
@@ -49,7 +49,7 @@ pub fn filter(about: &Observable) -> Option<String> {
     })
 }
 
-/// The `$filter` of a scan: everything made within so many days. The time is cut to the minute, so that scans
+/// The `$filter` of a scan: everything made within a number of days. The time is cut to the minute, so that scans
 /// within one minute are the same call and share its answer.
 pub fn since(now: Timestamp, days: u32) -> String {
     let minute = now.as_second() - now.as_second().rem_euclid(60);
