@@ -70,6 +70,8 @@ pub struct RequestContext {
     pub(crate) priority: Priority,
     /// What is kept for the credential: its calls in flight and its quotas.
     pub(crate) tenant: Arc<Tenant>,
+    /// See [`RequestContext::keeps`].
+    pub(crate) keeps: bool,
     /// Calls made for this request so far.
     pub(crate) provider_calls: Arc<AtomicU32>,
     /// What stopped further calls, by kind of call.
@@ -128,6 +130,11 @@ impl RequestContext {
         self.priority
     }
 
+    /// Whether answers may be kept for later requests (`RELAY_CACHE__TTL`).
+    pub fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     /// From now on no new call of this `kind` ([`ALL_CALLS`]: of any kind) is started for this request;
     /// each fails at once with `error`, which the user therefore sees once. Running calls finish.
     pub fn stop(&self, kind: &'static str, error: &Error) {
@@ -158,6 +165,7 @@ impl RequestContext {
             credential: hasher.key([]),
             priority,
             tenant: Arc::new(Tenant::new(concurrency)),
+            keeps: true,
             provider_calls: Arc::default(),
             stops: Stops::default(),
         }

@@ -15,6 +15,7 @@ use crate::module::Module;
 use crate::observable::{Invalid, Observable, Trigger};
 use crate::provider::Client;
 use crate::settings::{ProviderSettings, SettingsError};
+use crate::tiles::{Shown, Tile, Window};
 
 /// What a token must carry to call a provider.
 pub trait Credentials: Sized + Send + Sync + 'static {
@@ -164,6 +165,25 @@ pub trait Respond: Provider {
         call: &Call<Self::Credentials>,
         trigger: &Trigger,
     ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// `/tiles`, `/tiles/tile`, `/tiles/tile-data`: what a dashboard shows of the provider.
+pub trait Tiles: Provider {
+    /// The tiles, in the order in which they are listed.
+    const TILES: &'static [Tile];
+
+    /// Those of them that there are with the settings of this relay.
+    fn tiles(&self) -> Vec<&'static Tile> {
+        Self::TILES.iter().collect()
+    }
+
+    /// What one tile shows of a window.
+    fn tile(
+        &self,
+        call: &Call<Self::Credentials>,
+        tile: &'static Tile,
+        window: &Window,
+    ) -> impl Future<Output = Shown> + Send;
 }
 
 /// A link into the provider's console.

@@ -1,5 +1,7 @@
 //! The form of every answer: `{"data": ..., "errors": [...]}`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -8,11 +10,13 @@ use crate::ctim::Bundle;
 use crate::error::{Code, Error, Errors, Severity};
 use crate::lookup::Lookup;
 use crate::selection::Selection;
+use crate::tiles::{Answer, Period, Shown, Tile, Window};
 
 /// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
 const ENTITY_BYTES: usize = 768;
 
 /// An answer on its way out, with the figures for the log and the metrics.
+#[derive(Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) json: Vec<u8>,
@@ -27,6 +31,7 @@ pub(crate) struct Stats {
     pub(crate) provider_calls: u32,
     pub(crate) errors: usize,
     pub(crate) outcome: Outcome,
+    pub(crate) tile: Option<(&'static str, Period)>,
 }
 
 /// How an answer went, for the metrics.
@@ -126,6 +131,29 @@ pub(crate) fn health(outcome: Result<(), Error>) -> Reply {
         Ok(()) => Reply::of(&Envelope::data(json!({"status": "ok"})), 0),
         Err(error) => Reply::failed(error.with_severity(Severity::Fatal)),
     }
+}
+
+/// An answer that is nothing but data.
+pub(crate) fn data<D: Serialize>(data: D) -> Reply {
+    Reply::of(&Envelope::data(data), 0)
+}
+
+/// The answer of `/tiles/tile-data`, and how long it may be kept. Where there are data, no failure is fatal.
+pub(crate) fn shown(tile: &'static Tile, window: &Window, mut shown: Shown) -> (Reply, Option<Duration>) {
+    let Some(data) = shown.data.take() else {
+        return (Reply::of(&Envelope::<()> { data: None, errors: shown.errors }, 0), None);
+    };
+    if !data.fits(tile.kind) {
+        return (Reply::bug(&format!("the data of the tile {} are not of its kind", tile.id)), None);
+    }
+    let lowered = std::mem::take(&mut shown.errors).into_iter().map(|error| match error.severity() {
+        Severity::Fatal => error.with_severity(Severity::Error),
+        Severity::Error | Severity::Warning => error,
+    });
+    shown.errors.extend(lowered.collect::<Vec<_>>());
+    let answer = Answer { tile, window, shown: &shown, data: &data };
+    let lasts = shown.errors.is_empty().then(|| answer.valid());
+    (Reply::of(&Envelope { data: Some(answer), errors: shown.errors.clone() }, 0), lasts)
 }
 
 /// The answer of lookups.

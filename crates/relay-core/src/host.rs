@@ -16,6 +16,7 @@ use crate::module::Module;
 use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Tenants};
 use crate::settings::{Clock, Settings, SettingsError};
 use crate::telemetry::{Bound, Metrics};
+use crate::tiles::{Keeping, Period};
 
 /// What an endpoint needs of an HTTP request.
 pub(crate) struct Asked {
@@ -45,7 +46,16 @@ pub(crate) struct Host {
     clock: Clock,
     pub(crate) admission: Arc<Admission>,
     pub(crate) max_observables: usize,
+    /// Whether answers may be kept for later requests.
+    keeps: bool,
+    /// The data of tiles, by tenant, tile, period and beginning of the window.
+    pub(crate) tiles: Keeping<TileKey, Arc<Reply>>,
 }
+
+type TileKey = (CredentialKey, &'static str, Period, jiff::Timestamp);
+
+/// The data of about a hundred tenants' tiles, tens of kilobytes each at most.
+const TILES_KEPT: u64 = 1000;
 
 impl Host {
     /// The host, and the client through which the provider is called.
@@ -71,6 +81,8 @@ impl Host {
             clock: settings.clock,
             admission: Admission::new(settings.max_requests),
             max_observables: settings.max_observables,
+            keeps: !settings.cache_ttl.is_zero(),
+            tiles: Keeping::new(TILES_KEPT),
             metrics,
         };
         Ok((host, client))
@@ -129,6 +141,7 @@ impl Host {
             credential,
             priority,
             tenant: self.tenants.of(credential),
+            keeps: self.keeps,
             provider_calls: Arc::clone(&asked.provider_calls),
             stops: Stops::default(),
         };

@@ -16,6 +16,7 @@
 //! | [`provider`] | calls to the provider: pool, retries, rate limits, cache, access tokens |
 //! | [`memory`] | what is remembered for a while across requests, such as what a tenant lacks |
 //! | [`respond`] | response actions: which are allowed, dry runs, repetitions, audit |
+//! | [`tiles`] | dashboard tiles: what is shown of a stretch of time, and what is kept of it |
 //! | [`lenient`] | reading provider answers that do not keep to their documentation |
 //! | [`escape`] | values of observables in URLs and query languages |
 //! | [`observable`] | reading request bodies |
@@ -56,6 +57,7 @@ pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
+pub mod tiles;
 
 pub use relay::Relay;
 pub use run::run;

@@ -63,8 +63,16 @@ fn json(body: &[u8]) -> Result<Value, Invalid> {
     serde_json::from_slice(body).map_err(|error| Invalid(format!("The body is not JSON: {error}.")))
 }
 
+/// Reads a body that is an object.
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Invalid> {
+    match json(body)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Invalid("The body must be an object.".to_owned())),
+    }
+}
+
 /// Takes a field that must be a string and not blank.
-fn take_text(
+pub(crate) fn take_text(
     fields: &mut Map<String, Value>,
     name: &str,
     place: impl Fn() -> String,
@@ -108,9 +116,7 @@ impl Trigger {
     /// Says where the body is not an object whose `action-id`, `observable_type` and `observable_value` are
     /// strings that are not blank.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
-        let Value::Object(mut fields) = json(body)? else {
-            return Err(Invalid("The body must be an object.".to_owned()));
-        };
+        let mut fields = object(body)?;
         let mut field = |name: &str| take_text(&mut fields, name, || name.to_owned());
         let action_id = field("action-id")?;
         let observable = Received { kind: field("observable_type")?, value: field("observable_value")? };

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use crate::auth::{ClaimError, Claims};
 pub use crate::capability::{
-    Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Respond,
+    Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Respond, Tiles,
 };
-use crate::endpoint::{Endpoint, Handler, Served, deliberate, health, observe, refer, respond, trigger};
+use crate::endpoint::{
+    Endpoint, Handler, Served, deliberate, health, observe, refer, respond, tile, tile_data, tiles, trigger,
+};
 use crate::module::Module;
 use crate::provider::Client;
 use crate::settings::{ProviderSettings, SettingsError};
@@ -137,6 +139,15 @@ impl<P: Provider> RelayBuilder<P> {
         P: Respond,
     {
         self.serve::<respond::Handle>().serve::<trigger::Handle>()
+    }
+
+    /// Serves `/tiles`, `/tiles/tile` and `/tiles/tile-data`.
+    #[must_use]
+    pub fn tiles(self) -> Self
+    where
+        P: Tiles,
+    {
+        self.serve::<tiles::Handle>().serve::<tile::Handle>().serve::<tile_data::Handle>()
     }
 
     /// The relay.

@@ -177,6 +177,9 @@ impl Stage {
             "/refer/observables" => AnswerKind::Refer,
             "/respond/observables" => AnswerKind::RespondObservables,
             "/respond/trigger" => AnswerKind::RespondTrigger,
+            "/tiles" => AnswerKind::Tiles,
+            "/tiles/tile" => AnswerKind::Tile,
+            "/tiles/tile-data" => AnswerKind::TileData,
             other => panic!("{other} is no endpoint of the platform"),
         };
         let asked: Vec<(String, &str)> = body
@@ -219,6 +222,20 @@ impl Stage {
     /// `/respond/trigger` with a good token.
     pub async fn trigger(&self, body: &Value) -> Value {
         self.ask("/respond/trigger", Some(&self.token()), body).await
+    }
+
+    /// `/tiles` with a good token.
+    pub async fn tiles(&self) -> Value {
+        self.ask("/tiles", Some(&self.token()), &Value::Null).await
+    }
+
+    /// `/tiles/tile-data` with a good token. What it shows is of the kind that the tile declares.
+    pub async fn tile_data(&self, id: &str, period: Option<&str>) -> Value {
+        let mut body = json!({"tile_id": id});
+        if let Some(period) = period {
+            body["period"] = period.into();
+        }
+        self.ask("/tiles/tile-data", Some(&self.token()), &body).await
     }
 
     /// The relay's metrics.

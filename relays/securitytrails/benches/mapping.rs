@@ -68,6 +68,7 @@ fn mapping(criterion: &mut Criterion) {
         history_types: vec![RecordType::A, RecordType::Aaaa],
         extra_record_types: Vec::new(),
         subdomains: false,
+        usage: true,
     };
     let now = jiff::Timestamp::UNIX_EPOCH;
     let of_domain = Mapping::new(&domain, &links, now, 100, &options);

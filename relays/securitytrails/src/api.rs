@@ -28,7 +28,8 @@ static RATE: Rate = Rate { name: "calls", whose: "the account", quotas: &[Quota:
 const FASTEST: u64 = 50;
 
 /// What refusals mean, whatever is asked.
-const ANY: Api = Api { words: &["/message"], words_length: 200, absent: &[400, 404, 406], ..Api::new(TITLE) };
+pub(crate) const ANY: Api =
+    Api { words: &["/message"], words_length: 200, absent: &[400, 404, 406], ..Api::new(TITLE) };
 
 /// The check of the key.
 static PING: Api = Api {
@@ -110,6 +111,12 @@ impl SecurityTrails {
 
     /// The calls of a request. The key goes into the header only: URLs are logged on the way.
     fn api<'r>(&'r self, call: &'r Call<ApiKey>, api: &'static Api) -> Caller<'r> {
+        self.usage.other_call();
+        self.silent_api(call, api)
+    }
+
+    /// The same, for the question that other calls are told apart from.
+    pub(crate) fn silent_api<'r>(&'r self, call: &'r Call<ApiKey>, api: &'static Api) -> Caller<'r> {
         let name = HeaderName::from_static("apikey");
         let key = call.credentials.key().clone();
         self.client.api(api, call, Auth::Header { name, prefix: "", value: key })
@@ -117,7 +124,7 @@ impl SecurityTrails {
 }
 
 /// What every call has in common.
-fn limited(request: Request<'_>) -> Request<'_> {
+pub(crate) fn limited(request: Request<'_>) -> Request<'_> {
     request.rate(&RATE).read_rate(granted).retry_rule(retry)
 }
 
@@ -143,7 +150,7 @@ fn retry(rejection: &Rejection) -> Retry {
 }
 
 /// What a refusal means. `lacking` says what a plan lacks.
-fn meaning(rejection: &Rejection, lacking: &'static str) -> Option<Meaning> {
+pub(crate) fn meaning(rejection: &Rejection, lacking: &'static str) -> Option<Meaning> {
     let failed = |stops, code, says| Some(Meaning::Failed { stops, says: Some((code, says)) });
     let said = said(rejection);
     match rejection.status {
@@ -177,7 +184,7 @@ fn said(rejection: &Rejection) -> String {
     ANY.words(rejection).unwrap_or_default().to_lowercase()
 }
 
-fn is_quota(rejection: &Rejection) -> bool {
+pub(crate) fn is_quota(rejection: &Rejection) -> bool {
     said(rejection).contains("usage limits")
 }
 

@@ -13,6 +13,7 @@
 //! | [`model`] | the API's answers, as far as they are read |
 //! | [`mapping`] | answers to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the site |
+//! | `tiles` | the tile of the account's quota |
 
 mod api;
 pub mod credentials;
@@ -24,6 +25,7 @@ mod pages;
 pub mod query;
 mod search;
 pub mod settings;
+mod tiles;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
@@ -41,7 +43,7 @@ use settings::Options;
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
-    Relay::of::<SecurityTrails>().observe().refer().build()
+    Relay::of::<SecurityTrails>().observe().refer().tiles().build()
 }
 
 /// The started relay.
@@ -50,6 +52,7 @@ pub struct SecurityTrails {
     api_url: Url,
     links: Links,
     options: Options,
+    usage: tiles::Usage,
 }
 
 impl Provider for SecurityTrails {
@@ -62,6 +65,7 @@ impl Provider for SecurityTrails {
             api_url: settings.url("api_url")?,
             links: Links(settings.url("ui_url")?),
             options: Options::load(settings)?,
+            usage: tiles::Usage::new(),
         })
     }
 

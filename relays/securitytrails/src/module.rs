@@ -79,6 +79,7 @@ pub(crate) const MODULE: Module = Module {
             "",
             "further records of a domain to ask for: mx, ns or both",
         ),
+        Setting::new("provider.usage", "true", "ask for the usage of the account, for its tile"),
         Setting::new("provider.get_subdomains", "false", "ask for the subdomains of a domain"),
     ],
 };

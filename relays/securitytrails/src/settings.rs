@@ -5,6 +5,7 @@ use relay_core::settings::{ProviderSettings, SettingsError};
 use crate::query::RecordType;
 
 /// Switches and bounds.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Most pages read per lookup.
@@ -21,6 +22,8 @@ pub struct Options {
     pub extra_record_types: Vec<RecordType>,
     /// Whether subdomains are asked for, unless the token says otherwise.
     pub subdomains: bool,
+    /// Whether the account's usage is asked for.
+    pub usage: bool,
 }
 
 impl Options {
@@ -45,6 +48,7 @@ impl Options {
             history_types,
             extra_record_types: words(settings, "extra_record_types", RecordType::EXTRA)?,
             subdomains: settings.flag("get_subdomains")?,
+            usage: settings.flag("usage")?,
         })
     }
 }

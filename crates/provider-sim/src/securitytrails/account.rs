@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::call::Call;
 use super::refusal::{error, not_in_plan};
 use crate::lock::locked;
@@ -20,13 +22,25 @@ pub struct Plan {
     pub per_second: u64,
     /// Queries left this month when the simulator starts.
     pub queries: u64,
+    /// Whether the question for the usage costs a query too.
+    pub counts_usage: bool,
     /// Whether the search for domains is included.
     pub search: bool,
     /// Whether the key is good. One that is not is refused as the older gateway did it, with 403.
     pub valid: bool,
 }
 
-const FULL: Plan = Plan { key: "demo-key", per_second: 50, queries: 100_000, search: true, valid: true };
+/// Queries of the month before the simulator started.
+const BEFORE: u64 = 312;
+
+const FULL: Plan = Plan {
+    key: "demo-key",
+    per_second: 50,
+    queries: 100_000,
+    counts_usage: false,
+    search: true,
+    valid: true,
+};
 
 /// All plans.
 pub const PLANS: &[Plan] = &[
@@ -39,6 +53,8 @@ pub const PLANS: &[Plan] = &[
     Plan { key: "small-plan", search: false, ..FULL },
     // Three queries and it is over: shows how a quota runs out.
     Plan { key: "trial", queries: 3, ..FULL },
+    // The question for the usage costs a query of its own.
+    Plan { key: "counts-usage", counts_usage: true, ..FULL },
     Plan { key: "exhausted", queries: 0, ..FULL },
     Plan { key: "retired", valid: false, ..FULL },
 ];
@@ -94,12 +110,16 @@ impl Accounts {
         if matches!(call, Call::Domains { .. }) && !account.plan.search {
             return Err(not_in_plan());
         }
+        let cost = match call {
+            Call::Usage => u64::from(account.plan.counts_usage),
+            call => call.cost(),
+        };
         let mut all = locked(&self.queries);
         let queries = all.entry(account.key.to_owned()).or_default();
-        if *queries + call.cost() > account.plan.queries {
+        if *queries + cost > account.plan.queries {
             return Err(error(429, "You've exceeded the usage limits for your account."));
         }
-        *queries += call.cost();
+        *queries += cost;
         Ok(())
     }
 
@@ -107,6 +127,16 @@ impl Accounts {
     pub(super) fn rate(&self, request: &Request) -> (u64, u64) {
         let Some(Account { plan, key }) = known(request) else { return (FULL.per_second, FULL.per_second) };
         (plan.per_second, self.calls.remaining(&key.to_owned(), plan.limit(), Instant::now()))
+    }
+
+    /// What the account has used. As the provider does, it counts the month's queries before the simulator started.
+    pub(super) fn usage(&self, request: &Request) -> Reply {
+        let Some(Account { plan, key }) = known(request) else {
+            return error(401, "Please check user credentials");
+        };
+        let used = BEFORE + locked(&self.queries).get(key).copied().unwrap_or_default();
+        let allowed = plan.queries.saturating_add(BEFORE);
+        Reply::json(200, &json!({"current_monthly_usage": used, "allowed_monthly_usage": allowed}))
     }
 
     pub(super) fn reset(&self) {

@@ -15,6 +15,7 @@ pub(super) const LAST_PAGE: u64 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call<'a> {
     Ping,
+    Usage,
     History { name: &'a str, record: Record, page: u64 },
     Domains { address: IpAddr, page: u64 },
     Subdomains { name: &'a str },
@@ -51,7 +52,7 @@ impl<'a> Call<'a> {
         let method = if parts == ["domains", "list"] { "POST" } else { "GET" };
         let known = match parts.as_slice() {
             ["history", _, "dns", record] => Record::of(record).is_some(),
-            ["ping"] | ["domains", "list"] | ["domain", _, "subdomains"] => true,
+            ["ping"] | ["account", "usage"] | ["domains", "list"] | ["domain", _, "subdomains"] => true,
             _ => false,
         };
         if !known {
@@ -64,6 +65,7 @@ impl<'a> Call<'a> {
         // Again, with the lifetime of the request instead of that of the list of parts.
         match (request.segments.as_slice(), request.segments.get(1)) {
             ([_], _) => Ok(Self::Ping),
+            ([account, _], _) if account == "account" => Ok(Self::Usage),
             ([_, _], _) if page > LAST_PAGE => Err(error(400, "The page is out of range")),
             ([_, _], _) => Ok(Self::Domains { address: filter(request)?, page }),
             ([_, _, _], Some(name)) if is_hostname(name) => Ok(Self::Subdomains { name }),
@@ -76,7 +78,7 @@ impl<'a> Call<'a> {
 
     /// Queries of the month that it costs.
     pub(super) fn cost(&self) -> u64 {
-        u64::from(*self != Self::Ping)
+        u64::from(!matches!(self, Self::Ping | Self::Usage))
     }
 }
 

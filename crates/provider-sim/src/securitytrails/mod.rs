@@ -8,6 +8,7 @@
 //! | call | |
 //! |---|---|
 //! | `GET /ping` | whether the key is good; costs nothing |
+//! | `GET /account/usage` | queries used and allowed this month; costs a query for the key `counts-usage` only |
 //! | `GET /history/{hostname}/dns/{type}?page=1` | DNS history, 100 records a page |
 //! | `GET /domain/{hostname}/subdomains` | labels of subdomains; one query, whatever their number |
 //! | `POST /domains/list?page=1` | domains by `{"filter": {"ipv4": …}}` or `ipv6`, 100 records a page, 100 pages at most |
@@ -63,6 +64,7 @@ impl Service for SecurityTrails {
 
     fn answer(&self, request: &Request) -> Reply {
         match Call::of(request) {
+            Ok(Call::Usage) => self.accounts.usage(request),
             Ok(Call::Ping) => Reply::json(200, &json!({"success": true})),
             Ok(Call::History { name, record, page }) => history::page(name, record, page),
             Ok(Call::Domains { address, page }) => domains::page(address, page),

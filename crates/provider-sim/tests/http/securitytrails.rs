@@ -126,7 +126,7 @@ async fn what_is_not_well_formed_is_refused() {
         assert_eq!(message(trails.get("demo-key", &target).await).await, invalid, "{name}");
     }
     assert_eq!(trails.search("demo-key", 1, json!({"filter": {"ipv4": "::1"}})).await.status(), 400);
-    assert_eq!(trails.get("demo-key", "/account/usage").await.status(), 404);
+    assert_eq!(trails.get("demo-key", "/account/usages").await.status(), 404);
     let html = trails.0.get("/securitytrails/ping");
     assert_eq!(html.header("apikey", "demo-key").header("Accept", "*/*").send().await.unwrap().status(), 406);
 }

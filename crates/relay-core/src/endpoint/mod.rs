@@ -9,7 +9,12 @@ pub mod health;
 pub mod observe;
 pub mod refer;
 pub mod respond;
+pub mod tile;
+pub mod tile_data;
+pub mod tiles;
 pub mod trigger;
+
+mod tile_request;
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -28,6 +33,9 @@ use crate::host::{Asked, Host};
 use crate::observable;
 use crate::provider::CredentialKey;
 use crate::selection::{Kinds, Selection};
+use crate::settings::Settings;
+use crate::tiles::Tile;
+use tile_request::Chosen;
 
 /// What is to be said of an endpoint without a request.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +64,8 @@ pub struct Endpoint {
     pub page: bool,
     /// The capability of a module type that it belongs to; without one it is served and not advertised.
     pub capability: Option<&'static str>,
+    /// Whether it is served with these settings.
+    pub served: fn(&Settings) -> bool,
 }
 
 impl Endpoint {
@@ -74,6 +84,17 @@ impl Endpoint {
             always: false,
             page: false,
             capability: Some(name),
+            served: |_| true,
+        }
+    }
+
+    /// A call of the platform about tiles.
+    const fn tiles(path: &'static str, name: &'static str, summary: &'static str) -> Self {
+        Self {
+            capability: Some("tiles"),
+            priority: Priority::Tile,
+            served: |settings| settings.tiles,
+            ..Self::platform(path, name, summary)
         }
     }
 }
@@ -85,6 +106,11 @@ pub(crate) trait Handler<P: Provider>: 'static {
 
     /// The types of observables that it looks up for this provider; none where it reads no observables.
     fn observables(_provider: &P) -> Vec<ObservableType> {
+        Vec::new()
+    }
+
+    /// The tiles that it is about.
+    fn tiles(_provider: &P) -> Vec<&'static Tile> {
         Vec::new()
     }
 
@@ -103,10 +129,19 @@ pub(crate) struct Request<'a, P> {
     asked: &'a Asked,
     host: &'a Host,
     observables: &'a [ObservableType],
+    tiles: &'a [&'static Tile],
     priority: Priority,
 }
 
 impl<P: Provider> Request<'_, P> {
+    /// The tile that the body names.
+    ///
+    /// # Errors
+    /// The body names none, or none that there is.
+    fn tile(&self) -> Result<Chosen, Error> {
+        Chosen::parse(&self.asked.body, self.tiles).map_err(Error::from)
+    }
+
     /// Checks token and claims.
     ///
     /// # Errors
@@ -139,19 +174,44 @@ impl<P: Provider> Request<'_, P> {
 pub(crate) struct Served {
     pub(crate) endpoint: Endpoint,
     pub(crate) observables: Arc<[ObservableType]>,
+    pub(crate) tiles: Arc<[&'static Tile]>,
     handler: Box<dyn Bound>,
 }
 
+/// What is to be said of an endpoint of a started relay.
+pub(crate) struct Described<'a> {
+    pub(crate) endpoint: Endpoint,
+    /// The types of observables that it looks up.
+    pub(crate) observables: &'a [ObservableType],
+    /// The tiles that it is about.
+    pub(crate) tiles: &'a [&'static Tile],
+}
+
+impl Described<'_> {
+    /// An endpoint that is the same in all relays.
+    pub(crate) fn of(endpoint: Endpoint) -> Self {
+        Self { endpoint, observables: &[], tiles: &[] }
+    }
+}
+
 impl Served {
+    /// What is to be said of it.
+    pub(crate) fn described(&self) -> Described<'_> {
+        Described { endpoint: self.endpoint, observables: &self.observables, tiles: &self.tiles }
+    }
+
     /// Binds a handler to its provider; nothing where it has nothing to serve.
     pub(crate) fn bind<P: Provider, H: Handler<P>>(provider: &Arc<P>) -> Option<Self> {
         let observables: Arc<[ObservableType]> = H::observables(provider).into();
+        let tiles: Arc<[&'static Tile]> = H::tiles(provider).into();
         H::is_served(provider).then(|| Self {
             endpoint: H::ENDPOINT,
             observables: Arc::clone(&observables),
+            tiles: Arc::clone(&tiles),
             handler: Box::new(BoundTo::<P, H> {
                 provider: Arc::clone(provider),
                 observables,
+                tiles,
                 handler: PhantomData,
             }),
         })
@@ -192,6 +252,7 @@ trait Bound: Send + Sync {
 struct BoundTo<P, H> {
     provider: Arc<P>,
     observables: Arc<[ObservableType]>,
+    tiles: Arc<[&'static Tile]>,
     handler: PhantomData<fn() -> H>,
 }
 
@@ -202,8 +263,8 @@ impl<P: Provider, H: Handler<P>> Bound for BoundTo<P, H> {
     }
 
     fn answer<'a>(&'a self, asked: &'a Asked, host: &'a Host) -> BoxFuture<'a, Result<Reply, Error>> {
-        let Self { provider, observables, .. } = self;
+        let Self { provider, observables, tiles, .. } = self;
         let priority = H::ENDPOINT.priority;
-        Box::pin(H::answer(Request { provider, asked, host, observables, priority }))
+        Box::pin(H::answer(Request { provider, asked, host, observables, tiles, priority }))
     }
 }

@@ -16,8 +16,7 @@ use super::pack::{self, Body, Document};
 use super::receive::Receiver;
 use super::telemetry::Report;
 use super::{common, get, openapi, page};
-use crate::ctim::ObservableType;
-use crate::endpoint::{Endpoint, Served};
+use crate::endpoint::{Described, Endpoint, Served};
 use crate::envelope::{Reply, Stats};
 use crate::error::{Code, Error};
 use crate::host::{Asked, Host};
@@ -53,12 +52,12 @@ impl Site {
         host: Host,
         endpoints: Vec<Served>,
     ) -> Self {
-        let described: Vec<(Endpoint, &[ObservableType])> = endpoints
-            .iter()
-            .map(|served| (served.endpoint, &*served.observables))
-            .chain(common::ALL.map(|endpoint| (endpoint, [].as_slice())))
-            .collect();
+        let described: Vec<Described<'_>> =
+            endpoints.iter().map(Served::described).chain(common::ALL.map(Described::of)).collect();
         let about = page::About::of(module, &described);
+        for tile in described.iter().flat_map(|one| one.tiles) {
+            host.metrics.serves_tile(tile.id);
+        }
         Self {
             bodies: Receiver::new(settings, Arc::clone(&host.metrics)),
             version: Document::new(JSON, json!({"version": module.version}).to_string()),

@@ -4,6 +4,7 @@ use crate::call::Priority;
 use crate::endpoint::Endpoint;
 
 const DOCUMENT: Endpoint = Endpoint {
+    served: |_| true,
     path: "",
     methods: &["GET"],
     name: "",

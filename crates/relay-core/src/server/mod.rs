@@ -86,7 +86,8 @@ pub struct Running {
 pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> {
     let module = relay.module();
     let (host, client) = Host::new(module, relay.max_concurrency(), settings)?;
-    let endpoints = relay.start(&settings.provider, client)?;
+    let mut endpoints = relay.start(&settings.provider, client)?;
+    endpoints.retain(|served| (served.endpoint.served)(settings));
     let auth_modes = host.auth.modes();
     let warnings = host.auth.warnings(&settings.auth);
     let ready = Arc::new(AtomicBool::new(true));

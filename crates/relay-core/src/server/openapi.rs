@@ -3,19 +3,21 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::ctim::{ObservableType, SCHEMA};
-use crate::endpoint::Endpoint;
+use crate::ctim::SCHEMA;
+use crate::endpoint::Described;
 use crate::module::Module;
+use crate::tiles::Period;
 
-/// The document of a relay that serves these endpoints, each with the types of observables that it looks up.
-pub(super) fn document(module: &Module, endpoints: &[(Endpoint, &[ObservableType])]) -> Value {
+/// The document of a relay that serves these endpoints.
+pub(super) fn document(module: &Module, endpoints: &[Described<'_>]) -> Value {
     let mut definitions = Definitions::new();
     let mut paths = Map::new();
-    for (endpoint, observables) in endpoints {
+    for described in endpoints {
+        let endpoint = described.endpoint;
         let operations: Map<String, Value> = endpoint
             .methods
             .iter()
-            .map(|method| (method.to_ascii_lowercase(), definitions.operation(endpoint, method, observables)))
+            .map(|method| (method.to_ascii_lowercase(), definitions.operation(described, method)))
             .collect();
         paths.insert(endpoint.path.to_owned(), operations.into());
     }
@@ -92,7 +94,8 @@ impl Definitions {
         }
     }
 
-    fn operation(&mut self, endpoint: &Endpoint, method: &str, observables: &[ObservableType]) -> Value {
+    fn operation(&mut self, described: &Described<'_>, method: &str) -> Value {
+        let Described { endpoint, observables, tiles } = described;
         // The first method has the endpoint's name; ids are distinct.
         let is_first = endpoint.methods.first() == Some(&method);
         let id = if is_first {
@@ -127,6 +130,18 @@ impl Definitions {
             let schema = self.reference(name);
             operation["requestBody"] =
                 json!({"required": true, "content": {"application/json": {"schema": schema}}});
+            if !tiles.is_empty() {
+                let ids: Vec<&str> = tiles.iter().map(|tile| tile.id).collect();
+                let periods: Vec<&str> = Period::ALL
+                    .iter()
+                    .filter(|period| tiles.iter().any(|tile| tile.periods.contains(period)))
+                    .map(|period| period.name())
+                    .collect();
+                let asked = &mut operation["requestBody"]["content"]["application/json"]["schema"];
+                *asked = json!({"allOf": [asked.take()], "properties": {
+                    "tile_id": {"enum": ids}, "period": {"enum": periods},
+                }});
+            }
             if !observables.is_empty() {
                 let types = observables.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
                 operation["requestBody"]["description"] =

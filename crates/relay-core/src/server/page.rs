@@ -5,8 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::ctim::ObservableType;
-use crate::endpoint::Endpoint;
+use crate::endpoint::Described;
 use crate::module::Module;
+use crate::tiles::Tile;
 
 /// The facts.
 #[derive(Serialize)]
@@ -17,6 +18,8 @@ pub(super) struct About {
     summary: &'static str,
     endpoints: Vec<Row>,
     claims: Vec<ClaimRow>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tiles: Vec<&'static Tile>,
 }
 
 #[derive(Serialize)]
@@ -38,9 +41,9 @@ struct ClaimRow {
 }
 
 impl About {
-    /// The facts of a relay that serves these endpoints, each with the types of observables that it looks up.
-    pub(super) fn of(module: &'static Module, endpoints: &[(Endpoint, &[ObservableType])]) -> Self {
-        let row = |(endpoint, observables): &(Endpoint, &[ObservableType])| Row {
+    /// The facts of a relay that serves these endpoints.
+    pub(super) fn of(module: &'static Module, endpoints: &[Described<'_>]) -> Self {
+        let row = |Described { endpoint, observables, .. }: &Described<'_>| Row {
             methods: endpoint.methods,
             path: endpoint.path,
             token: endpoint.token,
@@ -53,6 +56,12 @@ impl About {
             version: module.version,
             summary: module.summary,
             endpoints: endpoints.iter().map(row).collect(),
+            tiles: endpoints
+                .iter()
+                .map(|one| one.tiles)
+                .find(|tiles| !tiles.is_empty())
+                .unwrap_or_default()
+                .to_vec(),
             claims: module
                 .claims
                 .iter()
@@ -89,6 +98,22 @@ impl About {
                 escaped(claim.meaning)
             );
         }
+        let mut tiles = String::new();
+        if !self.tiles.is_empty() {
+            tiles.push_str("<h2>Tiles</h2>\n<table><tr><th>Tile</th><th>Title</th><th>What it shows</th><th>Periods</th></tr>");
+            for tile in &self.tiles {
+                let periods: Vec<&str> = tile.periods.iter().map(|period| period.name()).collect();
+                let _ = write!(
+                    tiles,
+                    "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                    tile.id,
+                    escaped(tile.title),
+                    escaped(tile.short_description),
+                    periods.join(", ")
+                );
+            }
+            tiles.push_str("</table>\n");
+        }
         let example = self.endpoints.iter().find(|row| !row.observable_types.is_empty());
         format!(
             r#"<!doctype html>
@@ -106,7 +131,7 @@ code, pre {{ font: 14px/1.4 ui-monospace, monospace; background: #f2f5f8; border
 <table><tr><th>Endpoint</th><th>Token</th><th>What it does</th><th>Observable types</th></tr>{endpoints}</table>
 <h2>Claims of the token</h2>
 <table><tr><th>Claim</th><th></th><th>Meaning</th></tr>{claims}</table>
-<h2>A call</h2>
+{tiles}<h2>A call</h2>
 <pre>curl -s -X POST -H "Authorization: Bearer $TOKEN" \
      -d '[{{"type": "{example}", "value": "..."}}]' \
      http://this-host{path}</pre>

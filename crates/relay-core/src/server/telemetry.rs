@@ -75,18 +75,27 @@ pub(super) async fn observe(
         let report = response.response_mut().extensions_mut().remove::<Report>();
         let figures = report.map(|Report(stats)| stats).unwrap_or_default();
         in_flight.outcome = if status == 200 { figures.outcome.name() } else { "refused" };
-        log::info!(
-            method = response.request().method().as_str(),
-            path = in_flight.path.as_str(),
-            status = status,
-            ms = milliseconds(in_flight.started.elapsed()),
-            observables = figures.observables,
-            entities = figures.entities.iter().map(|(_, count)| count).sum::<usize>(),
-            provider_calls = figures.provider_calls,
-            errors = figures.errors,
-            module_instance = instance.as_deref().unwrap_or("-");
-            "request"
-        );
+        macro_rules! log_line {
+            ($($further:tt)*) => {
+                log::info!(
+                    method = response.request().method().as_str(),
+                    path = in_flight.path.as_str(),
+                    status = status,
+                    ms = milliseconds(in_flight.started.elapsed()),
+                    observables = figures.observables,
+                    entities = figures.entities.iter().map(|(_, count)| count).sum::<usize>(),
+                    provider_calls = figures.provider_calls,
+                    errors = figures.errors,
+                    $($further)*
+                    module_instance = instance.as_deref().unwrap_or("-");
+                    "request"
+                )
+            };
+        }
+        match figures.tile {
+            None => log_line!(),
+            Some((tile, period)) => log_line!(tile = tile, period = period.name(),),
+        }
         Ok(response)
     })
     .await

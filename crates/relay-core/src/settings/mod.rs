@@ -31,6 +31,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("max_body", "1048576", "largest request body in bytes"),
     Setting::new("answer_memory", "134217728", "memory for provider answers being read or mapped, in bytes"),
     Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000"),
+    Setting::new("tiles", "true", "serve dashboard tiles"),
     Setting::new("deadline", "25s", "time for a whole platform request"),
     Setting::new(
         "max_requests",
@@ -99,6 +100,8 @@ pub struct Settings {
     pub answer_memory: usize,
     /// Entities limit where the token does not say.
     pub entities_limit: usize,
+    /// Whether tiles are served.
+    pub tiles: bool,
     /// Time for a whole platform request.
     pub deadline: Duration,
     /// Platform requests at work.
@@ -218,6 +221,7 @@ impl Settings {
             max_body: values.integer("max_body", 1, 1 << 30)?,
             answer_memory: values.integer("answer_memory", 65_536, 1 << 40)?,
             entities_limit: values.integer("entities_limit", 1, 1000)?,
+            tiles: values.flag("tiles")?,
             deadline: values.patience("deadline")?,
             connections: ConnectionSettings::new(&values)?,
             auth: AuthSettings {

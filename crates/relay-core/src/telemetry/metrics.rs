@@ -8,6 +8,7 @@ use prometheus::{
 
 use super::bounds::Bounds;
 use super::queue::dropped_lines;
+use crate::envelope::Outcome;
 
 /// Bounds of duration histograms in seconds: from a cache hit to a request at its deadline.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
@@ -30,6 +31,7 @@ pub struct Metrics {
     token_fetches: IntCounterVec,
     jwks_fetches: IntCounterVec,
     pub(crate) bounds: Bounds,
+    tiles: IntCounterVec,
 }
 
 impl Metrics {
@@ -117,6 +119,7 @@ impl Metrics {
                 &["outcome"],
             )?),
             bounds: Bounds::new(counter("relay_bounds_hit_total", "Bounds that were hit", &["bound"])?),
+            tiles: counter("relay_tiles_total", "Answers with the data of a tile", &["tile", "outcome"])?,
             registry,
         })
     }
@@ -165,6 +168,17 @@ impl Metrics {
         self.place_waits.with_label_values(&[call]).inc();
     }
 
+    /// There from the start, so that a first failure is an increase.
+    pub(crate) fn serves_tile(&self, tile: &'static str) {
+        for outcome in TileOutcome::ALL {
+            self.tiles.with_label_values(&[tile, outcome.name()]);
+        }
+    }
+
+    pub(crate) fn tile(&self, tile: &'static str, outcome: TileOutcome) {
+        self.tiles.with_label_values(&[tile, outcome.name()]).inc();
+    }
+
     pub(crate) fn breaker_opened(&self) {
         self.breaker.inc();
     }
@@ -184,4 +198,37 @@ impl Metrics {
 
 fn outcome(ok: bool) -> &'static str {
     if ok { "ok" } else { "failed" }
+}
+
+/// How the data of a tile were answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TileOutcome {
+    Ok,
+    Warning,
+    Error,
+    /// From an earlier answer.
+    Kept,
+}
+
+impl TileOutcome {
+    const ALL: [Self; 4] = [Self::Ok, Self::Warning, Self::Error, Self::Kept];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+impl From<Outcome> for TileOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Ok => Self::Ok,
+            Outcome::Warning => Self::Warning,
+            Outcome::Error => Self::Error,
+        }
+    }
 }

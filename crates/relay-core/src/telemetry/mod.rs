@@ -8,6 +8,7 @@ mod request_id;
 
 pub(crate) use bounds::{Bound, Bounds};
 pub use metrics::Metrics;
+pub(crate) use metrics::TileOutcome;
 pub(crate) use request_id::{RequestId, current_request_id, with_request_id};
 
 use std::time::Duration;

@@ -5,6 +5,7 @@
 mod rules;
 #[cfg(test)]
 mod tests;
+mod tile_rules;
 
 use std::sync::OnceLock;
 
@@ -28,6 +29,12 @@ pub enum AnswerKind {
     RespondTrigger,
     /// `/health`
     Health,
+    /// `/tiles`
+    Tiles,
+    /// `/tiles/tile`
+    Tile,
+    /// `/tiles/tile-data`
+    TileData,
     /// `/version`
     Version,
     /// `/watchdog`
@@ -37,7 +44,7 @@ pub enum AnswerKind {
 }
 
 impl AnswerKind {
-    const COUNT: usize = 9;
+    const COUNT: usize = 12;
 
     /// The definition in the schema.
     fn definition(self) -> &'static str {
@@ -48,6 +55,9 @@ impl AnswerKind {
             Self::RespondObservables => "RespondObservablesResponse",
             Self::RespondTrigger => "RespondTriggerResponse",
             Self::Health => "HealthResponse",
+            Self::Tiles => "TilesResponse",
+            Self::Tile => "TileResponse",
+            Self::TileData => "TileDataResponse",
             Self::Version => "VersionResponse",
             Self::Watchdog => "WatchdogResponse",
             Self::Error => "ErrorResponse",
@@ -115,7 +125,10 @@ pub fn findings(answer: &Value, kind: AnswerKind, expect: &Expect<'_>) -> Vec<St
         .map(|error| sanitized(format!("{}: {error}", error.instance_path())))
         .collect();
     if let Some(data) = answer.get("data").and_then(Value::as_object) {
-        findings.extend(rules::findings(data, expect));
+        findings.extend(match kind {
+            AnswerKind::TileData => tile_rules::findings(data),
+            _ => rules::findings(data, expect),
+        });
     }
     findings
 }

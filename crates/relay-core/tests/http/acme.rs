@@ -6,6 +6,7 @@
 //! | `GET /things/{type}/{value}` | `{"malicious": bool, "seen": [id, ...]}`; kept and shared; 404: nothing known |
 //! | `GET /actions/{type}/{value}` | `[id, ...]`, which may be long |
 //! | `POST /actions/{id}` | carries it out |
+//! | `GET /counts/{name}` | a number, for tiles: see [`crate::tiles`] |
 //!
 //! The key goes into the header `X-Acme-Key`. Status 402 stops all further calls of `thing` of the request. Things
 //! of the type `user` are asked for at most twice an hour. A thing called `panic` is more than it can bear.
@@ -39,7 +40,7 @@ static TWICE_AN_HOUR: Rate =
 
 /// The relay with all capabilities.
 pub(crate) fn relay() -> Relay {
-    Relay::of::<Acme>().observe().deliberate().refer().respond().build()
+    Relay::of::<Acme>().observe().deliberate().refer().respond().tiles().build()
 }
 
 /// One that can only observe.
@@ -69,7 +70,8 @@ pub(crate) fn thing(malicious: bool, seen: &[&str]) -> crate::mock::Reply {
 
 pub(crate) struct Acme {
     client: Client,
-    api: Url,
+    pub(crate) api: Url,
+    pub(crate) listing: crate::tiles::Listing,
 }
 
 pub(crate) struct Key(SecretString);
@@ -111,7 +113,7 @@ impl Provider for Acme {
     type Credentials = Key;
 
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
-        Ok(Self { client, api: settings.url("api_url")? })
+        Ok(Self { client, api: settings.url("api_url")?, listing: crate::tiles::Listing::new() })
     }
 
     async fn health(&self, call: &Call<Key>) -> Result<(), Error> {
@@ -124,7 +126,7 @@ impl Provider for Acme {
 }
 
 impl Acme {
-    fn api<'r>(&'r self, call: &'r Call<Key>) -> Caller<'r> {
+    pub(crate) fn api<'r>(&'r self, call: &'r Call<Key>) -> Caller<'r> {
         self.client.api(&API, call, auth(call))
     }
 
@@ -255,11 +257,11 @@ fn auth(call: &Call<Key>) -> Auth {
     Auth::Header { name: HeaderName::from_static("x-acme-key"), prefix: "", value: key.clone() }
 }
 
-fn told(failure: &Failure) -> Error {
+pub(crate) fn told(failure: &Failure) -> Error {
     let words = failure.rejection().and_then(Rejection::plain_text);
     failure.to_error(TITLE, words.as_deref())
 }
 
-fn no_address() -> Error {
+pub(crate) fn no_address() -> Error {
     Error::fatal(Code::INVALID_ARGUMENT, "nothing can be asked about this")
 }

@@ -22,6 +22,7 @@ mod platform_keys;
 mod retries;
 mod stop;
 mod tenants;
+mod tiles;
 mod tokens;
 
 use serde_json::Value;

@@ -85,7 +85,7 @@ async fn every_served_route_is_described_and_every_described_one_served() {
 }
 
 /// Every path that some relay serves.
-fn all_paths() -> [&'static str; 10] {
+fn all_paths() -> [&'static str; 13] {
     [
         "/health",
         "/observe/observables",
@@ -93,6 +93,9 @@ fn all_paths() -> [&'static str; 10] {
         "/refer/observables",
         "/respond/observables",
         "/respond/trigger",
+        "/tiles",
+        "/tiles/tile",
+        "/tiles/tile-data",
         "/version",
         "/watchdog",
         "/openapi.json",

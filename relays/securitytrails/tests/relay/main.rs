@@ -14,6 +14,7 @@ mod queries;
 mod refer;
 mod requests;
 mod stops;
+mod tiles;
 
 use relay_testkit::{Setup, Stage, asked};
 use serde_json::{Value, json};
