@@ -4,7 +4,7 @@ use relay_core::auth::{ClaimError, Claims};
 use relay_core::provider::entra::Application;
 use relay_core::relay::Credentials;
 
-/// The application, and as much as the token tells of the person or module behind the request.
+/// The application, and what the token says of the person or module behind the request.
 #[derive(Debug)]
 pub struct Account {
     /// The application registered in the tenant.

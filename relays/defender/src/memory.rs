@@ -32,7 +32,7 @@ pub enum HuntingApi {
     Gone(Error),
 }
 
-/// A call for several things at once that a provider may refuse.
+/// A call for several things that a provider may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ListCall {
     /// Devices by their ids.
@@ -99,59 +99,70 @@ impl Memory {
     /// A device as it was a moment ago; inside, nothing where it is unknown.
     pub fn machine(
         &self,
-        whose: CredentialKey,
+        credential: CredentialKey,
         id: &MachineId,
         now: jiff::Timestamp,
     ) -> Option<Option<Arc<Machine>>> {
-        self.facts.as_ref()?.machines.recall(&(whose, id.clone()), now)
+        self.facts.as_ref()?.machines.recall(&(credential, id.clone()), now)
     }
 
     /// Keeps a device.
     pub fn keep_machine(
         &self,
-        whose: CredentialKey,
+        credential: CredentialKey,
         id: &MachineId,
         machine: Option<Arc<Machine>>,
         now: jiff::Timestamp,
     ) {
         if let Some(facts) = &self.facts {
-            facts.machines.remember((whose, id.clone()), machine, MACHINE, now);
+            facts.machines.remember((credential, id.clone()), machine, MACHINE, now);
         }
     }
 
     /// A file; inside, nothing where it is unknown.
-    pub fn file(&self, whose: CredentialKey, hash: &str, now: jiff::Timestamp) -> Option<Option<Arc<File>>> {
-        self.facts.as_ref()?.files.recall(&(whose, hash.to_owned()), now)
+    pub fn file(
+        &self,
+        credential: CredentialKey,
+        hash: &str,
+        now: jiff::Timestamp,
+    ) -> Option<Option<Arc<File>>> {
+        self.facts.as_ref()?.files.recall(&(credential, hash.to_owned()), now)
     }
 
     /// Keeps a file.
-    pub fn keep_file(&self, whose: CredentialKey, hash: &str, file: Option<Arc<File>>, now: jiff::Timestamp) {
+    pub fn keep_file(
+        &self,
+        credential: CredentialKey,
+        hash: &str,
+        file: Option<Arc<File>>,
+        now: jiff::Timestamp,
+    ) {
         if let Some(facts) = &self.facts {
             let lasts = if file.is_some() { FILE } else { UNKNOWN_FILE };
-            facts.files.remember((whose, hash.to_owned()), file, lasts, now);
+            facts.files.remember((credential, hash.to_owned()), file, lasts, now);
         }
     }
 
     /// The indicators of a value in lower case.
     pub fn indicators(
         &self,
-        whose: CredentialKey,
+        credential: CredentialKey,
         value: &str,
         now: jiff::Timestamp,
     ) -> Option<Arc<[Indicator]>> {
-        self.facts.as_ref()?.indicators.recall(&(whose, value.to_owned()), now)
+        self.facts.as_ref()?.indicators.recall(&(credential, value.to_owned()), now)
     }
 
     /// Keeps the indicators of a value in lower case.
     pub fn keep_indicators(
         &self,
-        whose: CredentialKey,
+        credential: CredentialKey,
         value: &str,
         found: Arc<[Indicator]>,
         now: jiff::Timestamp,
     ) {
         if let Some(facts) = &self.facts {
-            facts.indicators.remember((whose, value.to_owned()), found, INDICATORS, now);
+            facts.indicators.remember((credential, value.to_owned()), found, INDICATORS, now);
         }
     }
 }

@@ -50,7 +50,7 @@ pub enum Stats {
 pub struct Verdicts {
     /// The customer's own indicators.
     pub indicators: bool,
-    /// What Defender makes of files.
+    /// Defender's determination of files.
     pub files: bool,
 }
 
@@ -61,7 +61,7 @@ impl Verdicts {
     }
 }
 
-/// What indicators that are added say besides their action.
+/// Further properties of indicators that are added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndicatorOptions {
     /// After how many days they end.
@@ -95,7 +95,7 @@ pub struct Settings {
     pub actions: AllowList,
     /// How indicators' actions are called.
     pub words: Words,
-    /// What indicators that are added say besides.
+    /// Further properties of indicators that are added.
     pub indicators: IndicatorOptions,
     /// Whether triggers are checked only.
     pub dry_run: DryRun,
@@ -191,7 +191,7 @@ fn hunting(choice: Choice, graph: Option<Endpoint>) -> Result<Hunting, SettingsE
     }
 }
 
-/// Graph as it is set; the public one only beside an API of the public cloud or of GCC, since a relay that was pointed
+/// Graph as it is set; the public one only with an API of the public cloud or of GCC, since a relay that was pointed
 /// elsewhere, at a simulator for instance, must not call the public host.
 fn graph(settings: &ProviderSettings, api: &Url) -> Result<Option<Endpoint>, SettingsError> {
     let url = match settings.optional_url("graph_url")? {
@@ -295,8 +295,8 @@ mod tests {
             ("RELAY_PROVIDER__HUNTING_API", "graph"),
             ("RELAY_PROVIDER__API_URL", "http://127.0.0.1:7000/x"),
         ];
-        let told = read(&given).unwrap_err().to_string();
-        assert!(told.contains("RELAY_PROVIDER__HUNTING_API") && told.contains("GRAPH_URL"), "{told}");
+        let error = read(&given).unwrap_err().to_string();
+        assert!(error.contains("RELAY_PROVIDER__HUNTING_API") && error.contains("GRAPH_URL"), "{error}");
     }
 
     #[test]

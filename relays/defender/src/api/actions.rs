@@ -32,7 +32,7 @@ pub enum MachineCall {
     Collect,
     /// Investigate it automatically.
     Investigate,
-    /// Stop a file's processes and put it under lock and key.
+    /// Stop a file's processes and quarantine it.
     Quarantine,
 }
 

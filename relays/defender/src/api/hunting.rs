@@ -69,7 +69,7 @@ impl DefenderApi<'_> {
         }
     }
 
-    /// Whether hunting has anybody to ask for this tenant's application, as far as is known.
+    /// Whether a hunting API may be asked for this tenant's application, as far as is known.
     pub fn may_hunt(&self) -> bool {
         let known = self.relay.memory.hunting_api.recall(&self.call.credential(), self.call.now());
         self.relay.settings.hunting != Hunting::Off && !matches!(known, Some(HuntingApi::Gone(_)))
@@ -81,15 +81,15 @@ impl DefenderApi<'_> {
         graph: Option<&Endpoint>,
         query: &str,
     ) -> Result<List<Row>, HuntFailure> {
-        let (whose, now) = (self.call.credential(), self.call.now());
-        if let Some(HuntingApi::Gone(warning)) = self.relay.memory.hunting_api.recall(&whose, now) {
+        let (credential, now) = (self.call.credential(), self.call.now());
+        if let Some(HuntingApi::Gone(warning)) = self.relay.memory.hunting_api.recall(&credential, now) {
             return Err(HuntFailure::Gone(warning));
         }
         match self.run(provider, graph, query).await {
             Err(failure) if matches!(failure.status(), Some(404 | 410)) => {
                 let warning = gone(provider);
                 let known = HuntingApi::Gone(warning.clone());
-                self.relay.memory.hunting_api.remember(whose, known, HOUR, now);
+                self.relay.memory.hunting_api.remember(credential, known, HOUR, now);
                 Err(HuntFailure::Gone(warning))
             }
             outcome => outcome.map_err(|failure| HuntFailure::of(provider, failure)),
@@ -97,9 +97,9 @@ impl DefenderApi<'_> {
     }
 
     async fn either(&self, graph: &Endpoint, query: &str) -> Result<List<Row>, HuntFailure> {
-        let (whose, now) = (self.call.credential(), self.call.now());
+        let (credential, now) = (self.call.credential(), self.call.now());
         let memory = &self.relay.memory.hunting_api;
-        let first = match memory.recall(&whose, now) {
+        let first = match memory.recall(&credential, now) {
             Some(HuntingApi::Gone(warning)) => return Err(HuntFailure::Gone(warning)),
             Some(HuntingApi::Works(provider)) => provider,
             None if now < END_OF_DEFENDER_API => Provider::Defender,
@@ -112,17 +112,17 @@ impl DefenderApi<'_> {
         let second = first.other();
         match self.run(second, Some(graph), query).await {
             Ok(rows) => {
-                memory.remember(whose, HuntingApi::Works(second), HOUR, now);
+                memory.remember(credential, HuntingApi::Works(second), HOUR, now);
                 Ok(rows)
             }
             // The other one works; what it says of the query counts.
             Err(failure) if matches!(failure.status(), Some(400 | 429)) => {
-                memory.remember(whose, HuntingApi::Works(second), HOUR, now);
+                memory.remember(credential, HuntingApi::Works(second), HOUR, now);
                 Err(HuntFailure::of(second, failure))
             }
             Err(failure) if self.is_refusal(&failure) => {
                 let error = neither([(first, &refusal), (second, &failure)]);
-                memory.remember(whose, HuntingApi::Gone(error.clone()), HOUR, now);
+                memory.remember(credential, HuntingApi::Gone(error.clone()), HOUR, now);
                 Err(HuntFailure::Gone(error))
             }
             Err(_) if matches!(refusal.status(), Some(404 | 410)) => Err(HuntFailure::Gone(gone(first))),

@@ -94,12 +94,12 @@ pub struct Indicators {
 impl DefenderApi<'_> {
     /// The indicators of subjects, in as few calls as possible. Kept for some minutes.
     pub async fn indicators(&self, wanted: &[Wanted]) -> Indicators {
-        let (whose, now) = (self.call.credential(), self.call.now());
+        let (credential, now) = (self.call.credential(), self.call.now());
         let memory = &self.relay.memory;
         let mut all = Indicators::default();
         let mut unknown: Vec<&Wanted> = Vec::new();
         for one in wanted {
-            match memory.indicators(whose, &one.value, now) {
+            match memory.indicators(credential, &one.value, now) {
                 Some(known) => {
                     let own = known.iter().filter(|indicator| one.is(indicator)).cloned().collect();
                     all.found.insert(one.clone(), own);
@@ -108,7 +108,7 @@ impl DefenderApi<'_> {
                 None => {}
             }
         }
-        let refused = memory.refused_lists.holds(&(whose, ListCall::Indicators), now);
+        let refused = memory.refused_lists.holds(&(credential, ListCall::Indicators), now);
         let calls = if unknown.len() < 2 || refused {
             unknown.iter().map(|one| vec![*one]).collect()
         } else {
@@ -121,7 +121,7 @@ impl DefenderApi<'_> {
                     for one in call {
                         let own: Arc<[Indicator]> =
                             found.iter().filter(|indicator| one.is(indicator)).cloned().collect();
-                        memory.keep_indicators(whose, &one.value, Arc::clone(&own), now);
+                        memory.keep_indicators(credential, &one.value, Arc::clone(&own), now);
                         all.found.insert((*one).clone(), own);
                     }
                 }

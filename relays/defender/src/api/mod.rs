@@ -57,49 +57,41 @@ const fn kind(
     ApiKind { name, subject, permission, rate: Rate { name: calls, whose: "the tenant", quotas } }
 }
 
-const ALERT_PERMISSION: &str = "Alert.Read.All";
-const MACHINE_PERMISSION: &str = "Machine.Read.All";
-const INDICATOR_PERMISSION: &str = "Ti.ReadWrite or Ti.ReadWrite.All";
+/// APIs with the usual quota: name, subject, permission.
+macro_rules! reading {
+    ($($api:ident: $name:literal, $subject:literal, $permission:expr;)*) => {
+        $(static $api: ApiKind = kind($name, $subject, $permission, concat!("calls for ", $subject), USUAL);)*
+    };
+}
 
-static SCORE: ApiKind =
-    kind("score", "the exposure score", "Score.Read.All", "calls for the exposure score", USUAL);
-static ALERT_LIST: ApiKind =
-    kind("alert_list", "the list of alerts", ALERT_PERMISSION, "calls for the list of alerts", USUAL);
-static FILE_ALERTS: ApiKind =
-    kind("alerts", "alerts of files", ALERT_PERMISSION, "calls for alerts of files", USUAL);
-static ADDRESS_ALERTS: ApiKind =
-    kind("alerts", "alerts of addresses", ALERT_PERMISSION, "calls for alerts of addresses", USUAL);
-static DOMAIN_ALERTS: ApiKind = kind(
-    "alerts",
-    "alerts of domains",
-    "Alert.Read.All, or Alert.ReadWrite.All,",
-    "calls for alerts of domains",
-    USUAL,
-);
-static MACHINE_ALERTS: ApiKind =
-    kind("alerts", "alerts of devices", ALERT_PERMISSION, "calls for alerts of devices", USUAL);
-static USER_ALERTS: ApiKind =
-    kind("alerts", "alerts of accounts", ALERT_PERMISSION, "calls for alerts of accounts", USUAL);
-static ALERT: ApiKind = kind("alert", "single alerts", ALERT_PERMISSION, "calls for single alerts", USUAL);
-static FILES: ApiKind = kind("files", "files", "File.Read.All", "calls for files", USUAL);
-static FILE_STATS: ApiKind =
-    kind("file_stats", "prevalence of files", "File.Read.All", "calls for prevalence of files", USUAL);
-static DOMAIN_STATS: ApiKind =
-    kind("domain_stats", "prevalence of domains", "URL.Read.All", "calls for prevalence of domains", USUAL);
-static ADDRESS_STATS: ApiKind = kind(
-    "address_stats",
-    "prevalence of addresses",
-    "Ip.Read.All",
-    "calls for prevalence of addresses",
-    USUAL,
-);
-static FILE_MACHINES: ApiKind =
-    kind("file_machines", "devices of files", MACHINE_PERMISSION, "calls for devices of files", USUAL);
-static MACHINES: ApiKind = kind("machines", "devices", MACHINE_PERMISSION, "calls for devices", USUAL);
-static MACHINE_LIST: ApiKind =
-    kind("machines", "the list of devices", MACHINE_PERMISSION, "calls for the list of devices", USUAL);
-static MACHINES_BY_ADDRESS: ApiKind =
-    kind("machines", "devices of addresses", MACHINE_PERMISSION, "calls for devices of addresses", USUAL);
+const ALERTS_READ: &str = "Alert.Read.All";
+const FILES_READ: &str = "File.Read.All";
+const MACHINES_READ: &str = "Machine.Read.All";
+const INDICATORS_CHANGED: &str = "Ti.ReadWrite or Ti.ReadWrite.All";
+
+reading! {
+    SCORE: "score", "the exposure score", "Score.Read.All";
+    ALERT_LIST: "alert_list", "the list of alerts", ALERTS_READ;
+    ALERT: "alert", "single alerts", ALERTS_READ;
+    FILE_ALERTS: "alerts", "alerts of files", ALERTS_READ;
+    ADDRESS_ALERTS: "alerts", "alerts of addresses", ALERTS_READ;
+    DOMAIN_ALERTS: "alerts", "alerts of domains", "Alert.Read.All, or Alert.ReadWrite.All,";
+    MACHINE_ALERTS: "alerts", "alerts of devices", ALERTS_READ;
+    USER_ALERTS: "alerts", "alerts of accounts", ALERTS_READ;
+    FILES: "files", "files", FILES_READ;
+    FILE_STATS: "file_stats", "prevalence of files", FILES_READ;
+    DOMAIN_STATS: "domain_stats", "prevalence of domains", "URL.Read.All";
+    ADDRESS_STATS: "address_stats", "prevalence of addresses", "Ip.Read.All";
+    FILE_MACHINES: "file_machines", "devices of files", MACHINES_READ;
+    MACHINES: "machines", "devices", MACHINES_READ;
+    MACHINE_LIST: "machines", "the list of devices", MACHINES_READ;
+    MACHINES_BY_ADDRESS: "machines", "devices of addresses", MACHINES_READ;
+    INDICATORS: "indicators", "custom indicators", INDICATORS_CHANGED;
+    AVAILABLE_ACTIONS: "machine_actions", "actions that a device allows", MACHINES_READ;
+    ACTION_HISTORY: "machine_actions", "actions taken on a device", MACHINES_READ;
+    PENDING_ACTIONS: "machine_actions", "actions of all devices", MACHINES_READ;
+}
+
 static DEFENDER_HUNTING: ApiKind =
     kind("hunting", "advanced hunting", "AdvancedQuery.Read.All", "hunting queries", OF_HUNTING);
 static GRAPH_HUNTING: ApiKind = kind(
@@ -108,29 +100,6 @@ static GRAPH_HUNTING: ApiKind = kind(
     "ThreatHunting.Read.All of Microsoft Graph",
     "hunting queries of Microsoft Graph",
     OF_HUNTING,
-);
-static INDICATORS: ApiKind =
-    kind("indicators", "custom indicators", INDICATOR_PERMISSION, "calls for custom indicators", USUAL);
-static AVAILABLE_ACTIONS: ApiKind = kind(
-    "machine_actions",
-    "actions that a device allows",
-    MACHINE_PERMISSION,
-    "calls for actions that a device allows",
-    USUAL,
-);
-static ACTION_HISTORY: ApiKind = kind(
-    "machine_actions",
-    "actions taken on a device",
-    MACHINE_PERMISSION,
-    "calls for actions taken on a device",
-    USUAL,
-);
-static PENDING_ACTIONS: ApiKind = kind(
-    "machine_actions",
-    "actions of all devices",
-    MACHINE_PERMISSION,
-    "calls for actions of all devices",
-    USUAL,
 );
 static ISOLATION: ApiKind = kind("action", "isolation", "Machine.Isolate", "isolations", USUAL);
 static RESTRICTION: ApiKind =
@@ -157,7 +126,7 @@ static CANCELLATION: ApiKind = kind(
 static INDICATOR_CHANGE: ApiKind = kind(
     "indicator_change",
     "changes of custom indicators",
-    INDICATOR_PERMISSION,
+    INDICATORS_CHANGED,
     "changes of custom indicators",
     USUAL,
 );

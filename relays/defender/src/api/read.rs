@@ -87,14 +87,14 @@ impl DefenderApi<'_> {
     /// # Errors
     /// The call failed.
     pub async fn file(&self, hash: &str) -> Result<Option<Arc<File>>, Failed> {
-        let (whose, now) = (self.call.credential(), self.call.now());
-        if let Some(known) = self.relay.memory.file(whose, hash, now) {
+        let (credential, now) = (self.call.credential(), self.call.now());
+        if let Some(known) = self.relay.memory.file(credential, hash, now) {
             return Ok(known);
         }
         let request = self.get(&FILES, urls::file(self.base(), hash)).cached().absent(&[400, 404]);
         let file: Option<File> = self.read(&FILES, request).await.map_err(|failure| (&FILES, failure))?;
         let file = file.map(Arc::new);
-        self.relay.memory.keep_file(whose, hash, file.clone(), now);
+        self.relay.memory.keep_file(credential, hash, file.clone(), now);
         Ok(file)
     }
 

@@ -56,7 +56,7 @@ impl Event {
         self.text("actiontype").unwrap_or_default()
     }
 
-    /// What tells it from others; in a sighting's id.
+    /// Its natural key, in a sighting's id.
     pub fn key(&self) -> String {
         let part = |column| self.text(column).unwrap_or_default();
         let device = self.device().unwrap_or_else(|| part("devicename"));

@@ -32,7 +32,7 @@ const RELATIONS_BY: ShortText = Text::constant(TITLE);
 /// Longest command line in a table.
 const COMMAND_LINE: usize = 512;
 
-/// What is known besides alerts and events: details that sightings can do without.
+/// Details of devices, files and alerts, without which sightings are less complete.
 #[derive(Debug, Default)]
 pub struct Details {
     /// Devices by their id.
@@ -80,7 +80,7 @@ impl Files {
         hashes.each().filter_map(|hash| self.places.get(hash)).copied().find(|place| fits(place))
     }
 
-    /// Hashes with what is known of the file besides.
+    /// Hashes, completed by what is known of the file.
     pub fn completed(&self, mut hashes: Hashes) -> Hashes {
         if let Some(known) = self.place(&hashes).and_then(|place| self.files.get(place)) {
             hashes.complete(known);

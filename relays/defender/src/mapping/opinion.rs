@@ -1,4 +1,4 @@
-//! Opinions about an observable: the customer's own indicators, and what Defender makes of a file.
+//! Opinions about an observable: the customer's own indicators, and Defender's determination of a file.
 
 use jiff::Timestamp as Instant;
 use relay_core::ctim::{

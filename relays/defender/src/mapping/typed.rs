@@ -1,4 +1,4 @@
-//! Observables whose type follows from their value.
+//! Observables, typed by their value.
 
 use relay_core::ctim::{Observable, ObservableType};
 use relay_core::observable;

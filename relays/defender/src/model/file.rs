@@ -1,4 +1,4 @@
-//! Files: their hashes, what Defender makes of them, and how widely they are seen.
+//! Files: their hashes, Defender's determination of them, and how widely they are seen.
 
 use relay_core::lenient;
 use relay_core::observable::{ObservableType, hash_type};
@@ -74,10 +74,10 @@ pub struct File {
     sha256: Option<String>,
     #[serde(deserialize_with = "lenient::field")]
     md5: Option<String>,
-    /// What Defender makes of it, such as `Pua`.
+    /// Defender's determination, such as `Pua`.
     #[serde(deserialize_with = "lenient::field")]
     pub determination_type: Option<String>,
-    /// What exactly, such as `PUA:Win32/FusionCore`.
+    /// Its details, such as `PUA:Win32/FusionCore`.
     #[serde(deserialize_with = "lenient::field")]
     pub determination_value: Option<String>,
 }

@@ -42,7 +42,7 @@ impl Table {
         Self::ALL.into_iter().find(|table| table.name().eq_ignore_ascii_case(name))
     }
 
-    /// Its columns beside those that all legs have.
+    /// Its columns in addition to those of all legs.
     fn columns(self) -> String {
         let own = match self {
             Self::Network => "RemoteIP, RemotePort, RemoteUrl, LocalIP, LocalPort, Protocol, ",
@@ -127,7 +127,7 @@ impl Leg {
 /// A test and the lists that it names.
 type Test = (&'static str, &'static [List]);
 
-/// The tests whose lists have values, joined by `or`, and these lists in order.
+/// The tests of lists that have values, joined by `or`, and these lists in order.
 fn tests(lists: &Lists, all: &[Test]) -> Option<(String, Vec<List>)> {
     let there: Vec<&Test> =
         all.iter().filter(|(_, named)| named.iter().all(|list| lists.has(*list))).collect();

@@ -20,7 +20,7 @@ use crate::module::TITLE;
 use crate::network::is_global;
 use crate::subject::{MachineId, Subject};
 
-/// Most devices that a file can be put under lock and key on.
+/// Most devices that a file can be quarantined on.
 const QUARANTINES: usize = 5;
 /// Most actions that can be cancelled.
 const CANCELLATIONS: usize = 5;

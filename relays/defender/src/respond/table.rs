@@ -53,16 +53,16 @@ pub(super) enum Effect {
         available_as: Option<&'static str>,
         /// The call.
         call: MachineCall,
-        /// What the call's body says besides the comment.
+        /// What the call's body holds in addition to the comment.
         parameter: Option<(&'static str, &'static str)>,
     },
-    /// Stops a file on a device and puts it under lock and key.
+    /// Stops a file on a device and quarantines it.
     Quarantine,
     /// Cancels an action that has not ended.
     Cancel,
 }
 
-/// What an indicator says besides what it is about.
+/// What an indicator says of its value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Indicator {
     action: &'static str,

@@ -22,7 +22,7 @@ use crate::subject::{MachineId, Subject};
 
 const UNSUPPORTED_TYPE: Code = Code::new("unsupported type");
 
-/// Parameters beside the observable, as the platform sends them back.
+/// Parameters in addition to the observable, as the platform sends them back.
 const INDICATOR_ID: &str = "indicator_id";
 const MACHINE_ID: &str = "machine_id";
 const MACHINE_NAME: &str = "machine_name";
@@ -100,8 +100,9 @@ async fn carried_out(api: &DefenderApi<'_>, trigger: &Trigger, audit: &mut Audit
         audit.field("dry_run", "true");
         return Err(DryRun::outcome(&format!("the action \"{}\"", plan.title), "Defender"));
     }
-    let (whose, now) = (api.call.credential(), api.call.now());
-    let turn = api.relay.recent.turn(whose, plan.target, plan.action.clone(), settings.repeat_window, now);
+    let (credential, now) = (api.call.credential(), api.call.now());
+    let turn =
+        api.relay.recent.turn(credential, plan.target, plan.action.clone(), settings.repeat_window, now);
     if turn.is_repetition() {
         audit.field("repeat", "answered");
     }

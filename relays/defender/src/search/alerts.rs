@@ -19,7 +19,7 @@ use crate::model::{Alert, Evidence, File, text};
 use crate::network::{self, url_forms};
 use crate::subject::{Account, MachineId, Subject};
 
-/// Most devices of one name whose alerts are looked up: those seen last.
+/// Most devices of one name that alerts are looked up for: those seen last.
 const DEVICES: usize = 3;
 
 /// What the first steps of one observable found.
@@ -116,7 +116,7 @@ async fn steps(api: &DefenderApi<'_>, asked: &Asked<'_>, place: usize, progress:
     found
 }
 
-/// What Defender makes of a file whose SHA-1 is known already. A failure costs the opinion, and nothing else.
+/// Defender's determination of a file of known SHA-1. A failure costs only the opinion.
 async fn determination(api: &DefenderApi<'_>, hash: &str) -> Option<Arc<File>> {
     let key = (api.call.credential(), DeniedSource::Files);
     if !api.relay.settings.verdicts.files || api.relay.memory.denied_opinions.holds(&key, api.call.now()) {
@@ -151,7 +151,7 @@ impl FirstSteps {
         self.alerts.truncate(limit);
     }
 
-    /// Leaves out the alerts whose evidence, which was asked for since, is not about the observable.
+    /// Leaves out the alerts that turned out, by evidence fetched since, not to be about the observable.
     pub(super) fn keep_those_about(&mut self, subject: &Subject, evidence: &HashMap<String, Vec<Evidence>>) {
         self.alerts.retain(|(alert, _)| {
             let known = alert.id.as_ref().and_then(|id| evidence.get(id)).map(Vec::as_slice);

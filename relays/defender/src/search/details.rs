@@ -22,9 +22,9 @@ use crate::subject::{MachineId, Subject};
 
 /// Most calls that complete the hashes of files, divided by the observables of the request.
 const FILES: usize = 40;
-/// Most observables of a request whose prevalence is looked up.
+/// Prevalence is looked up in requests of at most this number of observables.
 const PREVALENT: usize = 5;
-/// Most observables of a request whose devices' adapters are hunted for.
+/// Adapters are hunted for in requests of at most this number of observables.
 const WITH_ADAPTERS: usize = 20;
 
 /// The details of one platform request.
@@ -75,10 +75,10 @@ impl<'a> Enrichment<'a> {
         L: Future<Output = Result<Listed<T>, Failed>>,
         S: Future<Output = Result<Option<T>, Failed>>,
     {
-        let (whose, now) = (self.api.call.credential(), self.api.call.now());
+        let (credential, now) = (self.api.call.credential(), self.api.call.now());
         let memory = &self.api.relay.memory.refused_lists;
         let (mut found, mut singly) = (Vec::new(), Vec::new());
-        if keys.len() < 2 || memory.holds(&(whose, call), now) {
+        if keys.len() < 2 || memory.holds(&(credential, call), now) {
             singly.extend_from_slice(keys);
         } else {
             let chunks: Vec<&[K]> = keys.chunks(IDS).collect();
@@ -87,7 +87,7 @@ impl<'a> Enrichment<'a> {
                 match self.known(outcome) {
                     Some(Listed::Items(items)) => found.extend(items),
                     Some(Listed::Refused) => {
-                        memory.remember((whose, call), (), HOUR, now);
+                        memory.remember((credential, call), (), HOUR, now);
                         singly.extend_from_slice(keys);
                     }
                     None => {}
@@ -204,14 +204,14 @@ impl<'a> Enrichment<'a> {
         ids
     }
 
-    /// The devices that the provider spoke of; inside, nothing for those that it does not know.
+    /// The devices that the provider answered about; inside, nothing for those that it does not know.
     async fn machines(&self, ids: &[MachineId]) -> Vec<(MachineId, Option<Arc<Machine>>)> {
-        let (whose, now) = (self.api.call.credential(), self.api.call.now());
+        let (credential, now) = (self.api.call.credential(), self.api.call.now());
         let memory = &self.api.relay.memory;
         let mut all = Vec::new();
         let mut wanted = Vec::new();
         for id in ids {
-            match memory.machine(whose, id, now) {
+            match memory.machine(credential, id, now) {
                 Some(known) => all.push((id.clone(), known)),
                 None => wanted.push(id.clone()),
             }
@@ -228,7 +228,7 @@ impl<'a> Enrichment<'a> {
         };
         let found = self.several(ListCall::Machines, &wanted, list, single).await;
         for (id, machine) in &found {
-            memory.keep_machine(whose, id, machine.clone(), now);
+            memory.keep_machine(credential, id, machine.clone(), now);
         }
         all.extend(found);
         all

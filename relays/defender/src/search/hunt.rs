@@ -73,7 +73,7 @@ impl Refused {
         let words = self.words.as_ref()?;
         let tables = self.tables.join(", ");
         let message =
-            format!("{TITLE} does not accept the query of {tables}, whose events are missing: {words}");
+            format!("{TITLE} does not accept the query of {tables}; their events are missing: {words}");
         Some(Error::fatal(Code::INVALID_ARGUMENT, message))
     }
 }
@@ -110,7 +110,7 @@ impl<'a> Outcome<'a> {
     }
 }
 
-/// Runs a query: all tables at once; where that is refused, each table by itself; where one is refused again, that one
+/// Runs a query: all tables together; where that is refused, each table by itself; where one is refused again, that one
 /// without the fair cut. What works is remembered for an hour.
 fn run<'a: 'f, 'f>(
     api: &'f DefenderApi<'_>,
@@ -119,8 +119,8 @@ fn run<'a: 'f, 'f>(
 ) -> BoxFuture<'f, Vec<Outcome<'a>>> {
     async move {
         let mut outcome = Outcome::of(batch);
-        let (whose, now) = (api.call.credential(), api.call.now());
-        let known = api.relay.memory.single_tables.recall(&whose, now);
+        let (credential, now) = (api.call.credential(), api.call.now());
+        let known = api.relay.memory.single_tables.recall(&credential, now);
         let legs = batch.legs();
         if known.is_none() && legs.len() > 1 {
             match api.hunt(&batch.union(&legs)).await {
@@ -151,14 +151,14 @@ fn run<'a: 'f, 'f>(
         let is_new = legs.len() > 1 || !plain.is_empty();
         if any && is_new {
             let plain: Arc<[Table]> = plain.into();
-            api.relay.memory.single_tables.remember(whose, plain, HOUR, now);
+            api.relay.memory.single_tables.remember(credential, plain, HOUR, now);
         }
         vec![outcome]
     }
     .boxed()
 }
 
-/// A query that failed otherwise: one whose answer is too large is asked again in halves, once.
+/// A query that failed otherwise. After an answer that is too large it is asked again in halves, once.
 async fn failed<'a>(
     api: &DefenderApi<'_>,
     batch: &Batch<'a>,

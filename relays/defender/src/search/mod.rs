@@ -55,7 +55,7 @@ pub(crate) async fn observe(api: &DefenderApi<'_>, about: &[Observable]) -> Look
     if asked.is_empty() {
         return Lookup::nothing();
     }
-    let (found, mut indicators) = futures::join!(find(api, &asked), opinions::beside_a_search(api, &asked));
+    let (found, mut indicators) = futures::join!(find(api, &asked), opinions::for_a_search(api, &asked));
     let Search { findings, details, mut failures } = found;
     failures.extend(std::mem::take(&mut indicators.failures));
 

@@ -1,4 +1,4 @@
-//! Where opinions come from: the customer's own indicators, and what Defender makes of files.
+//! Where opinions come from: the customer's own indicators, and Defender's determination of files.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ impl Indicators {
     }
 }
 
-/// The indicators beside a search, to which a missing permission means nothing.
-pub(super) async fn beside_a_search(api: &DefenderApi<'_>, asked: &[Asked<'_>]) -> Indicators {
+/// The indicators for a search, which goes on without the permission to read them.
+pub(super) async fn for_a_search(api: &DefenderApi<'_>, asked: &[Asked<'_>]) -> Indicators {
     let (mut indicators, failed) = indicators(api, asked).await;
     if let Some((kind, failure)) = failed {
         if let Some(400 | 401 | 404) = failure.status() {
@@ -88,7 +88,7 @@ fn denied(api: &DefenderApi<'_>, source: DeniedSource, (kind, failure): &Failed)
     warning
 }
 
-/// What Defender makes of the files of a request.
+/// Defender's determination of the files of a request.
 #[derive(Default)]
 struct Determinations {
     found: HashMap<usize, Arc<File>>,

@@ -1,4 +1,4 @@
-//! One query for many observables: whose rows are whose, how many calls are made, and what a refused query comes to.
+//! One query for many observables: which rows belong to which, how many calls are made, and what a refused query leads to.
 
 use provider_sim::{Answer, Fault, What};
 use relay_testkit::{Setup, Stage, docs, errors};
@@ -55,12 +55,12 @@ async fn three_large_requests_within_a_minute_are_answered_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_observable_leaves_the_quiet_ones_their_events() {
-    busy_beside_quiet_ones("busy.example", 3).await;
+    busy_with_quiet_ones("busy.example", 3).await;
     // As many events as a query asks for at most.
-    busy_beside_quiet_ones("busiest.example", 100).await;
+    busy_with_quiet_ones("busiest.example", 100).await;
 }
 
-async fn busy_beside_quiet_ones(busy: &str, limit: usize) {
+async fn busy_with_quiet_ones(busy: &str, limit: usize) {
     let setup = setup().claim("CTR_ENTITIES_LIMIT", limit).setting("RELAY_PROVIDER__MAX_ENRICHMENT", "0");
     let quiet: Vec<(&str, String)> = (0..19).map(|n| ("domain", format!("quiet-{n}.example"))).collect();
     let mut about = vec![("domain", busy.to_owned())];
@@ -176,7 +176,7 @@ async fn without_the_fair_cut_events_are_found_and_a_full_answer_is_reported() {
     assert_eq!(errors(&stage.observe(&[("domain", "host-1.example")]).await), []);
 }
 
-/// A relay whose hunts are refused, before an alert.
+/// A relay with one alert, before a provider that refuses hunts.
 async fn refused(setup: Setup, fault: Fault) -> (Stage, Value) {
     let stage = setup.setting("RELAY_PROVIDER__RETRIES", "0").start().await;
     alerts(&stage, &format!("/files/{SHA1}/alerts"), &json!([alert("a1", &json!({}))]));

@@ -60,7 +60,7 @@ async fn relations_of_different_sightings_do_not_mix() {
     let [first, second] = docs(&answer, "sightings") else { panic!("{answer}") };
     assert_eq!((relations(first), relations(second)), (one.1, other.1));
     assert_eq!((&first["count"], &second["count"]), (&json!(1), &json!(1)), "not the number of hits");
-    // The same a thousand times, many at once: to the byte.
+    // The same a thousand times, many in parallel: to the byte.
     let (token, body) = (stage.token(), json!([{"type": "sha1", "value": SHA1}]).to_string());
     let ask = |_| async {
         let answer = stage.raw("/observe/observables", Some(&token), body.clone()).await;
@@ -108,7 +108,7 @@ async fn nothing_carries_over_from_one_piece_of_evidence_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn parents_are_told_by_id_and_time_and_injection_by_technique() {
+async fn parents_are_known_by_id_and_time_and_injection_by_technique() {
     let (early, later, much_later) =
         ("2026-11-02T07:00:00Z", "2026-11-02T07:00:00.9Z", "2026-11-02T08:00:00Z");
     let (a, b) = ("a".repeat(40), "b".repeat(40));
@@ -131,8 +131,8 @@ async fn parents_are_told_by_id_and_time_and_injection_by_technique() {
             json!([process('a', id, own, Some(1), early), process('b', Some(9), later, Some(7), claimed)]);
         assert_eq!(of_evidence(techniques.clone(), evidence).await, expected, "{techniques} {own} {claimed}");
     }
-    let nobody = json!([process('a', None, early, None, early), process('b', None, early, None, early)]);
-    assert_eq!(of_evidence(json!(["T1055"]), nobody).await, [""; 0], "unknown ids are not equal");
+    let without_ids = json!([process('a', None, early, None, early), process('b', None, early, None, early)]);
+    assert_eq!(of_evidence(json!(["T1055"]), without_ids).await, [""; 0], "unknown ids are not equal");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +163,7 @@ async fn a_process_connects_to_every_host_and_address_of_its_alert() {
     assert_eq!(
         of_evidence(json!([]), evidence).await,
         expected,
-        "and no address is told to be of either host"
+        "and no address is said to be of either host"
     );
 }
 

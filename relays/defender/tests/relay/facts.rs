@@ -160,7 +160,7 @@ async fn a_proxy_is_not_what_a_name_resolved_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_direction_is_told_by_action_and_further_fields() {
+async fn the_direction_follows_from_action_and_further_fields() {
     let row = |action: &str, fields: Value| {
         json!({"Source": "DeviceNetworkEvents", "ActionType": action, "RemoteIP": "203.0.113.9", "LocalIP": "10.0.0.1",
                "AdditionalFields": fields, "InitiatingProcessSHA1": "d".repeat(40)})

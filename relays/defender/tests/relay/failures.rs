@@ -1,4 +1,4 @@
-//! What goes wrong costs its own part of the answer and is told once.
+//! A failure costs its own part of the answer and is reported once.
 
 use provider_sim::{Answer, Fault, What};
 use relay_testkit::{Setup, Stage, docs, errors};
@@ -111,7 +111,7 @@ async fn failing_hunts_leave_the_alerts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_short_wait_for_the_hunting_quota_is_waited_and_a_long_one_told() {
+async fn a_short_wait_for_the_hunting_quota_is_waited_and_a_long_one_reported() {
     let stage = stage(setup()).await;
     drop(stage);
     let stage = setup().start().await;
@@ -165,7 +165,7 @@ async fn unknown_devices_and_files_are_no_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failing_details_are_told_once_for_each_kind_of_failure() {
+async fn failing_details_are_reported_once_for_each_kind_of_failure() {
     let faults = [
         (Fault::status(429), "too many requests"),
         (Fault::status(500), "unknown"),
@@ -220,7 +220,7 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_without_any_consent_is_told_which_permission_it_lacks() {
+async fn an_application_without_any_consent_learns_which_permission_it_lacks() {
     let stage = setup().claim("client_id", "22222222-3333-4444-8555-000000000003").start().await;
     let answer = stage.observe(&[("ip", "192.0.2.50")]).await;
     assert_eq!(errors(&answer), [("fatal", "permission denied"), ("fatal", "permission denied")]);

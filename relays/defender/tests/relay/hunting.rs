@@ -38,7 +38,7 @@ fn audience(call: &SeenCall) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn graph_takes_over_where_defender_refuses_and_is_remembered() {
-    // The tenants whose old hunting endpoint is forbidden, unknown and gone.
+    // The tenants with an old hunting endpoint that is forbidden, unknown or gone.
     for tenant in ["retired-403.example", "retired-404.example", "late.example"] {
         let stage = setup_with_graph().claim("tenant_id", tenant).start().await;
         let answer = stage.observe(&[("domain", "c2.bad.example")]).await;
@@ -86,7 +86,7 @@ async fn from_february_2027_graph_is_asked_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_neither_may_be_asked_it_is_told_each_time_and_not_tried_again() {
+async fn where_neither_may_be_asked_each_answer_says_so_and_no_call_is_repeated() {
     let stage = stage(setup_with_graph().claim("tenant_id", "no-hunting.example")).await;
     for _ in 0..3 {
         let answer = stage.observe(&[("sha1", SHA1)]).await;
@@ -97,7 +97,7 @@ async fn where_neither_may_be_asked_it_is_told_each_time_and_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_both_are_gone_it_is_told_that_there_is_no_hunting() {
+async fn where_both_are_gone_the_answer_says_that_there_is_no_hunting() {
     let stage = stage(setup_with_graph().claim("tenant_id", "late.example")).await;
     stage.sim.faults().add(Fault::status(404).on("graph"));
     let answer = stage.observe(&[("sha1", SHA1)]).await;
@@ -106,7 +106,7 @@ async fn where_both_are_gone_it_is_told_that_there_is_no_hunting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_that_may_do_nothing_at_all_is_told_so_as_fatal() {
+async fn an_application_that_may_do_nothing_at_all_gets_fatal_errors() {
     let stage = stage(setup_with_graph().claim("client_id", UNCONSENTED.id)).await;
     for _ in 0..2 {
         let answer = stage.observe(&[("sha1", SHA1)]).await;

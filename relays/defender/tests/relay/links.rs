@@ -86,7 +86,7 @@ async fn tokens_with_a_shared_secret_work_as_in_the_original() {
             errors(&stage.ask("/health", Some(&bad), &json!(null)).await),
             [("fatal", "authorization error")]
         );
-        assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}), "and RS256 beside it");
+        assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}), "and RS256 too");
     }
     let stage = setup().start().await;
     let token = stage.sim.keys().hs256(b"a secret of at least thirty-two bytes", &stage.claims());

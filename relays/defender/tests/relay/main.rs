@@ -47,7 +47,7 @@ fn full() -> Setup {
     setup_with(&[])
 }
 
-/// The same without what is looked up beside alerts and events, for tests that count calls.
+/// The same with alerts and events only, for tests that count calls.
 fn setup() -> Setup {
     plain(full())
 }

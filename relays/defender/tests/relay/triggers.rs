@@ -135,7 +135,7 @@ async fn an_action_that_is_running_already_is_declined_in_plain_words() {
     assert_eq!(answer["data"], json!({"status": "failure"}));
     assert_eq!(errors(&answer), [("fatal", "invalid argument")]);
     assert!(answer["errors"][0]["message"].as_str().unwrap().contains("already running"));
-    // Where repetitions are not told apart, the same goes for the very same action.
+    // Without a repeat window, the same goes for an identical action.
     let stage = setup().setting("RELAY_PROVIDER__REPEAT_WINDOW", "0s").start().await;
     assert_eq!(stage.trigger(&on_machine("FullIsolation")).await, success());
     assert_eq!(errors(&stage.trigger(&on_machine("FullIsolation")).await), [("fatal", "invalid argument")]);
@@ -216,7 +216,7 @@ async fn what_may_have_arrived_is_never_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_providers_refusal_is_told() {
+async fn the_providers_refusal_is_reported() {
     for (status, code) in [
         (400, "invalid argument"),
         (401, "authorization error"),
