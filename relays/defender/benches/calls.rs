@@ -38,14 +38,8 @@ async fn main() {
     let relay = Process::relay(env!("CARGO_BIN_EXE_relay-defender"), &sim, &settings).await;
     let http = reqwest::Client::builder().build().unwrap();
     let begin = Instant::now();
-    for (round, (count, most_calls, most_hunts, longest)) in REQUESTS.into_iter().enumerate() {
-        let tenant =
-            if round < WITHIN_A_MINUTE { format!("tenant-{round}") } else { "one-minute".to_owned() };
-        let claims = json!({
-            "client_id": FULL.id,
-            "tenant_id": format!("{tenant}.example"),
-            "client_secret": SECRET,
-        });
+    for (round, (count, tenant, most_calls, most_hunts, longest)) in REQUESTS.into_iter().enumerate() {
+        let claims = json!({"client_id": FULL.id, "tenant_id": tenant, "client_secret": SECRET});
         let before = sim.calls_to("defender").len();
         let body: Value = (0..count).map(|number| observable(round, number)).collect();
         let request = http
