@@ -41,6 +41,26 @@ async fn every_trigger_leaves_one_line_without_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn parameters_of_a_trigger_are_fields_of_its_line() {
+    let machine = "a0d1700000000000000000000000000000000003";
+    let stage = setup().setting("RELAY_PROVIDER__DRY_RUN", "true").start().await;
+    let sha1 = "a".repeat(40);
+    let trigger = json!({
+        "action-id": "microsoft-defender-FullIsolation", "observable_type": "hostname", "observable_value": "ws-042",
+        "machine_id": machine, "machine_name": "ws 042\noutcome=success", "indicator_id": 13,
+        "machine_action_id": "b590", "sha1": sha1, "other": "x",
+    });
+    stage.trigger(&trigger).await;
+    let [line] = audit_lines(machine).try_into().unwrap();
+    let fields = format!(
+        "observable_value=ws-042 machine_id={machine} machine_name=ws 042\noutcome=success indicator_id=13 \
+         machine_action_id=b590 sha1={sha1} tenant="
+    );
+    assert!(line.contains(&fields) && !line.contains("other"), "{line}");
+    assert!(line.ends_with(" dry_run=true outcome=failure code=dry run"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_broken_off_leaves_its_line_and_is_not_repeated() {
     let machine = "a0d1700000000000000000000000000000000002";
     assert_eq!(audit_lines(machine), [""; 0]);

@@ -1,7 +1,7 @@
 //! `/health`.
 
 use provider_sim::{Answer, Fault};
-use relay_testkit::errors;
+use relay_testkit::{errors, self_signed_host};
 use serde_json::json;
 
 use crate::{MACHINE, calls, setup};
@@ -74,6 +74,23 @@ async fn refused_logins_are_authorization_errors() {
     let path = "/11111111-2222-4333-8444-555555555555/oauth2/v2.0/token";
     stage.sim.answer("login", Answer::post(path).json(json!({"token_type": "Bearer"})));
     assert_eq!(errors(&stage.health().await), [("fatal", "key error")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_cannot_be_verified_is_reported_as_such() {
+    for base in ["RELAY_PROVIDER__API_URL", "RELAY_PROVIDER__LOGIN_URL"] {
+        let stage = setup()
+            .setting(base, &self_signed_host())
+            .setting("RELAY_PROVIDER__RETRIES", "0")
+            .setting("RELAY_PROVIDER__HUNTING_API", "off")
+            .start()
+            .await;
+        for answer in [stage.health().await, stage.observe(&[("domain", "a.example")]).await] {
+            assert_eq!(errors(&answer), [("fatal", "unknown")], "{base}");
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert!(message.starts_with("Unable to verify SSL certificate: "), "{message}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

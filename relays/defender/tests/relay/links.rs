@@ -60,6 +60,13 @@ async fn each_endpoint_lists_what_it_looks_up_with_these_settings() {
         assert_eq!(listed("/deliberate/observables"), judged.map(|judged| json!(judged)), "{settings:?}");
         assert_eq!(listed("/refer/observables"), Some(json!(linked)));
         assert_eq!(listed("/respond/observables"), Some(json!(offered)));
+        let document = stage.http.get(format!("{}/openapi.json", stage.relay.url)).send().await.unwrap();
+        let document: Value = document.json().await.unwrap();
+        assert_eq!(
+            document["paths"].get("/deliberate/observables").is_some(),
+            judged.is_some(),
+            "{settings:?}"
+        );
         let body = asked(&[("domain", "a.example")]).to_string();
         let response = stage.raw("/deliberate/observables", Some(&stage.token()), body).await;
         assert_eq!(response.status() == 404, judged.is_none(), "{settings:?}");

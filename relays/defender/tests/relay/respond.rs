@@ -68,9 +68,15 @@ async fn a_private_address_is_a_device_and_a_public_one_is_not() {
     stage.sim.answer("defender", devices(path, &json!([one])).times(2));
     let answer = stage.respond(&[("ip", "10.0.0.8")]).await;
     assert_eq!((errors(&answer), titles(&answer).len()), (vec![], 7), "no indicator can be added: {answer}");
+    stage.sim.answer("defender", devices(&path.replace("10.0.0.8", "10.0.0.9"), &json!([])));
+    assert_eq!(
+        stage.respond(&[("ip", "10.0.0.9")]).await,
+        json!({"data": []}),
+        "neither device nor indicator"
+    );
     let answer = stage.respond(&[("ip", "203.0.113.9")]).await;
     assert!(titles(&answer).iter().all(|title| title.starts_with("Add indicator")), "{answer}");
-    assert_eq!(calls(&stage).iter().filter(|call| call.contains("findbyip")).count(), 1);
+    assert_eq!(calls(&stage).iter().filter(|call| call.contains("findbyip")).count(), 2);
     // The address is asked for again before anything is done.
     let trigger = |action: &str| {
         json!({"action-id": format!("microsoft-defender-{action}"), "observable_type": "ip", "observable_value": "10.0.0.8",
