@@ -17,10 +17,10 @@ use relay_testkit::load::Process;
 use serde_json::{Value, json};
 
 const PAUSE: Duration = Duration::from_millis(300);
-/// Observables, tenant, and the aims: calls after the login, hunts, time. The last tenant asks three times within a
-/// minute.
+/// Observables, tenant, and the aims: calls after the login, hunts, time. Hashes are completed
+/// by up to 40 calls divided by the number of observables. The last tenant asks three times within a minute.
 const REQUESTS: [(usize, &str, usize, usize, Duration); 6] = [
-    (1, "corp.example", 6, 2, Duration::from_secs(2)),
+    (1, "corp.example", 35, 2, Duration::from_secs(2)),
     (20, "other.example", 35, 2, Duration::from_millis(2500)),
     (50, "plain.example", 73, 2, Duration::from_secs(5)),
     (50, "legacy.example", 73, 2, Duration::from_secs(5)),
@@ -37,7 +37,7 @@ async fn main() {
     let settings = [("RELAY_PROVIDER__API_URL", api.as_str()), ("RELAY_PROVIDER__LOGIN_URL", login.as_str())];
     let relay = Process::relay(env!("CARGO_BIN_EXE_relay-defender"), &sim, &settings).await;
     let http = reqwest::Client::builder().build().unwrap();
-    let begin = Instant::now();
+    let (begin, mut fits) = (Instant::now(), true);
     for (round, (count, tenant, most_calls, most_hunts, longest)) in REQUESTS.into_iter().enumerate() {
         let claims = json!({"client_id": FULL.id, "tenant_id": tenant, "client_secret": SECRET});
         let before = sim.calls_to("defender").len();
@@ -58,10 +58,10 @@ async fn main() {
             answer["data"]["sightings"]["count"],
             answer["errors"],
         );
-        assert_eq!(answer["errors"], Value::Null);
-        assert!(calls.len() <= most_calls && hunts <= most_hunts && took <= longest, "{longest:?}");
+        fits &=
+            answer["errors"].is_null() && calls.len() <= most_calls && hunts <= most_hunts && took <= longest;
     }
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    assert!(fits && begin.elapsed() < Duration::from_secs(60), "a figure is above its aim");
 }
 
 /// A third domains, addresses and hashes each, of which no request shares any.
