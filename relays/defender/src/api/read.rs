@@ -192,18 +192,19 @@ impl DefenderApi<'_> {
         self.listed(&MACHINE_LIST, urls::machine_list(self.base(), ids)).await
     }
 
-    /// The devices of a name.
+    /// The devices of a name. For actions it is asked afresh: with `reuse`, the answer may come from the cache.
     ///
     /// # Errors
     /// The call failed.
-    pub async fn machines_named(&self, name: &str) -> Result<Vec<Machine>, Failed> {
-        let found: Option<Collection<Machine>> =
-            self.known(&MACHINE_LIST, urls::machines_named(self.base(), name)).await?;
+    pub async fn machines_named(&self, name: &str, reuse: bool) -> Result<Vec<Machine>, Failed> {
+        let request = self.get(&MACHINE_LIST, urls::machines_named(self.base(), name));
+        let request = if reuse { request.cached() } else { request };
+        let found: Vec<Machine> = self.items(&MACHINE_LIST, request).await?;
         let is_it = |machine: &Machine| {
             let full = machine.computer_dns_name.as_deref().unwrap_or_default().to_lowercase();
             full == name || (!name.contains('.') && full.starts_with(&format!("{name}.")))
         };
-        Ok(found.map(|found| found.list.items).unwrap_or_default().into_iter().filter(is_it).collect())
+        Ok(found.into_iter().filter(is_it).collect())
     }
 
     /// The devices that have an internal address now; not from the cache, since addresses move.
@@ -259,7 +260,7 @@ impl DefenderApi<'_> {
         self.read(kind, self.get(kind, url).cached()).await.map_err(|failure| (kind, failure))
     }
 
-    /// The items of a list that is never reused; none where what it is about is unknown.
+    /// The items of a list; none where what it is about is unknown.
     pub(super) async fn items<T: for<'a> LenientValue<'a>>(
         &self,
         kind: &'static ApiKind,

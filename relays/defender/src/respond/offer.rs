@@ -153,7 +153,7 @@ impl Offering<'_> {
             return Offered::default();
         }
         let (machines, what, is_address) = match &self.subject {
-            Subject::Hostname(name) => (self.api.machines_named(name).await, "name", false),
+            Subject::Hostname(name) => (self.api.machines_named(name, false).await, "name", false),
             // A public address is a gateway's.
             Subject::Address(address) if !is_global(address) && self.about.kind() == ObservableType::Ip => {
                 (self.api.machines_by_address(&address.to_string()).await, "address", true)

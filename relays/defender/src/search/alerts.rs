@@ -90,7 +90,7 @@ async fn steps(api: &DefenderApi<'_>, asked: &Asked<'_>, place: usize, progress:
         },
         Subject::Machine(id) => vec![alerts_of(AlertsOf::Machine(id)).await],
         Subject::User(account) => vec![alerts_of(AlertsOf::User(&account.name)).await],
-        Subject::Hostname(name) => match api.machines_named(name).await {
+        Subject::Hostname(name) => match api.machines_named(name, true).await {
             Ok(machines) => {
                 let mut machines: Vec<_> = machines
                     .iter()

@@ -58,6 +58,12 @@ async fn a_device_is_found_by_its_name_where_there_is_one() {
         "{answer}"
     );
     assert_eq!(stage.respond(&[("hostname", "unknown-host")]).await, json!({"data": []}));
+    // What a look-up of alerts found a moment ago is asked again.
+    let stage = full().at(NOW).start().await;
+    stage.sim.answer("defender", devices("/machines", &json!([one])));
+    stage.observe(&[("hostname", "ws-042")]).await;
+    stage.respond(&[("hostname", "ws-042")]).await;
+    assert_eq!(calls(&stage).iter().filter(|call| call.contains("computerDnsName")).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
