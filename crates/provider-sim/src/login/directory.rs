@@ -143,6 +143,12 @@ pub const LEGACY_ONLY: Application = Application {
     graph: &["SecurityEvents.Read.All"],
     defender: &[],
 };
+/// May only hunt.
+pub const HUNTING_ONLY: Application = Application {
+    id: "22222222-3333-4444-8555-000000000005",
+    graph: &["ThreatHunting.Read.All"],
+    defender: &[],
+};
 /// May read accounts and alerts, and change nothing.
 pub const ACCOUNT_READER: Application = Application {
     id: "22222222-3333-4444-8555-000000000004",
@@ -154,7 +160,8 @@ pub const UNCONSENTED: Application =
     Application { id: "22222222-3333-4444-8555-000000000003", graph: &[], defender: &[] };
 
 /// All applications.
-pub const APPLICATIONS: &[Application] = &[FULL, ALERTS_ONLY, LEGACY_ONLY, ACCOUNT_READER, UNCONSENTED];
+pub const APPLICATIONS: &[Application] =
+    &[FULL, ALERTS_ONLY, LEGACY_ONLY, HUNTING_ONLY, ACCOUNT_READER, UNCONSENTED];
 
 impl Application {
     /// The application of this client id, in any case.

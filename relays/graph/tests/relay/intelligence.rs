@@ -4,7 +4,7 @@ use provider_sim::Answer;
 use relay_testkit::{Setup, Stage, docs, errors};
 use serde_json::{Value, json};
 
-use crate::{batch, refusal, rows, setup};
+use crate::{alert_about, batch, page, refusal, rows, setup};
 
 fn with(mode: &str) -> Setup {
     setup().setting("RELAY_PROVIDER__THREAT_INTEL", mode).at("2026-11-21T12:00:00Z")
@@ -167,4 +167,45 @@ async fn without_batches_a_few_hosts_are_asked_one_by_one() {
     let calls = stage.sim.calls_to("graph");
     let hosts = calls.iter().filter(|call| call.path.contains("threatIntelligence")).count();
     assert_eq!((hosts, errors(&answer)), (20, vec![("warning", "unprocessed records")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_graver_opinion_wins_and_of_equal_ones_that_of_threat_intelligence() {
+    let by_evidence = ("Microsoft Graph Security", 80);
+    let by_hosts = ("Microsoft Threat Intelligence", 85);
+    for (evidence, classification, judgements, expected) in [
+        ("malicious", Some("neutral"), 2, Some((by_evidence, "Malicious"))),
+        ("suspicious", Some("malicious"), 2, Some((by_hosts, "Malicious"))),
+        ("malicious", Some("malicious"), 2, Some((by_hosts, "Malicious"))),
+        ("suspicious", None, 1, Some((by_evidence, "Suspicious"))),
+        ("suspicious", Some("unknown"), 1, Some((by_evidence, "Suspicious"))),
+        ("noThreatsFound", Some("neutral"), 1, Some((("Microsoft Threat Intelligence", 50), "Unknown"))),
+        ("noThreatsFound", None, 0, None),
+    ] {
+        let case = format!("{evidence} {classification:?}");
+        let stage = with("auto").setting("RELAY_PROVIDER__V2_SEARCH", "scan").start().await;
+        let mut alert = alert_about("a", "203.0.113.9");
+        alert["evidence"][0]["verdict"] = json!(evidence);
+        stage.sim.answer("graph", Answer::get("/security/alerts_v2").json(page(&json!([alert]))));
+        let report = match classification {
+            Some(word) => (1, 200, reputation(word)),
+            None => (1, 404, refusal("ResourceNotFound", "")),
+        };
+        stage.sim.answer("graph", batch(&[report, (2, 404, refusal("ResourceNotFound", ""))]));
+        let answer = stage.observe(&[("ip", "203.0.113.9")]).await;
+        assert_eq!((docs(&answer, "judgements").len(), errors(&answer)), (judgements, vec![]), "{case}");
+        let verdict = docs(&answer, "verdicts").first();
+        let winner = verdict.map(|verdict| {
+            let of = |one: &&Value| one["id"] == verdict["judgement_id"];
+            let judgement = docs(&answer, "judgements").iter().find(of).unwrap();
+            let (source, priority) =
+                (judgement["source"].as_str().unwrap(), judgement["priority"].as_i64().unwrap());
+            ((source, priority), verdict["disposition_name"].as_str().unwrap())
+        });
+        assert_eq!(winner, expected, "{case}");
+        let judged = stage.deliberate(&[("ip", "203.0.113.9")]).await;
+        let of_both = [&answer, &judged]
+            .map(|answer| docs(answer, "verdicts").first().map(|one| one["disposition"].clone()));
+        assert_eq!(of_both[0], of_both[1], "{case}");
+    }
 }

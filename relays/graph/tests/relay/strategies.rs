@@ -1,8 +1,8 @@
 //! The ways to find alerts in `alerts_v2`, and how one follows the other.
 
 use provider_sim::Answer;
-use provider_sim::login::directory::ALERTS_ONLY;
-use relay_testkit::{Setup, Stage, errors};
+use provider_sim::login::directory::{ALERTS_ONLY, FULL, HUNTING_ONLY};
+use relay_testkit::{Setup, Stage, docs, errors};
 use serde_json::{Value, json};
 
 use crate::{alert_about, api_calls, calls_to, ids, page, params, refusal, row_about, rows, setup, v2};
@@ -139,7 +139,7 @@ async fn what_a_text_search_found_has_to_be_confirmed() {
     stage.sim.answer("graph", rows(&json!([row_about("other", "0,1", "192.0.2.99", 2), long])));
     let answer = stage.observe(&[("ip", "192.0.2.1"), ("hostname", "ws-1")]).await;
     assert_eq!(ids(&answer), ["cut", "other"], "the name of a host is no text search");
-    assert_eq!(relay_testkit::docs(&answer, "sightings")[1]["observables"][0]["type"], "hostname");
+    assert_eq!(docs(&answer, "sightings")[1]["observables"][0]["type"], "hostname");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,4 +285,64 @@ async fn a_lookup_without_a_place_in_the_quota_is_an_error_that_names_the_quota(
         "{message}"
     );
     assert_eq!(api_calls(&stage), 150);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tenant_lacks_costs_no_alert_and_is_never_fatal() {
+    let no_permission = ("warning", "permission denied");
+    for (name, application, mode, expected) in [
+        ("corp.example", &FULL, "on", vec![]),
+        ("corp.example", &ALERTS_ONLY, "auto", vec![]),
+        ("corp.example", &ALERTS_ONLY, "on", vec![no_permission]),
+        ("no-hunting.example", &FULL, "on", vec![]),
+        ("no-tables.example", &FULL, "on", vec![]),
+        ("no-batches.example", &FULL, "on", vec![]),
+        ("no-license.example", &FULL, "auto", vec![]),
+        ("no-license.example", &FULL, "on", vec![("warning", "unknown")]),
+        ("no-intelligence.example", &FULL, "on", vec![no_permission]),
+        ("plain.example", &FULL, "auto", vec![]),
+        ("plain.example", &ALERTS_ONLY, "auto", vec![]),
+        ("plain.example", &ALERTS_ONLY, "on", vec![no_permission]),
+        // Without alerts themselves, the rows of the query.
+        ("corp.example", &HUNTING_ONLY, "auto", vec![no_permission]),
+    ] {
+        let case = format!("{name} {} {mode}", application.id);
+        let stage = tenant(name)
+            .setting("RELAY_PROVIDER__THREAT_INTEL", mode)
+            .claim("application_id", application.id)
+            .start()
+            .await;
+        let answer = stage.observe(&[("hostname", "ws-042"), ("ip", "203.0.113.9")]).await;
+        assert_eq!(errors(&answer), expected, "{case}: {answer}");
+        let statuses: Vec<&Value> = docs(&answer, "sightings")
+            .iter()
+            .filter(|one| one["external_ids"][0] == OUTBOUND)
+            .map(|one| &one["data"]["rows"][0][1])
+            .collect();
+        let status = if application == &HUNTING_ONLY { "not read" } else { "new" };
+        assert_eq!(statuses, [status, status], "{case}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_too_large_is_asked_for_in_halves() {
+    let stage = setup()
+        .setting("RELAY_PROVIDER__MAX_ANSWER", "20000")
+        .setting("RELAY_PROVIDER__ALERT_DETAILS", "0")
+        .setting("RELAY_PROVIDER__MAX_CONCURRENCY", "1")
+        .start()
+        .await;
+    let mut large = row_about("a", "0", "192.0.2.1", 2);
+    large["Padding"] = json!("x".repeat(50_000));
+    stage.sim.answer("graph", rows(&json!([large])).times(1));
+    stage.sim.answer("graph", rows(&json!([row_about("a", "0", "192.0.2.1", 2)])).times(1));
+    stage.sim.answer("graph", rows(&json!([row_about("b", "1", "192.0.2.3", 3)])).times(1));
+    let answer = stage.observe(&[("ip", "192.0.2.1"), ("ip", "192.0.2.2"), ("ip", "192.0.2.3")]).await;
+    assert_eq!((ids(&answer), errors(&answer)), (vec!["a", "b"], vec![]));
+    let legs = |call: &provider_sim::SeenCall| {
+        call.json().unwrap()["Query"].as_str().unwrap().matches("| top ").count()
+    };
+    let hunts = calls_to(&stage, "runHuntingQuery");
+    assert_eq!(hunts.iter().map(legs).collect::<Vec<_>>(), [3, 1, 2]);
+    assert_eq!(api_calls(&stage), 3);
 }

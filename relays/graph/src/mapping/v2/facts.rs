@@ -42,7 +42,7 @@ fn deliveries(alert: &Alert) -> Vec<String> {
     let mut all = Vec::new();
     for message in alert.evidence.iter().filter(|evidence| evidence.kind() == Kind::Message) {
         let Some(mut text) = says(&message.delivery_action) else { continue };
-        if let Some(place) = &message.delivery_location {
+        if let Some(place) = says(&message.delivery_location) {
             text = format!("{text} to {place}");
         }
         if !all.contains(&text) {
@@ -80,6 +80,7 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::evidence::Evidence;
 
     #[test]
     fn a_long_command_line_is_cut_on_a_character() {
@@ -91,5 +92,16 @@ mod tests {
         // An emoji is two units, of which one would fit.
         let text = cut(&format!("{}\u{1f600}bc", "a".repeat(254)));
         assert_eq!(text, format!("{}…", "a".repeat(254)));
+    }
+    #[test]
+    fn five_command_lines_are_shown_each_once() {
+        let process = |line: &str| Evidence {
+            kind: Some(Kind::Process),
+            process_command_line: Some(line.to_owned()),
+            ..Evidence::default()
+        };
+        let lines = ["a", "b", "a", "c", "d", "e", "f", "g"];
+        let alert = Alert { evidence: lines.map(process).into(), ..Alert::default() };
+        assert_eq!(commands(&alert), ["a", "b", "c", "d", "e"]);
     }
 }
