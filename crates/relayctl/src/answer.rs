@@ -92,6 +92,8 @@ pub(crate) struct Sighting {
     #[serde(rename = "observed_time")]
     pub(crate) observed: Observed,
     pub(crate) relations: Vec<Relation>,
+    #[serde(rename = "source_uri")]
+    pub(crate) page: Option<String>,
 }
 
 /// When something was seen.

@@ -1,4 +1,4 @@
-//! The summary of an investigation: reasons for bad verdicts, and relations between the observables.
+//! The summary of an investigation: reasons for bad verdicts, relations between the observables, and pages to read on.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -46,6 +46,11 @@ pub(super) fn render(reports: &[Report], took: Duration) -> String {
     if !connections.is_empty() {
         let _ = writeln!(out, "\n{}", styled(BOLD, "Relations between them"));
         out.push_str(&connections.concat());
+    }
+    let pages = pages(reports);
+    if !pages.is_empty() {
+        let _ = writeln!(out, "\n{}", styled(BOLD, "Where to read on"));
+        out.push_str(&pages.concat());
     }
     let _ = writeln!(out, "\n{}", styled(DIM, totals(reports, took)));
     out
@@ -99,6 +104,21 @@ fn connections(reports: &[Report]) -> Vec<String> {
         format!("{text}{}  {}\n", if fits { "" } else { "\n" }, styled(DIM, relays))
     };
     lines.into_iter().map(line).collect()
+}
+
+/// The page of one sighting per relay, of those of the worst observable first.
+fn pages(reports: &[Report]) -> Vec<String> {
+    let mut pages: Vec<(&str, &str)> = Vec::new();
+    for finding in worst_first(reports).into_iter().flat_map(|report| &report.findings) {
+        let page = finding.entities.sightings.docs.iter().find_map(|one| one.page.as_deref());
+        if let Some(page) = page.filter(|_| pages.iter().all(|(relay, _)| *relay != finding.relay)) {
+            pages.push((finding.relay, page));
+        }
+    }
+    let width = pages.iter().map(|(relay, _)| relay.len()).max().unwrap_or_default();
+    // In full, so that it can be followed.
+    let line = |(relay, page): (&str, &str)| format!("  {relay:<width$}  {}\n", harmless(page));
+    pages.into_iter().map(line).collect()
 }
 
 fn totals(reports: &[Report], took: Duration) -> String {

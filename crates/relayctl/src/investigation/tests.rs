@@ -39,7 +39,13 @@ fn investigation() -> Vec<Report> {
             "domain",
             "bad.example",
             vec![
-                finding("graph", json!({"sightings": {"docs": [{"title": "Mail with a bad link"}]}})),
+                finding(
+                    "graph",
+                    json!({"sightings": {"docs": [
+                        {"title": "Mail with a bad link", "source_uri": "https://portal.example/alerts/1"},
+                        {"source_uri": "https://portal.example/alerts/2"}
+                    ]}}),
+                ),
                 finding(
                     "securitytrails",
                     json!({"sightings": {"docs": [{
@@ -68,7 +74,7 @@ fn the_worst_comes_first_and_every_relay_has_its_row() {
     let expected = "  RELAY          VERDICT    SIGHTINGS INDICATORS JUDGEMENTS RELATIONS CALLS MS
 
 ● bad.example  domain  a note
-  graph          –                  1          ·          ·         ·     3 12
+  graph          –                  2          ·          ·         ·     3 12
   securitytrails –                  1          ·          ·         2     3 12
   gigamon        failed             ·          ·          ·         ·     3 12
     fatal unavailable: The provider is down for a while and answers with status
@@ -99,6 +105,9 @@ Suspicious  192.0.2.1
 
 Relations between them
 bad.example  Resolved To  192.0.2.1  (securitytrails)
+
+Where to read on
+  graph  https://portal.example/alerts/1
 
 7 lookups; 21 provider calls; 1.50 s in total; not looked up by any relay:
 user_agent

@@ -24,9 +24,19 @@ fn the_table_shows_the_verdicts_and_nothing_spoils_it() {
     assert_eq!(of("203.0.113.9")[1], "Suspicious", "{}", ran.out);
     assert!(ran.out.contains("What stands out\nMalicious  login-verify.example\n"), "{}", ran.out);
     let titles = ran.out.split_once("What stands out").unwrap().1;
-    assert!(titles.contains("Phishing URLs"), "{}", ran.out);
+    // Of Graph: a closed alert, an account, a link.
+    for expected in [
+        "Phishing URLs",
+        "[Resolved] ",
+        "\njdoe  Used  ws-042  (graph)\n",
+        "  https://security.microsoft.com/alerts/",
+    ] {
+        assert!(titles.contains(expected), "{expected}: {}", ran.out);
+    }
     for line in ran.out.lines() {
-        assert!(line.chars().count() <= 80, "wider than a terminal: {line}");
+        // Links are shown in full, so that they can be followed.
+        let fits = line.chars().count() <= 80 || line.contains("  https://");
+        assert!(fits, "wider than a terminal: {line}");
     }
 }
 
