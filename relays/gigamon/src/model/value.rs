@@ -1,8 +1,8 @@
 //! Values of events, read from any JSON.
 //!
-//! A lookup reads thousands of events of some forty fields, to show a hundred. So these are made to be built and
-//! thrown away quickly: short texts need no memory of their own, objects are lists of their fields, and a field that
-//! is `null` is left out, for that tells as much as one that is missing.
+//! A lookup reads thousands of events of some forty fields, to show a hundred. So these are built and dropped quickly,
+//! and take little memory while they wait: short texts are stored in place, objects are lists of exactly their fields,
+//! and a field that is `null` is left out, for that tells as much as one that is missing.
 
 use std::fmt;
 
@@ -25,14 +25,14 @@ pub enum Value {
     /// A text.
     Text(CompactString),
     /// A list.
-    List(Vec<Value>),
+    List(Box<[Value]>),
     /// An object.
     Object(Object),
 }
 
 /// The fields of an object in the order in which they came; of two with the same name the last counts.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object(Vec<(CompactString, Value)>);
+pub struct Object(Box<[(CompactString, Value)]>);
 
 impl Object {
     /// A field by its name.
@@ -47,13 +47,22 @@ impl Object {
 
     /// Adds a field, in place of one with the same name.
     pub(super) fn insert(&mut self, name: &str, value: Value) {
-        self.remove(name);
-        self.0.push((name.into(), value));
+        self.change(name, Some(value));
     }
 
     /// Takes a field away.
     pub(super) fn remove(&mut self, name: &str) {
-        self.0.retain(|(known, _)| known != name);
+        self.change(name, None);
+    }
+
+    fn change(&mut self, name: &str, value: Option<Value>) {
+        if value.is_none() && self.get(name).is_none() {
+            return;
+        }
+        let mut fields = std::mem::take(&mut self.0).into_vec();
+        fields.retain(|(known, _)| known != name);
+        fields.extend(value.map(|value| (name.into(), value)));
+        self.0 = fields.into_boxed_slice();
     }
 }
 
@@ -141,13 +150,9 @@ impl<'de> LenientValue<'de> for Object {
             if matches!(value, Value::Null) {
                 continue;
             }
-            // Many objects hold nothing but nulls, and take no memory; the others have more than a few fields.
-            if fields.is_empty() {
-                fields.reserve(16);
-            }
             fields.push((name, value));
         }
-        Ok(Some(Self(fields)))
+        Ok(Some(Self(fields.into_boxed_slice())))
     }
 }
 
@@ -189,7 +194,7 @@ impl<'de> Visitor<'de> for Any {
         while let Some(item) = list.next_element()? {
             items.push(item);
         }
-        Ok(Value::List(items))
+        Ok(Value::List(items.into_boxed_slice()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Value, A::Error> {
@@ -233,5 +238,10 @@ mod tests {
         object.remove("b");
         assert_eq!(object.get("b"), None);
         assert!(serde_json::from_str::<Object>("[1]").is_err());
+    }
+
+    #[test]
+    fn a_value_takes_no_more_than_a_short_text() {
+        assert_eq!(size_of::<Value>(), size_of::<CompactString>());
     }
 }
