@@ -177,6 +177,12 @@ pub trait Tiles: Provider {
         Self::TILES.iter().collect()
     }
 
+    /// What else the token says that decides what its tiles show, such as the account that is asked about. Data are
+    /// shared by requests of the same credentials and scope.
+    fn tile_scope(&self, _: &Self::Credentials) -> String {
+        String::new()
+    }
+
     /// What one tile shows of a window.
     fn tile(
         &self,

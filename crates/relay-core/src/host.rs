@@ -48,11 +48,11 @@ pub(crate) struct Host {
     pub(crate) max_observables: usize,
     /// Whether answers may be kept for later requests.
     keeps: bool,
-    /// The data of tiles, by tenant, tile, period and beginning of the window.
+    /// The data of tiles, by tenant, what else their token says, tile, period and beginning of the window.
     pub(crate) tiles: Keeping<TileKey, Arc<Reply>>,
 }
 
-type TileKey = (CredentialKey, &'static str, Period, jiff::Timestamp);
+type TileKey = (CredentialKey, String, &'static str, Period, jiff::Timestamp);
 
 /// The data of about a hundred tenants' tiles, tens of kilobytes each at most.
 const TILES_KEPT: u64 = 1000;

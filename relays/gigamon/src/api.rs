@@ -136,6 +136,46 @@ impl<'r> Calls<'r> {
         self.read(self.api(&API).get(name, self.accounted(url).build()).cached()).await
     }
 
+    /// A page of the detections that were opened or shared since a moment, the ones seen last first, with their rules.
+    pub(crate) async fn listing(&self, since: &str, page: Page) -> Result<Option<DetectionPage>, Failure> {
+        let url = self
+            .detections_url()
+            .param("status", "active")
+            .param("status", "resolved")
+            .param("muted", false)
+            .param("muted_rule", false)
+            .param("muted_device", false)
+            .param("include", "rules")
+            .param("created_or_shared_start_date", since)
+            .param("sort_by", "last_seen")
+            .param("sort_order", "desc")
+            .param("limit", page.limit)
+            .param("offset", page.offset);
+        let request = self.api(&API).get("detection_listing", self.accounted(url).build());
+        self.read(request.bulk().absent(NO_DATA)).await
+    }
+
+    /// How many detections are active: the unmuted ones of a severity, or all.
+    pub(crate) async fn active(&self, severity: Option<&str>) -> Result<Option<i64>, Failure> {
+        let url = self.detections_url().param("status", "active");
+        let url = match severity {
+            Some(severity) => url
+                .param("muted", false)
+                .param("muted_rule", false)
+                .param("muted_device", false)
+                .param("rule_severity", severity),
+            None => url,
+        };
+        let request = self.api(&API).get("detection_count", self.accounted(url.param("limit", 1)).build());
+        let page: Option<DetectionPage> = self.read(request.absent(NO_DATA)).await?;
+        match page {
+            Some(DetectionPage { total_count: None, .. }) => {
+                Err(Failure::Unreadable("it does not say how many detections there are".to_owned()))
+            }
+            page => Ok(page.and_then(|page| page.total_count)),
+        }
+    }
+
     /// A rule that came with no detection.
     pub(crate) async fn rule(&self, uuid: &str) -> Result<Option<Rule>, Failure> {
         let url = UrlBuilder::new(&self.site().detections).path("v1/rules").segment(uuid);

@@ -22,7 +22,7 @@ pub struct ApiToken {
     pub(crate) account: Option<String>,
     /// Whether muted detections are shown, if the token says.
     pub(crate) show_muted: Option<bool>,
-    test_accounts: bool,
+    pub(crate) test_accounts: bool,
 }
 
 impl ApiToken {

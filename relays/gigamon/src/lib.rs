@@ -11,6 +11,7 @@
 //! | `search` | which calls are made for the observables of a request, and what is kept of their answers |
 //! | [`mapping`] | what was found to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the portal |
+//! | `tiles` | dashboard tiles: detections by severity, category and device |
 
 mod api;
 pub mod credentials;
@@ -20,6 +21,7 @@ pub mod model;
 mod module;
 mod search;
 pub mod settings;
+mod tiles;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
@@ -37,7 +39,7 @@ use settings::{Options, Region, Site};
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
-    Relay::of::<Gigamon>().observe().refer().build()
+    Relay::of::<Gigamon>().observe().refer().tiles().build()
 }
 
 /// The started relay.
@@ -48,6 +50,8 @@ pub struct Gigamon {
     options: Options,
     /// What a region lacks, so that it is not asked for with every request.
     lacking: Lapsing<(Region, Lacking), ()>,
+    /// What tiles count.
+    counts: tiles::Counted,
 }
 
 /// What the event search of a region may lack.
@@ -71,6 +75,7 @@ impl Provider for Gigamon {
             region: settings.choice("region", &Region::NAMES)?,
             options: Options::of(settings)?,
             lacking: Lapsing::new(16),
+            counts: tiles::Counted::new(),
         })
     }
 

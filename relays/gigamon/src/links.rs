@@ -54,6 +54,11 @@ impl Links {
         page.link()
     }
 
+    /// The list of detections.
+    pub fn detections(&self) -> Option<HttpUrl> {
+        UrlBuilder::new(&self.ui).path("detections").link()
+    }
+
     /// The search for any text.
     pub fn search(&self, text: &str) -> Option<HttpUrl> {
         UrlBuilder::new(&self.ui).path("search").form_param("query", text).link()

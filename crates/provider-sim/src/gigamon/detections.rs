@@ -36,6 +36,14 @@ impl Detections {
                 wanted.is_empty() || wanted.iter().any(|wanted| detection.fields[field] == **wanted)
             })
         });
+        all.retain(|detection| {
+            let severities = request.params("rule_severity");
+            severities.is_empty() || severities.contains(&detection.rule.severity)
+        });
+        if let Some(since) = request.param("created_or_shared_start_date").and_then(params::time) {
+            let created = |fields: &Value| fields["created"].as_str().and_then(params::time);
+            all.retain(|detection| created(&detection.fields).is_some_and(|created| created >= since));
+        }
         for (parameter, is_muted) in MUTED {
             if let Some(wanted) = request.param(parameter) {
                 all.retain(|detection| is_muted(&detection.fields) == (wanted == "true"));
@@ -114,16 +122,14 @@ pub(super) fn rule(uuid: &str) -> Result<Reply, Reply> {
     Ok(Reply::json(200, &json!({"rule": rule.json()})))
 }
 
-/// Detections about the value or on the device that a call asks for; a few of the network where it names neither.
+/// Detections about the value or on the device that a call asks for; those of the last weeks where it names neither.
 fn found(tenant: &Tenant, request: &Request) -> Vec<Detection> {
     match (request.param("indicator_value"), request.param("device_ip")) {
         (Some(value), None) => {
             Entity::of(value).map(|entity| about(tenant, &entity, None)).unwrap_or_default()
         }
         (None, Some(device)) => on_device(tenant, device),
-        (None, None) => {
-            Entity::of("login-verify.example").map(|entity| about(tenant, &entity, None)).unwrap_or_default()
-        }
+        (None, None) => lately(tenant, Timestamp::now()),
         // Detections about a value, of which those on the device are wanted.
         (Some(value), Some(device)) => Entity::of(value)
             .map(|entity| about(tenant, &entity, None))
@@ -155,11 +161,13 @@ fn about(tenant: &Tenant, entity: &Entity, device: Option<&str>) -> Vec<Detectio
     for rule in RULES.iter().filter(|rule| rule.suits(entity)) {
         for _ in 0..=rng.below(2) {
             let device = device.map_or_else(|| network::device(&mut rng), str::to_owned);
-            all.push(detection(&mut rng, entity, rule, own, &device));
+            let first = rng.time();
+            all.push(detection(&mut rng, entity, rule, own, &device, first));
         }
     }
     if let Some(rule) = RULES.iter().find(|rule| rule.suits(entity)) {
-        all.push(detection(&mut rng, entity, rule, demo, "10.99.1.5"));
+        let first = rng.time();
+        all.push(detection(&mut rng, entity, rule, demo, "10.99.1.5", first));
     }
     if entity.value() == network::MUTED {
         for (detection, (field, value)) in all.iter_mut().zip(muting(&mut rng)) {
@@ -176,6 +184,40 @@ fn about(tenant: &Tenant, entity: &Entity, device: Option<&str>) -> Vec<Detectio
     all
 }
 
+/// What was detected in the network in the last forty days, some each day: dashboards count it.
+fn lately(tenant: &Tenant, now: Timestamp) -> Vec<Detection> {
+    const DAYS: i64 = 40;
+    const DAY: i64 = 86_400;
+    let [own, demo, _] = tenant.accounts();
+    let today = now.as_second().div_euclid(DAY);
+    let mut all = Vec::new();
+    for day in today - DAYS..=today {
+        let mut rng = Rng::new(&["gigamon", "lately", own.code, &day.to_string()]);
+        for number in 0..=rng.below(4) {
+            let second = i64::try_from(rng.below(86_000)).unwrap_or_default();
+            let rule = usize::try_from(rng.below(RULES.len() as u64)).ok().and_then(|place| RULES.get(place));
+            let value = match rule.map(|rule| rule.about) {
+                Some("ip") => rng.ipv4().to_string(),
+                Some("domain") => rng.domain(),
+                _ => rng.hex(64),
+            };
+            let first = Timestamp::from_second(day * DAY + second).unwrap_or(now);
+            let (Some(rule), Some(entity)) = (rule, Entity::of(&value)) else { continue };
+            let account = if number == 0 && day % 7 == 0 { demo } else { own };
+            let device = network::device(&mut rng);
+            let mut one = detection(&mut rng, &entity, rule, account, &device, first);
+            if rng.percent(20) {
+                one.fields["status"] = json!("resolved");
+            }
+            one.fields["muted"] = json!(rng.percent(10));
+            all.push(one);
+        }
+    }
+    // What is opened later today is not there yet.
+    all.retain(|one| one.fields["created"].as_str().and_then(params::time).is_some_and(|at| at <= now));
+    all
+}
+
 /// The three ways to mute a detection.
 fn muting(rng: &mut Rng) -> [(&'static str, Value); 3] {
     [("muted", json!(true)), ("muted_rule", json!(true)), ("muted_device_uuid", json!(rng.uuid()))]
@@ -187,8 +229,8 @@ fn detection(
     rule: &'static Rule,
     account: &Account,
     device: &str,
+    first: Timestamp,
 ) -> Detection {
-    let first = rng.time();
     let events: Vec<Value> = (0..i64::try_from(rng.below(4)).unwrap_or_default())
         .map(|number| {
             let at = first + SignedDuration::from_mins(7 * number);

@@ -6,7 +6,7 @@
 //!
 //! | call | |
 //! |---|---|
-//! | `GET /v1/detections` | detections, by indicator, device, rule, account; pages of at most 1000 |
+//! | `GET /v1/detections` | detections, by indicator, device, rule, severity, account, time; those of the last weeks without indicator and device; pages of at most 1000 |
 //! | `GET /v1/rules/{uuid}` | one rule |
 //! | `GET /v1/events?detection_uuid=` | events of a detection |
 //! | `POST /v2/query` | events by query language and time, at most 10,000 |

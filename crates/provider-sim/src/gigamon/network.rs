@@ -111,7 +111,7 @@ pub(super) struct Rule {
     name: &'static str,
     category: &'static str,
     description: &'static str,
-    severity: &'static str,
+    pub(super) severity: &'static str,
     confidence: &'static str,
     attack: Option<&'static str>,
 }

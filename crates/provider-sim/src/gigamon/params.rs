@@ -1,5 +1,7 @@
 //! The query parameters of the Detections API: a value that is not documented is refused.
 
+use jiff::Timestamp;
+
 use super::refusal::invalid;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -16,6 +18,8 @@ pub(super) enum Takes {
     Text,
     /// One of these words.
     Words(&'static [&'static str]),
+    /// A time in RFC 3339 form.
+    Time,
     /// 1 to 1000.
     Limit,
     /// A whole number from 0.
@@ -41,6 +45,7 @@ pub(super) const DETECTIONS: Table = &[
     ("muted_device", TRUTH),
     ("muted_rule", TRUTH),
     ("is_muted", TRUTH),
+    ("created_or_shared_start_date", Takes::Time),
     ("rule_severity", GRADE),
     ("rule_confidence", GRADE),
     ("sort_by", Takes::Words(&["first_seen", "last_seen", "status", "device_ip", "indicator_count"])),
@@ -69,6 +74,7 @@ pub(super) fn check(request: &Request, table: Table) -> Result<(), Reply> {
         let fits = match takes {
             Takes::Text => !value.is_empty(),
             Takes::Words(words) => words.contains(&value.as_str()),
+            Takes::Time => time(value).is_some(),
             Takes::Limit => value.parse().is_ok_and(|limit: usize| (1..=MOST).contains(&limit)),
             Takes::Offset => value.parse::<usize>().is_ok(),
         };
@@ -84,6 +90,11 @@ pub(super) fn check(request: &Request, table: Table) -> Result<(), Reply> {
         Some(name) => Err(invalid(&format!("Parameter '{name}' is required."))),
         None => Ok(()),
     }
+}
+
+/// A time, as calls and answers write it.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
 }
 
 /// The page that a call asks for: how many items to skip and to take.

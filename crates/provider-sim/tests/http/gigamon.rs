@@ -62,9 +62,12 @@ async fn tokens_are_checked() {
 #[tokio::test]
 async fn only_documented_parameters_and_values_are_taken() {
     let gigamon = Gigamon::start().await;
-    for good in
-        ["", "?limit=1000&offset=5&status=active&status=resolved", "?include=rules&include=indicators"]
-    {
+    for good in [
+        "",
+        "?limit=1000&offset=5&status=active&status=resolved",
+        "?include=rules&include=indicators",
+        "?created_or_shared_start_date=2026-02-20T00:00:00Z&rule_severity=high&rule_severity=low",
+    ] {
         assert_eq!(gigamon.get(&format!("/v1/detections{good}")).await.0, 200, "{good}");
     }
     for bad in [
@@ -74,6 +77,8 @@ async fn only_documented_parameters_and_values_are_taken() {
         "offset=-1",
         "status=open",
         "include=rules,indicators",
+        "created_or_shared_start_date=yesterday",
+        "rule_severity=High",
         "sort_by=uuid",
         "sort_order=down",
         "indicator=x",
@@ -246,4 +251,24 @@ async fn one_value_occurs_in_events_of_every_type() {
     }
     let feeds = |event: &Value| event["intel"].as_array().map_or(0, Vec::len);
     assert!(events.iter().any(|event| feeds(event) > 1), "feeds name the value and the other end");
+}
+
+#[tokio::test]
+async fn what_was_detected_lately_is_listed_by_severity_and_time() {
+    let gigamon = Gigamon::start().await;
+    let total = async |query: &str| {
+        let (status, answer) = gigamon.get(&format!("/v1/detections?limit=1{query}")).await;
+        assert_eq!(status, 200, "{query}");
+        answer["total_count"].as_u64().unwrap()
+    };
+    let all = total("").await;
+    let by_severity = [total("&rule_severity=high").await, total("&rule_severity=moderate").await];
+    assert!(by_severity.iter().all(|number| (1..all).contains(number)), "{by_severity:?} of {all}");
+    assert_eq!(total("&rule_severity=high&rule_severity=moderate&rule_severity=low").await, all);
+    let week_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(7 * 24);
+    let week = total(&format!("&created_or_shared_start_date={week_ago:.0}")).await;
+    assert!((1..all).contains(&week), "{week} of {all}");
+    let active = total("&status=active").await;
+    assert!((1..all).contains(&active), "{active} of {all}");
+    assert_eq!(total("&created_or_shared_start_date=2999-01-01T00:00:00Z").await, 0);
 }

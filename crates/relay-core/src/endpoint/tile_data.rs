@@ -39,7 +39,8 @@ impl<P: Tiles> Handler<P> for Handle {
             let (reply, lasts) = envelope::shown(tile, &window, shown);
             (Arc::new(reply), lasts)
         };
-        let key = (call.credential(), tile.id, period, window.start);
+        let scope = request.provider.tile_scope(&call.credentials);
+        let key = (call.credential(), scope, tile.id, period, window.start);
         let got = request.host.tiles.get(&call, key, make).await;
         let (mut reply, outcome) = match got {
             Ok(Got::New(reply)) => (Reply::clone(&reply), TileOutcome::from(reply.stats.outcome)),

@@ -21,6 +21,13 @@ pub struct DetectionPage {
     pub total_count: Option<i64>,
 }
 
+impl DetectionPage {
+    /// How many detections there are on all pages, if the provider says so in a number that can be one.
+    pub fn total(&self) -> Option<usize> {
+        usize::try_from(self.total_count?).ok()
+    }
+}
+
 /// A rule matched traffic of a device.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Detection {

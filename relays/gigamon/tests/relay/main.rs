@@ -13,6 +13,7 @@ mod lookups;
 mod missing_fields;
 mod optional_calls;
 mod planning;
+mod tiles;
 
 use relay_testkit::Setup;
 use serde_json::json;
