@@ -1,5 +1,6 @@
 //! What the relay remembers across requests, by tenant and application.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use crate::subject::MachineId;
 /// How long it is remembered what a tenant's provider lacks.
 pub const HOUR: Duration = Duration::from_secs(3600);
 /// How long a device is kept.
-const MACHINE: Duration = Duration::from_secs(600);
+pub const MACHINE: Duration = Duration::from_secs(600);
 /// How long a file is kept; its hashes never change.
-const FILE: Duration = Duration::from_secs(24 * 3600);
+pub const FILE: Duration = Duration::from_secs(24 * 3600);
 /// How long it is kept that a file is unknown.
-const UNKNOWN_FILE: Duration = Duration::from_secs(600);
+pub const UNKNOWN_FILE: Duration = Duration::from_secs(600);
 /// How long indicators are kept.
-const INDICATORS: Duration = Duration::from_secs(300);
+pub const INDICATORS: Duration = Duration::from_secs(300);
 
 /// Which hunting API works for a tenant's application.
 #[derive(Clone, Debug)]
@@ -64,15 +65,34 @@ pub struct Memory {
     pub refused_lists: Lapsing<(CredentialKey, ListCall), ()>,
     /// Sources of opinions that are not permitted.
     pub denied_opinions: Lapsing<(CredentialKey, DeniedSource), Error>,
-    facts: Option<Facts>,
+    /// Devices; inside, nothing for unknown ones.
+    pub machines: Kept<MachineId, Option<Arc<Machine>>>,
+    /// Files by hash; inside, nothing for unknown ones.
+    pub files: Kept<String, Option<Arc<File>>>,
+    /// Indicators by value in lower case.
+    pub indicators: Kept<String, Arc<[Indicator]>>,
 }
 
-/// What the provider said; kept for times of its own.
+/// What the provider answered, kept by tenant and application; nothing is kept where answers may not be reused.
 #[derive(Debug)]
-struct Facts {
-    machines: Lapsing<(CredentialKey, MachineId), Option<Arc<Machine>>>,
-    files: Lapsing<(CredentialKey, String), Option<Arc<File>>>,
-    indicators: Lapsing<(CredentialKey, String), Arc<[Indicator]>>,
+pub struct Kept<K, V>(Option<Lapsing<(CredentialKey, K), V>>);
+
+impl<K, V> Kept<K, V>
+where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// What was kept and has not lapsed.
+    pub fn recall(&self, credential: CredentialKey, key: K, now: jiff::Timestamp) -> Option<V> {
+        self.0.as_ref()?.recall(&(credential, key), now)
+    }
+
+    /// Keeps it for a time.
+    pub fn keep(&self, credential: CredentialKey, key: K, value: V, lasts: Duration, now: jiff::Timestamp) {
+        if let Some(kept) = &self.0 {
+            kept.remember((credential, key), value, lasts, now);
+        }
+    }
 }
 
 /// Tenants and applications that something is remembered of.
@@ -88,81 +108,9 @@ impl Memory {
             single_tables: Lapsing::new(TENANTS),
             refused_lists: Lapsing::new(TENANTS),
             denied_opinions: Lapsing::new(TENANTS),
-            facts: keeps_facts.then(|| Facts {
-                machines: Lapsing::new(THINGS),
-                files: Lapsing::new(THINGS),
-                indicators: Lapsing::new(THINGS),
-            }),
-        }
-    }
-
-    /// A device as it was a moment ago; inside, nothing where it is unknown.
-    pub fn machine(
-        &self,
-        credential: CredentialKey,
-        id: &MachineId,
-        now: jiff::Timestamp,
-    ) -> Option<Option<Arc<Machine>>> {
-        self.facts.as_ref()?.machines.recall(&(credential, id.clone()), now)
-    }
-
-    /// Keeps a device.
-    pub fn keep_machine(
-        &self,
-        credential: CredentialKey,
-        id: &MachineId,
-        machine: Option<Arc<Machine>>,
-        now: jiff::Timestamp,
-    ) {
-        if let Some(facts) = &self.facts {
-            facts.machines.remember((credential, id.clone()), machine, MACHINE, now);
-        }
-    }
-
-    /// A file; inside, nothing where it is unknown.
-    pub fn file(
-        &self,
-        credential: CredentialKey,
-        hash: &str,
-        now: jiff::Timestamp,
-    ) -> Option<Option<Arc<File>>> {
-        self.facts.as_ref()?.files.recall(&(credential, hash.to_owned()), now)
-    }
-
-    /// Keeps a file.
-    pub fn keep_file(
-        &self,
-        credential: CredentialKey,
-        hash: &str,
-        file: Option<Arc<File>>,
-        now: jiff::Timestamp,
-    ) {
-        if let Some(facts) = &self.facts {
-            let lasts = if file.is_some() { FILE } else { UNKNOWN_FILE };
-            facts.files.remember((credential, hash.to_owned()), file, lasts, now);
-        }
-    }
-
-    /// The indicators of a value in lower case.
-    pub fn indicators(
-        &self,
-        credential: CredentialKey,
-        value: &str,
-        now: jiff::Timestamp,
-    ) -> Option<Arc<[Indicator]>> {
-        self.facts.as_ref()?.indicators.recall(&(credential, value.to_owned()), now)
-    }
-
-    /// Keeps the indicators of a value in lower case.
-    pub fn keep_indicators(
-        &self,
-        credential: CredentialKey,
-        value: &str,
-        found: Arc<[Indicator]>,
-        now: jiff::Timestamp,
-    ) {
-        if let Some(facts) = &self.facts {
-            facts.indicators.remember((credential, value.to_owned()), found, INDICATORS, now);
+            machines: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),
+            files: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),
+            indicators: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),
         }
     }
 }

@@ -8,7 +8,7 @@ use relay_core::error::Error;
 
 use super::read::{Failed, IDS, Listed};
 use super::{DefenderApi, INDICATORS, failures, urls};
-use crate::memory::{HOUR, ListCall};
+use crate::memory::{self, HOUR, ListCall};
 use crate::model::Indicator;
 use crate::network;
 use crate::subject::Subject;
@@ -99,7 +99,7 @@ impl DefenderApi<'_> {
         let mut all = Indicators::default();
         let mut unknown: Vec<&Wanted> = Vec::new();
         for one in wanted {
-            match memory.indicators(credential, &one.value, now) {
+            match memory.indicators.recall(credential, one.value.clone(), now) {
                 Some(known) => {
                     let own = known.iter().filter(|indicator| one.is(indicator)).cloned().collect();
                     all.found.insert(one.clone(), own);
@@ -121,7 +121,8 @@ impl DefenderApi<'_> {
                     for one in call {
                         let own: Arc<[Indicator]> =
                             found.iter().filter(|indicator| one.is(indicator)).cloned().collect();
-                        memory.keep_indicators(credential, &one.value, Arc::clone(&own), now);
+                        let (value, kept) = (one.value.clone(), Arc::clone(&own));
+                        memory.indicators.keep(credential, value, kept, memory::INDICATORS, now);
                         all.found.insert((*one).clone(), own);
                     }
                 }

@@ -13,6 +13,7 @@ use super::{
     FILE_ALERTS, FILE_MACHINES, FILE_STATS, FILES, MACHINE_ALERTS, MACHINE_LIST, MACHINES,
     MACHINES_BY_ADDRESS, SCORE, USER_ALERTS, failures, urls,
 };
+use crate::memory::{FILE, UNKNOWN_FILE};
 use crate::model::{Alert, Collection, File, Machine, Prevalence};
 use crate::module::TITLE;
 use crate::subject::MachineId;
@@ -88,13 +89,15 @@ impl DefenderApi<'_> {
     /// The call failed.
     pub async fn file(&self, hash: &str) -> Result<Option<Arc<File>>, Failed> {
         let (credential, now) = (self.call.credential(), self.call.now());
-        if let Some(known) = self.relay.memory.file(credential, hash, now) {
+        let files = &self.relay.memory.files;
+        if let Some(known) = files.recall(credential, hash.to_owned(), now) {
             return Ok(known);
         }
         let request = self.get(&FILES, urls::file(self.base(), hash)).cached().absent(&[400, 404]);
         let file: Option<File> = self.read(&FILES, request).await.map_err(|failure| (&FILES, failure))?;
         let file = file.map(Arc::new);
-        self.relay.memory.keep_file(credential, hash, file.clone(), now);
+        let lasts = if file.is_some() { FILE } else { UNKNOWN_FILE };
+        files.keep(credential, hash.to_owned(), file.clone(), lasts, now);
         Ok(file)
     }
 

@@ -14,7 +14,7 @@ use crate::api::failures;
 use crate::api::hunting::HuntFailure;
 use crate::api::read::{Failed, IDS, Listed};
 use crate::mapping::{Details, Device, Files};
-use crate::memory::{HOUR, ListCall};
+use crate::memory::{HOUR, ListCall, MACHINE};
 use crate::model::{Alert, Evidence, Hashes, Machine, Prevalence, text};
 use crate::query;
 use crate::settings::Stats;
@@ -211,7 +211,7 @@ impl<'a> Enrichment<'a> {
         let mut all = Vec::new();
         let mut wanted = Vec::new();
         for id in ids {
-            match memory.machine(credential, id, now) {
+            match memory.machines.recall(credential, id.clone(), now) {
                 Some(known) => all.push((id.clone(), known)),
                 None => wanted.push(id.clone()),
             }
@@ -228,7 +228,7 @@ impl<'a> Enrichment<'a> {
         };
         let found = self.several(ListCall::Machines, &wanted, list, single).await;
         for (id, machine) in &found {
-            memory.keep_machine(credential, id, machine.clone(), now);
+            memory.machines.keep(credential, id.clone(), machine.clone(), MACHINE, now);
         }
         all.extend(found);
         all
