@@ -14,6 +14,7 @@ use crate::lookup::{self, Lookup};
 use crate::module::Module;
 use crate::observable::{Invalid, Observable, Trigger};
 use crate::provider::Client;
+use crate::quota::AccountQuota;
 use crate::settings::{ProviderSettings, SettingsError};
 use crate::tiles::{Shown, Tile, Window};
 
@@ -49,6 +50,15 @@ pub trait Provider: Sized + Send + Sync + 'static {
 
     /// A real authenticated call that shows whether address and credentials are right.
     fn health(&self, call: &Call<Self::Credentials>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The same, and what the account has used of its quotas, where the provider says it: asked where the operator
+    /// wants to see it (`RELAY_HEALTH_QUOTAS`). A quota that cannot be read is left out, and is no failure.
+    fn health_with_quotas(
+        &self,
+        call: &Call<Self::Credentials>,
+    ) -> impl Future<Output = Result<Vec<AccountQuota>, Error>> + Send {
+        async { self.health(call).await.map(|()| Vec::new()) }
+    }
 }
 
 /// `/observe/observables`: what the provider knows of observables.

@@ -9,6 +9,7 @@ use crate::capability::Offered;
 use crate::ctim::Bundle;
 use crate::error::{Code, Error, Errors, Severity};
 use crate::lookup::Lookup;
+use crate::quota::AccountQuota;
 use crate::selection::Selection;
 use crate::tiles::{Answer, Period, Shown, Tile, Window};
 
@@ -126,9 +127,17 @@ impl Reply {
 }
 
 /// The answer of `/health`.
-pub(crate) fn health(outcome: Result<(), Error>) -> Reply {
+pub(crate) fn health(outcome: Result<Vec<AccountQuota>, Error>, warning: Option<Error>) -> Reply {
     match outcome {
-        Ok(()) => Reply::of(&Envelope::data(json!({"status": "ok"})), 0),
+        Ok(quotas) => {
+            let mut data = json!({"status": "ok"});
+            if !quotas.is_empty() {
+                data["quotas"] = quotas.iter().map(|quota| (quota.name().to_owned(), quota.json())).collect();
+            }
+            let mut errors = Errors::default();
+            errors.extend(warning);
+            Reply::of(&Envelope { data: Some(data), errors }, 0)
+        }
         Err(error) => Reply::failed(error.with_severity(Severity::Fatal)),
     }
 }

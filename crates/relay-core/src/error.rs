@@ -46,6 +46,8 @@ impl Code {
     pub const METHOD_NOT_ALLOWED: Self = Self("method not allowed");
     /// The request body is larger than the relay accepts.
     pub const PAYLOAD_TOO_LARGE: Self = Self("payload too large");
+    /// The caller's own token ends within days.
+    pub const EXPIRES_SOON: Self = Self("token expires soon");
     /// The watchdog was called without its header.
     pub const HEALTH_CHECK: Self = Self("health check failed");
 

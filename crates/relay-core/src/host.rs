@@ -1,7 +1,7 @@
 //! What all endpoints of a started relay share: who may ask, for whom, until when.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,6 +14,7 @@ use crate::envelope::Reply;
 use crate::error::{Code, Error};
 use crate::module::Module;
 use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Tenants};
+use crate::quota::AccountQuota;
 use crate::settings::{Clock, Settings, SettingsError};
 use crate::telemetry::{Bound, Metrics};
 use crate::tiles::{Keeping, Period};
@@ -48,6 +49,12 @@ pub(crate) struct Host {
     pub(crate) max_observables: usize,
     /// Whether answers may be kept for later requests.
     keeps: bool,
+    /// Whether `/health` reports quotas.
+    pub(crate) health_quotas: bool,
+    first_tenant: OnceLock<CredentialKey>,
+    several_tenants: AtomicBool,
+    /// The day of the last line of [`Host::log_once_a_day`].
+    logged_on: AtomicI64,
     /// The data of tiles, by tenant, what else their token says, tile, period and beginning of the window.
     pub(crate) tiles: Keeping<TileKey, Arc<Reply>>,
 }
@@ -82,6 +89,10 @@ impl Host {
             admission: Admission::new(settings.max_requests),
             max_observables: settings.max_observables,
             keeps: !settings.cache_ttl.is_zero(),
+            health_quotas: settings.health_quotas,
+            first_tenant: OnceLock::new(),
+            several_tenants: AtomicBool::new(false),
+            logged_on: AtomicI64::new(i64::MIN),
             tiles: Keeping::new(TILES_KEPT),
             metrics,
         };
@@ -127,11 +138,12 @@ impl Host {
         &self,
         asked: &Asked,
         priority: Priority,
-    ) -> Result<Call<C>, Error> {
+    ) -> Result<(Call<C>, Claims), Error> {
         let (credentials, claims, credential) = self.identify::<C>(asked).await?;
         if let Some(place) = &asked.place {
             place.belongs_to(credential);
         }
+        self.note_tenant(credential);
         let context = RequestContext {
             now: self.clock.now(),
             limit: claims.entities_limit(self.entities_limit),
@@ -145,6 +157,33 @@ impl Host {
             provider_calls: Arc::clone(&asked.provider_calls),
             stops: Stops::default(),
         };
-        Ok(Call::new(credentials, context))
+        Ok((Call::new(credentials, context), claims))
+    }
+
+    /// Of more than one tenant no quota is shown: no label may tell them apart.
+    fn note_tenant(&self, credential: CredentialKey) {
+        let is_other = *self.first_tenant.get_or_init(|| credential) != credential;
+        if is_other && !self.several_tenants.swap(true, Ordering::Relaxed) {
+            self.metrics.hide_quotas();
+        }
+    }
+
+    /// Shows what is left of an account's quotas, while there is only one.
+    pub(crate) fn show_quotas(&self, quotas: &[AccountQuota]) {
+        for quota in quotas {
+            self.metrics.quota_left(quota.name(), quota.left());
+        }
+        // Another tenant may have come meanwhile.
+        if self.several_tenants.load(Ordering::Relaxed) {
+            self.metrics.hide_quotas();
+        }
+    }
+
+    /// One line a day, whoever asks how often.
+    pub(crate) fn log_once_a_day(&self, words: &str, now: jiff::Timestamp) {
+        let today = now.as_second().div_euclid(24 * 3600);
+        if self.logged_on.swap(today, Ordering::Relaxed) != today {
+            log::warn!("{words}");
+        }
     }
 }

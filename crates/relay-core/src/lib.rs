@@ -16,6 +16,7 @@
 //! | [`provider`] | calls to the provider: pool, retries, rate limits, cache, access tokens |
 //! | [`memory`] | what is remembered for a while across requests, such as what a tenant lacks |
 //! | [`respond`] | response actions: which are allowed, dry runs, repetitions, audit |
+//! | [`quota`] | what an account has used of the provider's quota |
 //! | [`tiles`] | dashboard tiles: what is shown of a stretch of time, and what is kept of it |
 //! | [`lenient`] | reading provider answers that do not keep to their documentation |
 //! | [`escape`] | values of observables in URLs and query languages |
@@ -47,6 +48,7 @@ pub mod memory;
 pub mod module;
 pub mod observable;
 pub mod provider;
+pub mod quota;
 pub mod relay;
 pub mod respond;
 mod run;

@@ -33,6 +33,7 @@ use relay_core::lookup::Lookup;
 use relay_core::module::Module;
 use relay_core::observable::Observable;
 use relay_core::provider::Client;
+use relay_core::quota::AccountQuota;
 use relay_core::relay::{Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 use url::Url;
@@ -71,6 +72,11 @@ impl Provider for SecurityTrails {
 
     async fn health(&self, call: &Call<ApiKey>) -> Result<(), Error> {
         self.ping(call).await
+    }
+
+    async fn health_with_quotas(&self, call: &Call<ApiKey>) -> Result<Vec<AccountQuota>, Error> {
+        let (ping, quotas) = futures::join!(self.ping(call), self.quotas(call));
+        ping.map(|()| quotas)
     }
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::XForce;
 use crate::credentials::ApiKey;
-use crate::model::{Linkage, Report, Resolve, Usage};
+use crate::model::{Linkage, Report, Resolve, Subscription};
 use crate::module::TITLE;
 use crate::subject::{Family, Subject};
 
@@ -52,16 +52,17 @@ impl XForce {
         self.client.api(api, call, Auth::Basic { user, password })
     }
 
-    /// The account's usage: proves address and credentials.
-    pub(crate) async fn usage(&self, call: &Call<ApiKey>) -> Result<(), Error> {
+    /// The account's subscriptions: proves address and credentials.
+    pub(crate) async fn subscriptions(&self, call: &Call<ApiKey>) -> Result<Vec<Subscription>, Error> {
         let url = UrlBuilder::new(&self.api_url).path("all-subscriptions/usage").build();
         let answer = self.api(call, &REPORTS).get("usage", url).send().await;
         let usage: serde_json::Value =
             answer.and_then(|answer| answer.json()).map_err(|failure| REPORTS.error(&failure))?;
-        for (kind, left) in Usage::left(&usage) {
-            log::info!(subscription = kind.as_str(), records_left = left; "X-Force quota of this month");
+        let (all, month) = (Subscription::all(&usage), call.now().strftime("%Y-%m").to_string());
+        for one in &all {
+            log::info!(subscription = one.kind.as_str(), records_left = one.left(&month); "X-Force quota of this month");
         }
-        Ok(())
+        Ok(all)
     }
 
     /// The report.

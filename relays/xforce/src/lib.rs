@@ -12,6 +12,7 @@
 //! | [`model`] | the API's answers, as far as they are read |
 //! | [`mapping`] | answers to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the portal |
+//! | `tiles` | tiles and quotas of the account |
 
 pub mod api;
 pub mod credentials;
@@ -23,6 +24,7 @@ mod module;
 mod search;
 pub mod settings;
 pub mod subject;
+mod tiles;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
@@ -30,6 +32,7 @@ use relay_core::lookup::Lookup;
 use relay_core::module::Module;
 use relay_core::observable::Observable;
 use relay_core::provider::Client;
+use relay_core::quota::AccountQuota;
 use relay_core::relay::{Deliberate, Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
 use url::Url;
@@ -41,7 +44,7 @@ use settings::Options;
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
-    Relay::of::<XForce>().observe().deliberate().refer().build()
+    Relay::of::<XForce>().observe().deliberate().refer().tiles().build()
 }
 
 /// The started relay.
@@ -50,6 +53,7 @@ pub struct XForce {
     api_url: Url,
     links: Links,
     options: Options,
+    account: tiles::Account,
 }
 
 impl Provider for XForce {
@@ -62,11 +66,16 @@ impl Provider for XForce {
             api_url: settings.url("api_url")?,
             links: Links(settings.url("ui_url")?),
             options: Options::load(settings)?,
+            account: tiles::Account::new(),
         })
     }
 
     async fn health(&self, call: &Call<ApiKey>) -> Result<(), Error> {
-        self.usage(call).await
+        self.subscriptions(call).await.map(drop)
+    }
+
+    async fn health_with_quotas(&self, call: &Call<ApiKey>) -> Result<Vec<AccountQuota>, Error> {
+        self.subscriptions(call).await.map(|all| tiles::quotas(&all, call.now()))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use jiff::Zoned;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -96,8 +97,14 @@ impl Usage {
         let cycles: Vec<Value> = if used == 0 {
             Vec::new()
         } else {
-            let cycle = Zoned::now().strftime("%Y-%m").to_string();
-            vec![json!({"cycle": cycle, "usage": used})]
+            // The newest first; before, a little more was used each month.
+            let month = |months: i64| {
+                let day = Timestamp::now().to_zoned(TimeZone::UTC).date().first_of_month();
+                day.saturating_sub(Span::new().months(months)).strftime("%Y-%m").to_string()
+            };
+            let earlier =
+                (1..8).map(|months| json!({"cycle": month(months), "usage": (40 * months).to_string()}));
+            std::iter::once(json!({"cycle": month(0), "usage": used})).chain(earlier).collect()
         };
         let usage = json!({"type": plan, "entitlement": entitlement.to_string(), "usage": cycles});
         Reply::json(

@@ -93,6 +93,12 @@ impl Claims {
         }
     }
 
+    /// When the token was made and when it ends, in seconds since 1970, where it says both.
+    pub(crate) fn lifetime(&self) -> Option<(i64, i64)> {
+        let moment = |name| self.0.get(name).and_then(whole_seconds);
+        moment("iat").zip(moment("exp"))
+    }
+
     /// The claim as it is, for readings that the other methods do not offer.
     pub fn raw(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

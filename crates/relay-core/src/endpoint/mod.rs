@@ -24,6 +24,7 @@ use std::sync::atomic::Ordering;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::auth::Claims;
 use crate::call::{Call, Priority};
 use crate::capability::Provider;
 use crate::ctim::ObservableType;
@@ -147,6 +148,14 @@ impl<P: Provider> Request<'_, P> {
     /// # Errors
     /// An `authorization error` that says which check failed.
     async fn call(&self) -> Result<Call<P::Credentials>, Error> {
+        self.call_and_claims().await.map(|(call, _)| call)
+    }
+
+    /// The same, with the claims.
+    ///
+    /// # Errors
+    /// As [`Request::call`].
+    async fn call_and_claims(&self) -> Result<(Call<P::Credentials>, Claims), Error> {
         self.host.call(self.asked, self.priority).await
     }
 

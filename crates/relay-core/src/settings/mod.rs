@@ -32,6 +32,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("answer_memory", "134217728", "memory for provider answers being read or mapped, in bytes"),
     Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000"),
     Setting::new("tiles", "true", "serve dashboard tiles"),
+    Setting::new("health_quotas", "false", "report the account's quotas in health answers"),
     Setting::new("deadline", "25s", "time for a whole platform request"),
     Setting::new(
         "max_requests",
@@ -100,6 +101,8 @@ pub struct Settings {
     pub answer_memory: usize,
     /// Entities limit where the token does not say.
     pub entities_limit: usize,
+    /// Whether health answers report quotas.
+    pub health_quotas: bool,
     /// Whether tiles are served.
     pub tiles: bool,
     /// Time for a whole platform request.
@@ -222,6 +225,7 @@ impl Settings {
             answer_memory: values.integer("answer_memory", 65_536, 1 << 40)?,
             entities_limit: values.integer("entities_limit", 1, 1000)?,
             tiles: values.flag("tiles")?,
+            health_quotas: values.flag("health_quotas")?,
             deadline: values.patience("deadline")?,
             connections: ConnectionSettings::new(&values)?,
             auth: AuthSettings {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use super::bounds::Bounds;
@@ -32,6 +33,7 @@ pub struct Metrics {
     jwks_fetches: IntCounterVec,
     pub(crate) bounds: Bounds,
     tiles: IntCounterVec,
+    quota_left: IntGaugeVec,
 }
 
 impl Metrics {
@@ -71,7 +73,11 @@ impl Metrics {
             "Times that a tenant's calls to a host that is down began to fail at once",
         )?;
         registry.register(Box::new(breaker.clone()))?;
+        let quota_left = Opts::new("relay_quota_left", "What the only tenant's account has left of a quota");
+        let quota_left = IntGaugeVec::new(quota_left, &["quota"])?;
+        registry.register(Box::new(quota_left.clone()))?;
         Ok(Self {
+            quota_left,
             requests: counter("relay_requests_total", "Answered requests", &["endpoint", "outcome"])?,
             request_seconds: seconds(
                 "relay_request_seconds",
@@ -177,6 +183,14 @@ impl Metrics {
 
     pub(crate) fn tile(&self, tile: &'static str, outcome: TileOutcome) {
         self.tiles.with_label_values(&[tile, outcome.name()]).inc();
+    }
+
+    pub(crate) fn quota_left(&self, quota: &str, left: u64) {
+        self.quota_left.with_label_values(&[quota]).set(i64::try_from(left).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn hide_quotas(&self) {
+        self.quota_left.reset();
     }
 
     pub(crate) fn breaker_opened(&self) {

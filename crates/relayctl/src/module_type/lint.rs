@@ -30,8 +30,7 @@ struct File {
     _enabled: Option<bool>,
     #[serde(rename = "max_nb_instances")]
     _max_nb_instances: Option<u32>,
-    #[serde(rename = "product_categories")]
-    _product_categories: Option<Vec<Category>>,
+    product_categories: Vec<Category>,
     app_link: Option<String>,
     #[serde(rename = "ocsf-product-uid")]
     _ocsf_product_uid: Option<String>,
@@ -43,10 +42,24 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Category {
-    #[serde(rename = "id")]
-    _id: String,
-    #[serde(rename = "description")]
-    _description: String,
+    id: CategoryId,
+    description: String,
+}
+
+/// The platform's words for kinds of products.
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CategoryId {
+    Siem,
+    ThreatIntel,
+    EmailSecurity,
+    Ndr,
+    RfSecurity,
+    CloudFirewall,
+    Itsm,
+    Edr,
+    CloudSecurity,
+    Firewall,
 }
 
 #[derive(Deserialize)]
@@ -163,11 +176,22 @@ fn texts(file: &File, problems: &mut Vec<String>) {
         ("tips", &file.tips),
     ];
     texts.extend(file.capabilities.iter().map(|one| ("description of a capability", &one.description)));
+    texts.extend(
+        file.product_categories.iter().map(|one| ("description of a product category", &one.description)),
+    );
     texts.extend(file.external_references.iter().map(|one| ("label of a reference", &one.label)));
     texts.extend(file.configuration_spec.iter().map(|one| ("label of a field", &one.label)));
     texts.extend(file.configuration_spec.iter().filter_map(|one| Some(("tooltip", one.tooltip.as_ref()?))));
     for (name, _) in texts.iter().filter(|(_, text)| text.trim().is_empty()) {
         problems.push(format!("{name} is blank"));
+    }
+    if file.product_categories.is_empty() {
+        problems.push("product_categories is empty".to_owned());
+    }
+    for (position, one) in file.product_categories.iter().enumerate() {
+        if file.product_categories.iter().take(position).any(|other| other.id == one.id) {
+            problems.push("product_categories has one more than once".to_owned());
+        }
     }
     for logo in [Some(&file.logo), file.logo_dark.as_ref()].into_iter().flatten() {
         if !logo.starts_with("data:image/") {
@@ -298,6 +322,10 @@ mod tests {
             ),
             ("data:image/svg+xml", "https://logo.example/", "data URI"),
             ("\"https://ibm.com", "\"http://ibm.com", "not an https link"),
+            ("\"threat-intel\"", "\"threat_intel\"", "unknown variant `threat_intel`"),
+            ("\"product_categories\": [", "\"product_categories\": [\"siem\", ", "invalid type"),
+            ("\"product_categories\"", "\"disable_automatic_health_check\"", "unknown field"),
+            ("\"tiles/tile\"", "\"tiles/tiles\"", "properties.supported-apis is"),
             ("\"refer/observables\"", "\"respond/observables\"", "properties.supported-apis is"),
             ("\"id\": \"refer\"", "\"id\": \"observe\"", "capabilities is"),
         ] {

@@ -5,6 +5,7 @@ mod usage;
 use relay_core::call::Call;
 use relay_core::ctim::HttpUrl;
 use relay_core::escape::UrlBuilder;
+use relay_core::quota::AccountQuota;
 use relay_core::relay::Tiles;
 use relay_core::tiles::{Icon, Metric, Period, Shown, Tile, TileKind, VALID_QUOTA, Window, month_start};
 
@@ -45,6 +46,23 @@ impl Tiles for SecurityTrails {
             errors: counted.errors,
             snapshot: false,
         }
+    }
+}
+
+impl SecurityTrails {
+    /// The quota of the month, as `/health` reports it: nothing where it cannot be read.
+    pub(crate) async fn quotas(&self, call: &Call<ApiKey>) -> Vec<AccountQuota> {
+        if !self.options.usage {
+            return Vec::new();
+        }
+        let month = self.usage(call).await.counts;
+        let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
+        let quota = month.and_then(|month| {
+            let (used, allowed) = (number(month.used)?, number(month.allowed)?);
+            let description = "Queries of the SecurityTrails API".to_owned();
+            Some(AccountQuota::of_month("queries".to_owned(), description, used, allowed, call.now()))
+        });
+        quota.into_iter().collect()
     }
 }
 

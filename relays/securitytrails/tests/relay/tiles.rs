@@ -145,3 +145,27 @@ async fn without_the_setting_there_is_no_tile() {
     assert_eq!(errors(&answer), [("fatal", "invalid argument")]);
     assert_eq!(calls(&stage), Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_reports_the_quota_where_it_is_wanted_and_asks_for_it_once_an_hour() {
+    let stage = kept().setting("RELAY_HEALTH_QUOTAS", "true").start().await;
+    stage.sim.answer(SIDE, usage(json!({"current_monthly_usage": 46, "allowed_monthly_usage": 50})));
+    let health = stage.health().await;
+    assert_eq!(
+        health["data"]["quotas"]["queries"]["values"],
+        json!({
+            "bucket_unit": "month", "bucket_limit": 50, "current_bucket_consumption": 46,
+            "current_bucket_start_time": "2026-11-01T00:00:00Z", "current_bucket_end_time": "2026-12-01T00:00:00Z",
+            "current_bucket_limit_reached": false,
+        })
+    );
+    assert_eq!(stage.health().await, health);
+    stage.tile_data("quota", None).await;
+    let mut made = calls(&stage);
+    made.sort();
+    assert_eq!(made, [CALL, "GET /ping", "GET /ping"], "shared with the tile");
+
+    let stage = kept().setting("RELAY_HEALTH_QUOTAS", "true").start().await;
+    stage.sim.answer(SIDE, Answer::get("/account/usage").status(500));
+    assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}), "no failure of health");
+}

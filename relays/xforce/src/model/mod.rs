@@ -10,7 +10,7 @@ pub use dns::{Passive, PassiveRecord, Resolve};
 pub use linkage::{Linkage, Linked, Owner};
 pub use malware::{External, Families, Malware, MalwareReport, Origins, Row, Rows};
 pub use report::{AutonomousSystem, Geo, IpReport, Percent, Subnet, Tag, UrlReport, UrlResult};
-pub use usage::Usage;
+pub use usage::Subscription;
 
 /// A report, by what it is about.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod links;
 mod lookups;
 mod odd_answers;
 mod records;
+mod tiles;
 
 use relay_testkit::Setup;
 use serde_json::json;
