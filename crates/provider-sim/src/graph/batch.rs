@@ -55,21 +55,48 @@ fn call(outer: &Request, one: &Value) -> Result<Inner, Refusal> {
 }
 
 /// The answers, in an order that has nothing to do with that of the calls.
-pub(super) fn answer(request: &Request, calls: &[Inner], answer: impl Fn(&Request) -> Reply) -> Reply {
+/// A call without an answer is left out.
+pub(super) fn answer(
+    request: &Request,
+    calls: &[Inner],
+    answer: impl Fn(&Request) -> Option<Reply>,
+) -> Reply {
     let mut rng = Rng::new(&["graph", "batch", &String::from_utf8_lossy(&request.body)]);
     let mut all: Vec<(u64, Value)> = calls
         .iter()
-        .map(|call| {
-            let reply = answer(&call.request);
+        .filter_map(|call| {
+            let reply = answer(&call.request)?;
             let headers: Value =
                 reply.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
             let body: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
-            (rng.number(), json!({"id": call.id, "status": reply.status, "headers": headers, "body": body}))
+            let response = json!({"id": call.id, "status": reply.status, "headers": headers, "body": body});
+            Some((rng.number(), response))
         })
         .collect();
     all.sort_by_key(|(place, _)| *place);
     let responses: Vec<Value> = all.into_iter().map(|(_, response)| response).collect();
     Reply::json(200, &json!({"responses": responses}))
+}
+
+/// What becomes of a call where answers are of bad quality.
+pub(super) enum Fate {
+    /// It is answered.
+    Answered,
+    /// It fails.
+    Failed(Refusal),
+    /// Its answer is missing.
+    Missing,
+}
+
+/// By its path, so that the same call has the same fate.
+pub(super) fn fate(request: &Request) -> Fate {
+    match Rng::new(&["graph", "fate", &request.path]).below(8) {
+        0 => Fate::Failed(Refusal::TooMany { wait: 30 }),
+        1 => Fate::Failed(Refusal::Broken),
+        2 => Fate::Failed(Refusal::UnknownAlert),
+        3 => Fate::Missing,
+        _ => Fate::Answered,
+    }
 }
 
 fn bad(text: &str) -> Refusal {

@@ -71,7 +71,7 @@ impl HuntingQuery {
         paid.map_err(|exceeded| Refusal::OutOfTime { wait: exceeded.seconds() })
     }
 
-    pub(super) fn answer(&self, tenant: &str, ids_differ: bool) -> Reply {
+    pub(super) fn answer(&self, tenant: &str, state: &State) -> Reply {
         match self {
             Self::Tables(script) => {
                 let outcome = hunting::run(script);
@@ -81,9 +81,14 @@ impl HuntingQuery {
                 let all = evidence(query, tenant);
                 let query = AlertQuery { days: query.days.min(*timespan), legs: query.legs.clone() };
                 let mut found = query.run(&all, Timestamp::now());
-                for row in found.iter_mut().filter(|_| ids_differ) {
-                    let id = row["AlertId"].as_str().unwrap_or_default();
-                    row["AlertId"] = json!(format!("other-{id}"));
+                for row in &mut found {
+                    if !state.same_ids {
+                        let id = row["AlertId"].as_str().unwrap_or_default();
+                        row["AlertId"] = json!(format!("other-{id}"));
+                    }
+                    if let Some(list) = row["Evidence"].as_str().filter(|_| state.flaky) {
+                        row["Evidence"] = serde_json::from_str(list).unwrap_or_default();
+                    }
                 }
                 let columns = found.first().into_iter().flat_map(|row| row.keys());
                 let columns: Vec<Value> =

@@ -40,6 +40,7 @@ use crate::request::Request;
 use crate::service::{Find, Service};
 
 use accounts::Directory;
+use batch::Fate;
 use call::Call;
 pub use hunting::evidence;
 use refusal::Refusal;
@@ -122,15 +123,17 @@ impl Graph {
     ) -> Result<Reply, Refusal> {
         match call {
             Call::Legacy => Ok(list::ListQuery::legacy(request)?.answer_legacy(request, state)),
-            Call::Alerts => Ok(list::ListQuery::v2(request, state)?.answer_v2(request, &grant.tid)),
+            Call::Alerts => Ok(list::ListQuery::v2(request, state)?.answer_v2(request, &grant.tid, state)),
             Call::Alert(id) => list::alert(request, &grant.tid, id),
-            Call::Hunting => {
-                Ok(hunting::HuntingQuery::of(request, state)?.answer(&grant.tid, !state.same_ids))
-            }
+            Call::Hunting => Ok(hunting::HuntingQuery::of(request, state)?.answer(&grant.tid, state)),
             Call::Batch => Ok(batch::answer(request, &batch::calls(request)?, |inner| {
-                self.checked(inner)
-                    .and_then(|()| self.answered(inner))
-                    .unwrap_or_else(|refusal| refusal.reply(inner))
+                let answered = || self.checked(inner).and_then(|()| self.answered(inner));
+                let outcome = match if state.flaky { batch::fate(inner) } else { Fate::Answered } {
+                    Fate::Answered => answered(),
+                    Fate::Failed(refusal) => Err(refusal),
+                    Fate::Missing => return None,
+                };
+                Some(outcome.unwrap_or_else(|refusal| refusal.reply(inner)))
             })),
             Call::Reputation(host) => intelligence::reputation(host),
             Call::PassiveDns(host) => intelligence::passive_dns(host),

@@ -26,6 +26,8 @@ pub(super) enum Refusal {
     /// An administrator's account, which needs a directory role.
     NoDirectoryRole,
     Bad(String),
+    /// A fault of the provider.
+    Broken,
     /// A change of an account that cannot be made here.
     BadChange(&'static str),
     TooMany {
@@ -82,6 +84,7 @@ impl Refusal {
             ),
             Self::BadChange(text) => (400, "Request_BadRequest", (*text).to_owned()),
             Self::Bad(text) => (400, "BadRequest", text.clone()),
+            Self::Broken => (500, "UnknownError", String::new()),
             Self::OutOfTime { .. } => (
                 429,
                 "TooManyRequests",

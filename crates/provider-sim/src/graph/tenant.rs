@@ -24,6 +24,9 @@ pub struct State {
     pub batches: bool,
     /// What Threat Intelligence answers in place of what it knows.
     pub intelligence: Intelligence,
+    /// Whether answers are of bad quality: calls of batches fail or stay unanswered, each page of a list leads to
+    /// itself, and evidence of hunting comes as a list instead of a text.
+    pub flaky: bool,
 }
 
 /// What has become of `/security/alerts`.
@@ -68,6 +71,7 @@ const TODAY: State = State {
     same_ids: true,
     batches: true,
     intelligence: Intelligence::Licensed,
+    flaky: false,
 };
 
 /// All states.
@@ -95,6 +99,7 @@ pub const STATES: &[State] = &[
         intelligence: Intelligence::Refused(403, "Forbidden"),
         ..TODAY
     },
+    State { domain: "flaky.example", flaky: true, ..TODAY },
     // Nothing but lists of alerts.
     State {
         domain: "plain.example",

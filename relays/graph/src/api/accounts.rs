@@ -97,8 +97,7 @@ pub(crate) fn unreadable(problem: &str) -> Error {
     ACCOUNTS_API.error(&Failure::Unreadable(problem.to_owned()))
 }
 
-/// The error of a failed change. Where the change may have been made all the same, the user reads so: nobody else
-/// looks after it.
+/// The error of a failed change. It says so where the change may have been made all the same.
 fn failed(api: &Api, failure: &Failure) -> Error {
     let error = api.error(failure);
     match failure {

@@ -46,7 +46,7 @@ pub(super) static DETAILS_API: Api =
     Api { stops: &[401], meaning: meaning!("SecurityAlert.Read.All"), ..POLICY };
 pub(super) static HUNTING_API: Api =
     Api { stops: &[401], meaning: meaning!("ThreatHunting.Read.All"), ..POLICY };
-/// Asked beside the alerts, which are reported whatever it answers.
+/// Alerts are reported whatever it answers.
 pub(super) static INTELLIGENCE_API: Api =
     Api { stops: &[], meaning: meaning!("ThreatIntelligence.Read.All"), ..POLICY };
 /// Reads accounts.

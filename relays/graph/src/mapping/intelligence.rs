@@ -11,7 +11,7 @@ use super::INTELLIGENCE;
 use super::value::{address, address_observable, name_observable};
 use crate::model::intelligence::{Record, Report};
 
-/// More records than these nobody looks at.
+/// Most records that are shown.
 const MOST: usize = 50;
 
 const BY: ShortText = Text::constant("Microsoft Threat Intelligence");

@@ -13,7 +13,7 @@ use crate::module::TITLE;
 
 const NO_VENDOR: MediumText = Text::constant(TITLE);
 
-/// The sighting of an observable that an alert tells of. Nothing for an alert without id or time.
+/// The sighting of an observable that an alert describes. Nothing for an alert without id or time.
 pub fn sighting(alert: &Alert, about: &Observable) -> Option<Sighting> {
     let id = alert.id()?;
     let seen = alert.times().find_map(Timestamp::parse_assuming_utc)?;

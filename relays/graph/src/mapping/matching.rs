@@ -107,7 +107,7 @@ pub fn message_id(text: &str) -> &str {
 }
 
 impl<'a> Matcher<'a> {
-    /// For an observable. Nothing for a value that does not fit its type: nobody knows anything of it.
+    /// For an observable. Nothing for a value that does not fit its type.
     pub fn new(about: &'a Observable) -> Option<Self> {
         let value = about.value();
         let hash = |name, of: fn(&File) -> Option<&str>| {

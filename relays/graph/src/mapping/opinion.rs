@@ -17,7 +17,7 @@ use crate::model::v2::Alert;
 const EVIDENCE_DAYS: u32 = 30;
 /// Days for which a reputation counts.
 const REPUTATION_DAYS: u32 = 7;
-/// More rules than these nobody reads.
+/// Most rules that are named.
 const MOST_RULES: usize = 5;
 
 /// Whether there may be opinions of observables of a type, by the evidence of alerts and by Threat Intelligence.

@@ -12,7 +12,7 @@ use crate::model::v2::Alert;
 /// What the table shows in the place of a status.
 const NOT_READ: &str = "not read";
 
-/// The alert that a row tells of, as far as it does. Nothing for a row without an id.
+/// The alert that a row describes, as far as it does. Nothing for a row without an id.
 pub fn alert(row: &Row) -> Option<Alert> {
     let owned = |column| row.text(column).map(str::to_owned);
     let id = owned("AlertId")?;

@@ -11,7 +11,7 @@ pub fn address(text: &str) -> Option<IpAddr> {
     ip_address(text).map(|address| address.to_canonical())
 }
 
-/// The address as an observable. Nothing for the unspecified one, which is nobody's.
+/// The address as an observable. Nothing for the unspecified one, which no host has.
 pub fn address_observable<'a>(text: impl Into<Option<&'a str>>) -> Option<Observable> {
     let address = address(text.into()?).filter(|address| !address.is_unspecified())?;
     let kind = if address.is_ipv4() { ObservableType::Ip } else { ObservableType::Ipv6 };
@@ -41,7 +41,7 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Whether an address tells one machine from another.
+/// Whether an address can identify a machine.
 pub fn identifies(text: &str) -> bool {
     address(text).is_some_and(|address| match address {
         IpAddr::V4(address) => {

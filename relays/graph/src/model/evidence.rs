@@ -277,13 +277,13 @@ impl Evidence {
         file.into_iter().chain(image).chain(parent)
     }
 
-    /// The account that it is about; system accounts are nobody's.
+    /// The account that it is about, unless it is a system account.
     pub fn account(&self) -> Option<&Account> {
         let has_one = [Kind::User, Kind::Mailbox, Kind::Process].into_iter().any(|kind| self.is(kind));
         self.user_account.as_ref().filter(|account| has_one && !account.is_system())
     }
 
-    /// Device: who was logged on; system accounts are nobody's.
+    /// Device: who was logged on, without system accounts.
     pub fn logged_on(&self) -> impl Iterator<Item = &Account> {
         let accounts = self.is(Kind::Device).then_some(self.logged_on_users.as_slice());
         accounts.into_iter().flatten().filter(|account| !account.is_system())
@@ -331,19 +331,19 @@ impl Evidence {
     }
 }
 
-/// Names of accounts that belong to a system and to nobody.
+/// Names of system accounts, which stand for no person.
 const SYSTEM_NAMES: [&str; 5] = ["system", "local service", "network service", "anonymous logon", "root"];
 /// Their security identifiers, which are the same in every language.
 const SYSTEM_SIDS: [&str; 4] = ["S-1-5-7", "S-1-5-18", "S-1-5-19", "S-1-5-20"];
 
-/// Whether this is the name or the security identifier of an account that belongs to a system.
+/// Whether this is the name or the security identifier of a system account.
 pub fn is_system_account(name: &str) -> bool {
     let name = name.trim();
     SYSTEM_NAMES.into_iter().chain(SYSTEM_SIDS).any(|known| known.eq_ignore_ascii_case(name))
 }
 
 impl Account {
-    /// Whether it belongs to a system and to nobody.
+    /// Whether it is a system account.
     pub fn is_system(&self) -> bool {
         [&self.account_name, &self.user_sid].into_iter().flatten().any(|text| is_system_account(text))
     }

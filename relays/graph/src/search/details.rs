@@ -39,6 +39,8 @@ pub(super) struct Details {
     known: HashMap<String, Detail>,
     /// Alerts that were asked for in vain, which the errors mention.
     failed: HashSet<String>,
+    /// Whether alerts were read one by one, since the API has no batches.
+    one_by_one: bool,
     /// What could not be read.
     pub(super) errors: Vec<Error>,
 }
@@ -47,6 +49,16 @@ impl Details {
     /// What was read of an alert.
     pub(super) fn of(&self, id: &str) -> Option<&Detail> {
         self.known.get(id)
+    }
+
+    /// The warning about alerts that no call was made for.
+    pub(super) fn not_read(&self, count: usize) -> Error {
+        let why = if self.one_by_one { "the API takes no batches" } else { "RELAY_PROVIDER__ALERT_DETAILS" };
+        let what = format!(
+            "The state of {} was not read ({why}); they are shown as far as hunting knows them",
+            alerts(count)
+        );
+        Error::warning(UNPROCESSED, what)
     }
 
     /// Whether an alert was not asked for.
@@ -95,7 +107,8 @@ pub(super) async fn read(relay: &Graph, call: &Call<GraphCredentials>, plan: &[&
     let few = &plan[..plan.len().min(MOST_SINGLE)];
     let answers = lookup::gather(call, few, |id| one_by_one(relay, call, id)).await;
     let late = || Answer::Failed(call.out_of_time());
-    Details::of_answers(few, answers.into_iter().map(|answer| answer.unwrap_or_else(late)).collect())
+    let answers = answers.into_iter().map(|answer| answer.unwrap_or_else(late)).collect();
+    Details { one_by_one: true, ..Details::of_answers(few, answers) }
 }
 
 /// Nothing where the API has no batches.
@@ -199,15 +212,6 @@ fn refusal(status: i64) -> Error {
         _ => (Code::UNKNOWN, "Microsoft Graph Security failed"),
     };
     Error::warning(code, words)
-}
-
-/// Alerts that no call was made for.
-pub(super) fn not_read(count: usize) -> Error {
-    let what = format!(
-        "The state of {} was not read (RELAY_PROVIDER__ALERT_DETAILS); they are shown as far as hunting knows them",
-        alerts(count)
-    );
-    Error::warning(UNPROCESSED, what)
 }
 
 fn alerts(count: usize) -> String {

@@ -113,7 +113,7 @@ pub(super) async fn search(relay: &Graph, call: &Call<GraphCredentials>, about: 
     let shown: HashSet<usize> = lists.iter().flatten().copied().collect();
     let unread = shown.into_iter().filter(|place| details.is_unread(&named[*place].id)).count();
     if unread > 0 && relay.settings.alert_details > 0 {
-        warnings.push(details::not_read(unread));
+        warnings.push(details.not_read(unread));
     }
     Hunted { lookups, warnings }
 }

@@ -1,4 +1,4 @@
-//! Threat Intelligence: reputation and passive DNS of hosts, in batches, beside the search for alerts. It is never
+//! Threat Intelligence: reputation and passive DNS of hosts, in batches, while alerts are searched for. It is never
 //! a reason for the rest to fail, and is not asked where the tenant does not have it.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,4 +1,4 @@
-//! Both APIs beside each other, and health.
+//! Both APIs together, and health.
 
 use provider_sim::login::directory::{ALERTS_ONLY, FULL, LEGACY_ONLY, SECRET, UNCONSENTED};
 use provider_sim::{Answer, Fault};

@@ -264,3 +264,27 @@ async fn answers_about_many_may_be_twice_as_large() {
         assert_eq!((ids(&answer).len(), errors(&answer)), (usize::from(fits), expected), "a scan, {bytes}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_bad_quality_cost_details_and_no_alert() {
+    let stage = setup().claim("tenant_id", "flaky.example").start().await;
+    let answer = stage.observe(&[("ip", "198.51.100.250")]).await;
+    let codes: Vec<&str> = errors(&answer).iter().map(|(_, code)| *code).collect();
+    for code in ["too many requests", "unknown", "key error", "unprocessed records"] {
+        assert!(codes.contains(&code), "{code}: {codes:?}");
+    }
+    assert!(errors(&answer).iter().all(|(kind, _)| *kind == "warning"), "{answer}");
+    // Of a hundred, sixty are asked for; those that are gone are no alerts any more.
+    let (shown, unread) = (ids(&answer).len(), not_read(&answer).len());
+    assert!((80..100).contains(&shown) && (40..60).contains(&unread), "{shown} {unread}");
+    let stage = setup()
+        .claim("tenant_id", "flaky.example")
+        .setting("RELAY_PROVIDER__V2_SEARCH", "scan")
+        .start()
+        .await;
+    assert_eq!(
+        errors(&stage.observe(&[("user", "jdoe")]).await),
+        [("warning", "key error")],
+        "a list in a circle"
+    );
+}

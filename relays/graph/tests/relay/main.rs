@@ -14,6 +14,7 @@ mod links;
 mod opinions;
 mod respond;
 mod strategies;
+mod triggers;
 
 use provider_sim::login::directory::{FULL, SECRET};
 use provider_sim::{Answer, SeenCall};

@@ -5,7 +5,7 @@ use relay_core::ctim::Table;
 use crate::model::evidence::Kind;
 use crate::model::v2::Alert;
 
-/// More command lines than these nobody reads.
+/// Most command lines that are shown.
 const MOST_COMMANDS: usize = 5;
 /// A command line is cut to as many UTF-16 units.
 const LONGEST_COMMAND: usize = 256;

@@ -6,9 +6,9 @@ use crate::mapping::value::{address_observable, name_observable, url_observable}
 use crate::model::evidence::{Account, Address, Evidence, File, Kind};
 use crate::model::v2::Alert;
 
-/// More than these nobody looks at.
+/// Most relations of a sighting.
 const MOST: usize = 100;
-/// More URLs of a mail than these nobody looks at.
+/// Most URLs of a mail.
 const MOST_URLS: usize = 20;
 
 /// The relations of an alert in the order of its evidence.
