@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::provider::{CredentialKey, Tenant};
+use crate::provider::{Account, CredentialKey, Room, Tenant};
 
 /// A platform request with the credentials that its token carries.
 ///
@@ -72,6 +72,10 @@ pub struct RequestContext {
     pub(crate) tenant: Arc<Tenant>,
     /// See [`RequestContext::keeps`].
     pub(crate) keeps: bool,
+    /// What it has of the memory for answers.
+    pub(crate) account: Arc<Account>,
+    /// What of it the answers that it has read take until it is answered itself.
+    pub(crate) kept: Mutex<Option<Room>>,
     /// Calls made for this request so far.
     pub(crate) provider_calls: Arc<AtomicU32>,
     /// What stopped further calls, by kind of call.
@@ -166,8 +170,20 @@ impl RequestContext {
             priority,
             tenant: Arc::new(Tenant::new(concurrency)),
             keeps: true,
+            account: Arc::new(crate::provider::Rooms::new(1 << 30)).account(),
+            kept: Mutex::default(),
             provider_calls: Arc::default(),
             stops: Stops::default(),
+        }
+    }
+
+    /// Keeps the room of an answer until the request is answered.
+    pub(crate) fn keep(&self, room: Room) {
+        let room = room.read();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *kept {
+            Some(kept) => kept.absorb(room),
+            None => *kept = Some(room),
         }
     }
 

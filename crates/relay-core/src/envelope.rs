@@ -14,7 +14,7 @@ use crate::selection::Selection;
 use crate::tiles::{Answer, Period, Shown, Tile, Window};
 
 /// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
-const ENTITY_BYTES: usize = 768;
+pub(crate) const ENTITY_BYTES: usize = 768;
 
 /// An answer on its way out, with the figures for the log and the metrics.
 #[derive(Clone)]
@@ -165,12 +165,22 @@ pub(crate) fn shown(tile: &'static Tile, window: &Window, mut shown: Shown) -> (
     (Reply::of(&Envelope { data: Some(answer), errors: shown.errors.clone() }, 0), lasts)
 }
 
+/// Says that an answer was cut.
+pub(crate) fn cut(kept: usize, left_out: usize) -> Error {
+    let message = format!(
+        "The answer has the first {kept} entities, shared among the observables (RELAY_MAX_ENTITIES), {left_out} were \
+         left out; ask for fewer observables at once"
+    );
+    Error::warning(Code::UNPROCESSED, message)
+}
+
 /// The answer of lookups.
-pub(crate) fn found(found: Lookup, about: &Selection) -> Reply {
+pub(crate) fn found(found: Lookup, about: &Selection, cut: Option<Error>) -> Reply {
     let Lookup { bundle, mut errors } = found;
     let asked = about.observables.len();
     errors.finalize(asked);
     errors.extend(about.warning());
+    errors.extend(cut);
     let entities = bundle.counts().into_iter().filter(|(_, count)| *count > 0).collect();
     let data: Option<Bundle> = (!bundle.is_empty() || errors.is_empty()).then_some(bundle);
     let expected = data.as_ref().map_or(0, |bundle| bundle.len() * ENTITY_BYTES);

@@ -1,7 +1,7 @@
 //! What all endpoints of a started relay share: who may ask, for whom, until when.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use crate::capability::Credentials;
 use crate::envelope::Reply;
 use crate::error::{Code, Error};
 use crate::module::Module;
-use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Tenants};
+use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Rooms, Tenants};
 use crate::quota::AccountQuota;
 use crate::settings::{Clock, Settings, SettingsError};
 use crate::telemetry::{Bound, Metrics};
@@ -41,6 +41,8 @@ pub(crate) struct Host {
     hasher: CredentialHasher,
     /// Provider calls in flight and quotas, by credential.
     tenants: Tenants,
+    /// Memory for provider answers.
+    rooms: Arc<Rooms>,
     concurrency: usize,
     entities_limit: usize,
     deadline: Duration,
@@ -57,6 +59,7 @@ pub(crate) struct Host {
     logged_on: AtomicI64,
     /// The data of tiles, by tenant, what else their token says, tile, period and beginning of the window.
     pub(crate) tiles: Keeping<TileKey, Arc<Reply>>,
+    pub(crate) max_entities: usize,
 }
 
 type TileKey = (CredentialKey, String, &'static str, Period, jiff::Timestamp);
@@ -82,6 +85,7 @@ impl Host {
             auth: Authenticator::new(&settings.auth, http.pooled, Arc::clone(&metrics))?,
             hasher: CredentialHasher::new()?,
             tenants: Tenants::new(concurrency),
+            rooms: Arc::new(Rooms::new(settings.answer_memory)),
             concurrency,
             entities_limit: settings.entities_limit,
             deadline: settings.deadline,
@@ -94,6 +98,7 @@ impl Host {
             several_tenants: AtomicBool::new(false),
             logged_on: AtomicI64::new(i64::MIN),
             tiles: Keeping::new(TILES_KEPT),
+            max_entities: settings.max_entities,
             metrics,
         };
         Ok((host, client))
@@ -154,6 +159,8 @@ impl Host {
             priority,
             tenant: self.tenants.of(credential),
             keeps: self.keeps,
+            account: self.rooms.account(),
+            kept: Mutex::default(),
             provider_calls: Arc::clone(&asked.provider_calls),
             stops: Stops::default(),
         };

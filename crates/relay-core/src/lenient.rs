@@ -117,6 +117,32 @@ thread_local! {
     static DROPPED: Cell<usize> = const { Cell::new(0) };
 }
 
+thread_local! {
+    /// Memory that lists and maps of the reading that is going on in this thread may still take.
+    static MEMORY: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Memory that what is read of a text may take for each of its bytes. A provider's answers become at most a few times
+/// as large as they are; `[{},{},…]` would become a hundred times as large.
+const MEMORY_TIMES: usize = 16;
+/// Of any text, however short.
+const MEMORY_LEAST: usize = 256 * 1024;
+
+/// Runs a reading of a text of so many bytes, and says whether it failed because what the text becomes would take too
+/// much memory.
+pub(crate) fn bounded<T>(bytes: usize, read: impl FnOnce() -> T) -> (T, bool) {
+    let before = MEMORY.replace(bytes.saturating_mul(MEMORY_TIMES).max(MEMORY_LEAST));
+    let outcome = read();
+    (outcome, MEMORY.replace(before) == 0)
+}
+
+/// Counts memory that an item takes besides the texts and lists in it, which count themselves.
+fn count_memory<E: Error>(bytes: usize) -> Result<(), E> {
+    let left = MEMORY.get().saturating_sub(bytes.max(1));
+    MEMORY.set(left);
+    if left == 0 { Err(E::custom("more items than there is memory for")) } else { Ok(()) }
+}
+
 /// Runs a reading, and says how many items of lists it left out because they were not of the wanted kind. A field
 /// of another type is not counted: many fields of many providers are of several types.
 pub fn counting_dropped<T>(read: impl FnOnce() -> T) -> (T, usize) {
@@ -173,7 +199,10 @@ impl<'de, T: LenientValue<'de>> LenientValue<'de> for List<T> {
         let mut read = Self::default();
         while let Some(Item(item)) = list.next_element()? {
             read.received += 1;
-            read.items.extend(item);
+            if let Some(item) = item {
+                count_memory(size_of::<T>())?;
+                read.items.push(item);
+            }
         }
         DROPPED.set(DROPPED.get().wrapping_add(read.dropped()));
         Ok(Some(read))
@@ -323,6 +352,7 @@ impl<'de, T: LenientValue<'de>> LenientValue<'de> for BTreeMap<String, T> {
         let mut map = Self::new();
         while let Some((key, Item(value))) = object.next_entry::<String, _>()? {
             if let Some(value) = value {
+                count_memory(size_of::<(String, T)>() + key.len())?;
                 map.insert(key, value);
             }
         }
@@ -347,74 +377,4 @@ macro_rules! lenient_object {
 pub use lenient_object as object;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    #[derive(serde::Deserialize, Debug, Default, PartialEq)]
-    struct Inner {
-        #[serde(default, deserialize_with = "field")]
-        name: Option<String>,
-    }
-    object!(Inner);
-
-    #[derive(serde::Deserialize, Debug, Default, PartialEq)]
-    struct Outer {
-        #[serde(default, deserialize_with = "field")]
-        score: Option<f64>,
-        #[serde(default, deserialize_with = "field")]
-        count: Option<i64>,
-        #[serde(default, deserialize_with = "field")]
-        inner: Option<Inner>,
-        #[serde(default, deserialize_with = "list")]
-        list: Vec<Inner>,
-        #[serde(default, deserialize_with = "map")]
-        map: BTreeMap<String, f64>,
-    }
-
-    fn read(value: &Value) -> Outer {
-        serde_json::from_str(&value.to_string()).expect("an object is always read")
-    }
-
-    #[test]
-    fn what_fits_is_kept_and_what_does_not_is_absent() {
-        let outer = read(&json!({
-            "score": 7, "count": 1.5, "inner": {"name": null, "more": [1]}, "unknown": {},
-            "list": [{"name": "a"}, "b", null, {"name": 3}], "map": {"x": 1, "y": "2", "z": null},
-        }));
-        assert_eq!(outer.score, Some(7.0));
-        assert_eq!(outer.count, None);
-        assert_eq!(outer.inner, Some(Inner::default()));
-        assert_eq!(outer.list, [Inner { name: Some("a".into()) }, Inner::default()]);
-        assert_eq!(outer.map, [("x".to_owned(), 1.0)].into());
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            any::<f64>().prop_map(Value::from),
-            ".*".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(3, 20, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::hash_map("name|score|x", inner, 0..4)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn no_value_of_a_field_costs_the_others(
-            score in any_json(), inner in any_json(), list in any_json(), map in any_json(),
-        ) {
-            let outer = read(&json!({"score": score, "inner": inner, "list": list, "map": map, "count": 42}));
-            prop_assert_eq!(outer.count, Some(42));
-        }
-    }
-}
+mod tests;

@@ -41,6 +41,7 @@ pub mod endpoint;
 mod envelope;
 pub mod error;
 pub mod escape;
+mod heavy;
 mod host;
 pub mod lenient;
 pub mod lookup;

@@ -12,15 +12,15 @@ use super::{Edge, Entity, Indicator, Judgement, Observable, Reference, Relations
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Bundle {
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    verdicts: Collection<Verdict>,
+    pub(super) verdicts: Collection<Verdict>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    judgements: Collection<Judgement>,
+    pub(super) judgements: Collection<Judgement>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    sightings: Collection<Sighting>,
+    pub(super) sightings: Collection<Sighting>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    indicators: Collection<Indicator>,
+    pub(super) indicators: Collection<Indicator>,
     #[serde(skip_serializing_if = "Collection::is_empty")]
-    relationships: Collection<Relationship>,
+    pub(super) relationships: Collection<Relationship>,
     #[serde(skip)]
     seen: HashSet<Identity>,
 }
@@ -85,6 +85,19 @@ impl Bundle {
         self.extend(other.relationships.docs);
     }
 
+    /// Makes the bundle know its entities again after some have left its lists.
+    pub(super) fn note_identities(&mut self) {
+        fn identities<T: Item>(list: &Collection<T>) -> impl Iterator<Item = Identity> {
+            list.docs.iter().map(Item::identity)
+        }
+        self.seen = identities(&self.verdicts)
+            .chain(identities(&self.judgements))
+            .chain(identities(&self.sightings))
+            .chain(identities(&self.indicators))
+            .chain(identities(&self.relationships))
+            .collect();
+    }
+
     /// Whether there is no entity.
     pub fn is_empty(&self) -> bool {
         self.seen.is_empty()
@@ -143,7 +156,7 @@ impl<T: Item> Extend<T> for Bundle {
 /// Entities of one type: `{"count": 2, "docs": [...]}`.
 #[derive(Clone, Debug)]
 pub struct Collection<T> {
-    docs: Vec<T>,
+    pub(super) docs: Vec<T>,
 }
 
 impl<T> Collection<T> {

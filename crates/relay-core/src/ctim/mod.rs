@@ -16,6 +16,7 @@
 
 mod base;
 mod bundle;
+mod cut;
 mod http_url;
 mod id;
 mod indicator;

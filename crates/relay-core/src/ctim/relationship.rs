@@ -43,6 +43,11 @@ impl Relationship {
             about: about.cloned(),
         }
     }
+
+    /// The ids of its source and its target.
+    pub fn ends(&self) -> [Reference; 2] {
+        [self.source_ref, self.target_ref]
+    }
 }
 
 impl Entity for Relationship {

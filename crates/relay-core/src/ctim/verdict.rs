@@ -48,6 +48,11 @@ impl Verdict {
         &self.observable
     }
 
+    /// The id of the judgement on which it rests.
+    pub fn judgement_id(&self) -> Option<Reference> {
+        self.judgement_id
+    }
+
     /// The disposition that holds.
     pub fn disposition(&self) -> Disposition {
         self.disposition

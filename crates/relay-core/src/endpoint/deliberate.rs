@@ -3,7 +3,7 @@
 use super::{Endpoint, Handler, Request};
 use crate::capability::{Deliberate, Provider};
 use crate::ctim::ObservableType;
-use crate::envelope::{self, Reply};
+use crate::envelope::Reply;
 use crate::error::Error;
 use crate::lookup::Lookup;
 use crate::selection::Selection;
@@ -33,8 +33,9 @@ impl<P: Deliberate> Handler<P> for Handle {
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
-        let about = request.observables_and(&request.provider.read_along())?;
-        Ok(envelope::found(request.provider.deliberate_all(&call, &about.observables).await, &about))
+        let about = request.observables_and(&request.provider.read_along()).await?;
+        let found = request.provider.deliberate_all(&call, &about.observables).await;
+        Ok(request.found(found, &about).await)
     }
 }
 
@@ -46,6 +47,6 @@ impl<P: Provider> Handler<P> for HandleNothing {
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         request.call().await?;
-        Ok(envelope::found(Lookup::nothing(), &Selection::default()))
+        Ok(request.found(Lookup::nothing(), &Selection::default()).await)
     }
 }

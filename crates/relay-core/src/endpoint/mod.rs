@@ -28,13 +28,16 @@ use crate::auth::Claims;
 use crate::call::{Call, Priority};
 use crate::capability::Provider;
 use crate::ctim::ObservableType;
-use crate::envelope::Reply;
+use crate::envelope::{self, Reply};
 use crate::error::Error;
+use crate::heavy;
 use crate::host::{Asked, Host};
+use crate::lookup::Lookup;
 use crate::observable;
 use crate::provider::CredentialKey;
 use crate::selection::{Kinds, Selection};
 use crate::settings::Settings;
+use crate::telemetry;
 use crate::tiles::Tile;
 use tile_request::Chosen;
 
@@ -163,19 +166,37 @@ impl<P: Provider> Request<'_, P> {
     ///
     /// # Errors
     /// The body is not a list of observables.
-    fn observables(&self) -> Result<Selection, Error> {
-        self.observables_and(&[])
+    async fn observables(&self) -> Result<Selection, Error> {
+        self.observables_and(&[]).await
     }
 
     /// The same, and those of further types that the endpoint reads without looking them up.
     ///
     /// # Errors
     /// The body is not a list of observables.
-    fn observables_and(&self, further: &[ObservableType]) -> Result<Selection, Error> {
-        let all = observable::parse(&self.asked.body)?;
+    async fn observables_and(&self, further: &[ObservableType]) -> Result<Selection, Error> {
         let types = [self.observables, further].concat();
         let kinds = Kinds { accepted: &types, case: P::MODULE.type_case };
-        Ok(Selection::of(&all, kinds, self.host.max_observables, &self.host.metrics.bounds))
+        let select = || {
+            let all = observable::parse(&self.asked.body)?;
+            Ok(Selection::of(&all, kinds, self.host.max_observables, &self.host.metrics.bounds))
+        };
+        heavy::run(self.asked.body.len(), select).await
+    }
+
+    /// The answer with what lookups found, at most so many entities as an answer may have.
+    async fn found(&self, found: Lookup, about: &Selection) -> Reply {
+        let most = self.host.max_entities;
+        let bytes = found.bundle.len() * envelope::ENTITY_BYTES;
+        heavy::run(bytes, || {
+            let (bundle, left_out) = found.bundle.cut(most);
+            if left_out > 0 {
+                self.host.metrics.bounds.hit(telemetry::Bound::Entities);
+            }
+            let cut = (left_out > 0).then(|| envelope::cut(bundle.len(), left_out));
+            envelope::found(Lookup { bundle, errors: found.errors }, about, cut)
+        })
+        .await
     }
 }
 

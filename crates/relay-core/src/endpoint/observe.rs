@@ -3,7 +3,7 @@
 use super::{Endpoint, Handler, Request};
 use crate::capability::Observe;
 use crate::ctim::ObservableType;
-use crate::envelope::{self, Reply};
+use crate::envelope::Reply;
 use crate::error::Error;
 
 /// The endpoint.
@@ -27,7 +27,8 @@ impl<P: Observe> Handler<P> for Handle {
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
-        let about = request.observables()?;
-        Ok(envelope::found(request.provider.observe_all(&call, &about.observables).await, &about))
+        let about = request.observables().await?;
+        let found = request.provider.observe_all(&call, &about.observables).await;
+        Ok(request.found(found, &about).await)
     }
 }

@@ -6,6 +6,7 @@ use crate::capability::{Link, Refer};
 use crate::ctim::ObservableType;
 use crate::envelope::{self, Reply};
 use crate::error::{Error, Errors};
+use crate::heavy;
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -18,6 +19,9 @@ pub const ENDPOINT: Endpoint = Endpoint {
     )
 };
 
+/// About the size of an observable's links in JSON.
+const LINKS_BYTES: usize = 1024;
+
 pub(crate) struct Handle;
 
 impl<P: Refer> Handler<P> for Handle {
@@ -28,10 +32,14 @@ impl<P: Refer> Handler<P> for Handle {
     }
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
-        let about = request.observables()?;
-        let links: Vec<Link> = about.observables.iter().flat_map(|one| request.provider.refer(one)).collect();
-        let mut errors = Errors::default();
-        errors.extend(about.warning());
-        Ok(envelope::listed(links, errors, &about))
+        let about = request.observables().await?;
+        let answer = || {
+            let links: Vec<Link> =
+                about.observables.iter().flat_map(|one| request.provider.refer(one)).collect();
+            let mut errors = Errors::default();
+            errors.extend(about.warning());
+            envelope::listed(links, errors, &about)
+        };
+        Ok(heavy::run(about.observables.len() * LINKS_BYTES, answer).await)
     }
 }

@@ -27,7 +27,7 @@ impl<P: Respond> Handler<P> for Handle {
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
-        let about = request.observables()?;
+        let about = request.observables().await?;
         let all = request.provider.actions_all(&call, &about.observables).await;
         Ok(envelope::offered(all, &about))
     }

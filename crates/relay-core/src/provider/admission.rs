@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::credential::CredentialKey;
 use super::failure::Rejection;
+use super::flight::{Flight, Seat};
 use super::limit::{QuotaUsedUp, Slot};
 use super::places::{Order, Place, Places};
-use super::room::{Room, Rooms};
+use super::room::{Account, Room};
 use crate::call::{Priority, RequestContext};
 
 /// Until when a call waits.
@@ -49,15 +51,19 @@ pub(super) enum Denied {
     Refused(Rejection),
     /// There was no place among the calls in flight.
     Place,
-    /// There was no memory for an answer.
+    /// There was no memory for an answer in time.
     Memory,
+    /// There is none, and the platform request has its share.
+    Share,
 }
 
 /// What a call may be made with.
 #[derive(Debug)]
 pub(super) struct Admission {
-    /// Among the calls in flight.
+    /// Among the credential's calls in flight.
     pub(super) place: Place,
+    /// Among those of all tenants.
+    pub(super) seat: Seat,
     /// For the answer.
     pub(super) room: Room,
     /// In the quota, for calls that have one.
@@ -71,7 +77,9 @@ pub(super) struct Admission {
 /// What a call needs besides a place in its quota, and for how long it waits.
 pub(super) struct Entry<'c> {
     pub(super) places: &'c Arc<Places>,
-    pub(super) rooms: &'c Arc<Rooms>,
+    pub(super) flight: &'c Arc<Flight>,
+    pub(super) tenant: CredentialKey,
+    pub(super) account: &'c Arc<Account>,
     pub(super) order: Order,
     pub(super) patience: Patience,
 }
@@ -86,20 +94,29 @@ impl Entry<'_> {
                 Err(_) => return Err(Denied::Place),
             },
         };
-        let room = match self.rooms.try_begin() {
+        let (seat, seat_waited) = match self.flight.try_enter(self.tenant, self.order) {
+            Some(seat) => (seat, false),
+            None => match timeout_at(self.patience.place, self.flight.enter(self.tenant, self.order)).await {
+                Ok(seat) => (seat, true),
+                Err(_) => return Err(Denied::Place),
+            },
+        };
+        let room = match self.account.try_begin() {
             Some(room) => room,
-            None => match timeout_at(self.patience.place, self.rooms.begin()).await {
-                Ok(room) => room,
+            None => match timeout_at(self.patience.place, self.account.begin()).await {
+                Ok(room) => room.map_err(|_| Denied::Share)?,
                 Err(_) => return Err(Denied::Memory),
             },
         };
-        Ok(Admission { place, room, slot: None, quota_waited: false, place_waited })
+        let place_waited = place_waited || seat_waited;
+        Ok(Admission { place, seat, room, slot: None, quota_waited: false, place_waited })
     }
 
     /// At once, if nothing has to be waited for.
     pub(super) fn try_enter(&self) -> Option<Admission> {
         let place = self.places.try_enter(self.order)?;
-        let room = self.rooms.try_begin()?;
-        Some(Admission { place, room, slot: None, quota_waited: false, place_waited: false })
+        let seat = self.flight.try_enter(self.tenant, self.order)?;
+        let room = self.account.try_begin()?;
+        Some(Admission { place, seat, room, slot: None, quota_waited: false, place_waited: false })
     }
 }

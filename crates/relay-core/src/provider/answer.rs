@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
 use super::report::CallReport;
-use super::room::Room;
 use crate::lenient::{self, LenientValue};
 use crate::text::sanitized;
 
@@ -21,8 +20,6 @@ pub struct Answer {
     pub(super) status: StatusCode,
     headers: Kept,
     pub(super) body: Bytes,
-    /// Memory that the body counts against while it is read and mapped; nothing for what the cache keeps.
-    room: Option<Arc<Room>>,
     /// The same in all clones.
     reading: Arc<Reading>,
 }
@@ -48,36 +45,19 @@ impl fmt::Debug for Answer {
 type Kept = Arc<[(HeaderName, HeaderValue)]>;
 
 impl Answer {
-    pub(super) fn new(
-        status: StatusCode,
-        headers: &HeaderMap,
-        keep: &[HeaderName],
-        body: Bytes,
-        room: Room,
-    ) -> Self {
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, keep: &[HeaderName], body: Bytes) -> Self {
         let copies = |name| {
             let copy = move |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
             headers.get_all(name).iter().filter_map(copy).map(move |value| (HeaderName::clone(name), value))
         };
         let headers = keep.iter().flat_map(copies).collect();
-        Self { status, headers, body, room: Some(Arc::new(room)), reading: Arc::default() }
+        Self { status, headers, body, reading: Arc::default() }
     }
 
     /// The same answer, whose first reading completes the report on the call.
     pub(super) fn reporting(self, report: CallReport) -> Self {
         *self.reading.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         self
-    }
-
-    /// The answer for the cache, and the memory that it counted against.
-    pub(super) fn without_room(mut self) -> (Self, Option<Arc<Room>>) {
-        let room = self.room.take();
-        (self, room)
-    }
-
-    /// An answer that counts against this memory.
-    pub(super) fn within(self, room: Option<Arc<Room>>) -> Self {
-        Self { room, ..self }
     }
 
     /// Keeps the answer from later calls, since a part of it is a failure, such as a call of a batch.
@@ -91,7 +71,8 @@ impl Answer {
 
     /// Reads the body by `read`, and completes the report on the call.
     fn read<T>(&self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Failure> {
-        let (outcome, dropped) = lenient::counting_dropped(|| read(&self.body));
+        let ((outcome, dropped), too_much) =
+            lenient::bounded(self.body.len(), || lenient::counting_dropped(|| read(&self.body)));
         let report = self.reading.report.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (&outcome, report) {
             (Ok(_), Some(report)) => report.read(dropped),
@@ -100,6 +81,11 @@ impl Answer {
         }
         outcome.map_err(|problem| {
             self.do_not_reuse();
+            if too_much {
+                let problem =
+                    "its answer has more items than there is memory for; ask for fewer observables or less";
+                return Failure::TooLarge(problem.to_owned());
+            }
             Failure::Unreadable(problem)
         })
     }

@@ -12,7 +12,7 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 
-use super::room::Room;
+use super::room::{self, Room};
 
 /// The encodings that [`read`] unpacks, for `Accept-Encoding`.
 pub(super) const ENCODINGS: HeaderValue = HeaderValue::from_static("gzip, br");
@@ -203,7 +203,7 @@ impl Body<'_> {
     async fn take_room(&mut self, capacity: usize) -> Result<(), ReadError> {
         let Some(room) = &mut self.bounds.room else { return Ok(()) };
         self.bounds.waits.store(true, Ordering::Relaxed);
-        let grown = room.grow(self.besides + capacity).await;
+        let grown = room.grow(self.besides + capacity * room::TIMES).await;
         self.bounds.waits.store(false, Ordering::Relaxed);
         grown.map_err(|_| ReadError::NoRoom)
     }
@@ -214,7 +214,7 @@ impl Body<'_> {
             bytes.shrink_to_fit();
         }
         if let Some(room) = bounds.room {
-            room.shrink(bytes.capacity());
+            room.shrink(bytes.capacity() * room::TIMES);
         }
         bytes.into()
     }

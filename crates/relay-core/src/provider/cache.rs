@@ -61,18 +61,15 @@ impl AnswerCache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
     use super::*;
     use crate::provider::CredentialHasher;
-    use crate::provider::room::Rooms;
 
     /// How many bytes of answers are kept of a hundred, each of this size, where ten entries are allowed.
     async fn kept(bytes: usize) -> usize {
-        let rooms = Arc::new(Rooms::new(1 << 20));
         let cache = AnswerCache::new(Duration::from_secs(60), 10);
         let credential = CredentialHasher::new().expect("random numbers").key([]);
         for number in 0..100 {
@@ -82,9 +79,9 @@ mod tests {
                 url: format!("https://acme.example/{number}"),
                 body: Bytes::new(),
             };
-            let (body, room) = (Bytes::from(vec![0; bytes]), rooms.begin().await);
-            let answer = Answer::new(StatusCode::OK, &HeaderMap::new(), &[], body, room);
-            cache.entries().insert(key, answer.without_room().0).await;
+            let body = Bytes::from(vec![0; bytes]);
+            let answer = Answer::new(StatusCode::OK, &HeaderMap::new(), &[], body);
+            cache.entries().insert(key, answer).await;
         }
         cache.entries().run_pending_tasks().await;
         cache.entries().iter().map(|(_, answer)| answer.body.len()).sum()

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use moka::future::Cache;
@@ -16,12 +17,12 @@ use super::cache::{AnswerCache, CacheKey};
 use super::connect::HttpClients;
 use super::exchange::Exchange;
 use super::failure::Failure;
+use super::flight::{self, Flight, Seat};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
-use super::places::{FOR_TILES, Order};
+use super::places::{FOR_TILES, Order, Place};
 use super::report::CallReport;
 use super::request::{Auth, Request};
 use super::retry;
-use super::room::Rooms;
 use super::tenant::Host;
 use crate::call::{Priority, RequestContext};
 use crate::error::{Code, Error, Severity};
@@ -36,7 +37,7 @@ struct Inner {
     exchange: Exchange,
     cache: AnswerCache,
     tokens: Tokens,
-    rooms: Arc<Rooms>,
+    flight: Arc<Flight>,
     metrics: Arc<Metrics>,
     retries: u32,
 }
@@ -47,7 +48,7 @@ impl Client {
             exchange: Exchange::new(http, settings, Arc::clone(&metrics)),
             cache: AnswerCache::new(settings.cache_ttl, settings.cache_entries),
             tokens: Tokens::new(),
-            rooms: Arc::new(Rooms::new(settings.answer_memory)),
+            flight: Arc::new(Flight::new(flight::MOST)),
             metrics,
             retries: settings.provider.retries,
         }))
@@ -79,20 +80,24 @@ impl Client {
             url: request.url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
             body: request.body.clone(),
         };
-        if let Some(answer) = self.0.cache.get(&key).await {
-            self.0.metrics.cache(true);
-            return Ok(answer);
+        let kept = self.0.cache.get(&key).await;
+        self.0.metrics.cache(kept.is_some());
+        let ours = AtomicBool::new(false);
+        let answer = if let Some(answer) = kept {
+            answer
+        } else {
+            let made = shared(self.0.cache.entries(), &key, || {
+                ours.store(true, Ordering::Relaxed);
+                self.tries(request)
+            });
+            made.await?
+        };
+        // Made by another request, which has its own room for it.
+        if !ours.load(Ordering::Relaxed) {
+            let room = request.context.account.room_for(answer.body.len()).await;
+            request.context.keep(room.map_err(|_| self.no_memory())?);
         }
-        self.0.metrics.cache(false);
-        // The cache has a bound of its own: what it keeps does not count against the memory for reading.
-        let ours = Mutex::new(None);
-        let answer = shared(self.0.cache.entries(), &key, || async {
-            let (answer, room) = self.tries(request).await?.without_room();
-            *ours.lock().unwrap_or_else(PoisonError::into_inner) = room;
-            Ok(answer)
-        });
-        let answer = answer.await?;
-        Ok(answer.within(ours.into_inner().unwrap_or_else(PoisonError::into_inner)))
+        Ok(answer)
     }
 
     /// As many tries as the rules allow.
@@ -114,30 +119,48 @@ impl Client {
             let outcome = self.attempt(request, order, &host, secret).await;
             let is_refused = match &outcome {
                 Ok(answer) => request.refused_inside.is_some_and(|is_refused| is_refused(&answer.body)),
-                Err(failure) => failure.status() == Some(401),
+                Err(failed) => failed.failure.status() == Some(401),
             };
             if let (Some((source, token)), true, false) = (&token, is_refused, token_renewed) {
                 self.0.tokens.forget(&TokenKey::new(context.credential(), source), token).await;
                 token_renewed = true;
                 continue;
             }
-            let failure = match outcome {
+            let Failed { failure, held } = match outcome {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
-            let Some(pause) = retry::pause_before(request, &failure, tried) else { return Err(failure) };
-            // After a pause the call would fail at once where the host is down.
-            if tried >= self.0.retries || pause >= context.time_left() || host.breaker.failure().is_some() {
+            let Some(pause) = self.pause_before_next_try(request, &host, &failure, tried) else {
+                // Before the place is free: the next call in it must not be one that cannot succeed either.
+                request.stop_after(&failure);
                 return Err(failure);
-            }
-            if !host.budget.allow_retry() {
-                self.0.metrics.bounds.hit(Bound::RetryBudget);
-                return Err(failure);
-            }
+            };
+            drop(held);
             self.0.metrics.retry(request.name);
             sleep(pause).await;
             tried += 1;
         }
+    }
+
+    /// How long to wait before a call is made again; nothing where it is not.
+    fn pause_before_next_try(
+        &self,
+        request: &Request<'_>,
+        host: &Host,
+        failure: &Failure,
+        tried: u32,
+    ) -> Option<Duration> {
+        let pause = retry::pause_before(request, failure, tried)?;
+        // After a pause the call would fail at once where the host is down.
+        if tried >= self.0.retries || pause >= request.context.time_left() || host.breaker.failure().is_some()
+        {
+            return None;
+        }
+        let allowed = host.budget.allow_retry();
+        if !allowed {
+            self.0.metrics.bounds.hit(Bound::RetryBudget);
+        }
+        allowed.then_some(pause)
     }
 
     /// The same for a login, which [`Client::tries`] leads to: a future of unknown size cannot hold itself.
@@ -152,20 +175,22 @@ impl Client {
         order: Order,
         host: &Host,
         token: Option<&SecretString>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, Failed> {
         // Before it waits for anything, and again when others have failed meanwhile.
         if let Some(down) = host.breaker.failure() {
-            return Err(self.spared(down));
+            return Err(self.spared(down).into());
         }
-        let Admission { place: _place, room, slot, .. } = self.admitted(request, order).await?;
+        let Admission { place, seat, mut room, slot, .. } = self.admitted(request, order).await?;
         stopped(request)?;
         let pass = host.breaker.enter().map_err(|down| self.spared(down))?;
         request.context.count_provider_call();
         let mut report = CallReport::new(&self.0.metrics, request);
-        match self.0.exchange.call(request, token, room, slot).await {
+        match self.0.exchange.call(request, token, &mut room, slot).await {
             Ok(answer) => {
                 pass.is_up();
                 report.answered();
+                // It counts against the memory for answers until the platform request is answered.
+                request.context.keep(room);
                 Ok(answer.reporting(report))
             }
             Err(failure) => {
@@ -175,9 +200,15 @@ impl Client {
                     self.0.metrics.breaker_opened();
                 }
                 report.failed(&failure);
-                Err(failure)
+                Err(Failed { failure, held: Some((place, seat)) })
             }
         }
+    }
+
+    /// The failure of a call of a platform request that holds as much as it may.
+    fn no_memory(&self) -> Failure {
+        self.0.metrics.bounds.hit(Bound::AnswerMemory);
+        Failure::NoMemory
     }
 
     /// The failure of a call that a host which is down is spared.
@@ -191,7 +222,9 @@ impl Client {
         let context = request.context;
         let entry = Entry {
             places: &context.tenant.places,
-            rooms: &self.0.rooms,
+            flight: &self.0.flight,
+            tenant: context.credential(),
+            account: &context.account,
             order,
             patience: Patience::of(context),
         };
@@ -209,6 +242,7 @@ impl Client {
                 Failure::Rejected(rejection)
             }
             Denied::Place => Failure::Deadline(no_place(context)),
+            Denied::Share => self.no_memory(),
             Denied::Memory => {
                 self.0.metrics.bounds.hit(Bound::AnswerMemory);
                 Failure::Deadline(context.out_of_time_waiting("memory for answers (RELAY_ANSWER_MEMORY)"))
@@ -239,6 +273,18 @@ impl Client {
             .and_then(|answer| oauth::read(&answer));
         self.0.metrics.token_fetch(token.is_ok());
         token
+    }
+}
+
+/// A try that failed, with its places among the calls in flight until it is clear what follows from the failure.
+struct Failed {
+    failure: Failure,
+    held: Option<(Place, Seat)>,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self { failure, held: None }
     }
 }
 

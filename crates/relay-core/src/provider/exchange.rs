@@ -43,7 +43,7 @@ impl Exchange {
         &self,
         request: &Request<'_>,
         token: Option<&SecretString>,
-        room: Room,
+        room: &mut Room,
         mut slot: Option<Slot>,
     ) -> Result<Answer, Failure> {
         let builder = |http: &reqwest::Client| {
@@ -98,7 +98,7 @@ impl Exchange {
         &self,
         builder: &impl Fn(&reqwest::Client) -> Result<RequestBuilder, Failure>,
         request: &Request<'_>,
-        mut room: Room,
+        room: &mut Room,
         waits: &AtomicBool,
         answered: impl FnOnce(&HeaderMap),
     ) -> Result<Answer, Failure> {
@@ -118,17 +118,17 @@ impl Exchange {
         answered(&headers);
         if status.is_success() {
             let most = if request.bulk { self.max_answer * 2 } else { self.max_answer };
-            let bounds = Bounds { most, cut: false, room: Some(&mut room), waits };
+            let bounds = Bounds { most, cut: false, room: Some(&mut *room), waits };
             let body = body::read(response, &headers, bounds).await.map_err(|error| match error {
                 ReadError::Broken(error) => Failure::of_transport(&error),
                 ReadError::Encoding => Failure::Unreadable("its answer is not encoded as it says".to_owned()),
                 ReadError::TooLarge(_) | ReadError::NoRoom => self.too_large(&error),
             })?;
-            return Ok(Answer::new(status, &headers, &request.kept_headers, body, room));
+            return Ok(Answer::new(status, &headers, &request.kept_headers, body));
         }
         let retry_after = retry::retry_after(&headers, jiff::Timestamp::now().into());
         // The body only adds words to the message: what cannot be read of it is left out.
-        let bounds = Bounds { most: REJECTION_BYTES, cut: true, room: Some(&mut room), waits };
+        let bounds = Bounds { most: REJECTION_BYTES, cut: true, room: Some(room), waits };
         let body = body::read(response, &headers, bounds).await.unwrap_or_default();
         Err(Failure::Rejected(Rejection { status: status.as_u16(), body, retry_after }))
     }
@@ -139,11 +139,11 @@ impl Exchange {
             self.metrics.bounds.hit(Bound::AnswerSize);
             let twice = if *most > self.max_answer { "twice " } else { "" };
             return Failure::TooLarge(format!(
-                "{most} bytes ({twice}RELAY_PROVIDER__MAX_ANSWER); ask for fewer observables or less"
+                "its answer is larger than {most} bytes ({twice}RELAY_PROVIDER__MAX_ANSWER); ask for fewer observables or less"
             ));
         }
         self.metrics.bounds.hit(Bound::AnswerMemory);
-        let problem = "its share of the memory for answers (RELAY_ANSWER_MEMORY), which others wait for; \
+        let problem = "its answer is larger than its share of the memory for answers (RELAY_ANSWER_MEMORY), which others wait for; \
                        try again later";
         Failure::TooLarge(problem.to_owned())
     }

@@ -21,8 +21,10 @@ pub enum Failure {
     Login(LoginRejection),
     /// A successful answer that cannot be read; the text completes "the provider …: ".
     Unreadable(String),
-    /// A successful answer that is too large; the text says for what and what to do.
+    /// A successful answer that is too large; the text is a clause that says for what and what to do.
     TooLarge(String),
+    /// The call was not made: the platform request holds as much of earlier answers as it may.
+    NoMemory,
     /// The call was not made, since it cannot be put into an HTTP request; the error says why.
     NotSent(Error),
     /// The provider's certificate is not accepted; the text is the reason.
@@ -155,7 +157,7 @@ impl Failure {
     /// Whether the cause lies in the platform request that made the call, so that it says nothing to others
     /// who wait for the same call.
     pub(super) fn is_the_requests(&self) -> bool {
-        matches!(self, Self::Quota(_) | Self::Deadline(_) | Self::Stopped(_))
+        matches!(self, Self::Quota(_) | Self::NoMemory | Self::Deadline(_) | Self::Stopped(_))
     }
 
     /// The same failure, its words without a secret of the call that the provider repeats.
@@ -183,8 +185,14 @@ impl Failure {
             }
             Self::TooLarge(problem) => Error::fatal(
                 Code::TOO_LARGE,
-                format!("{provider} sent too much: its answer is larger than {problem}"),
+                format!("{provider} sent too much: {problem}"),
             ),
+            Self::NoMemory => Error::fatal(
+                Code::TOO_LARGE,
+                "The relay holds as many answers for this request as it may (RELAY_ANSWER_MEMORY), so further calls \
+                 were left out; ask for fewer observables at once or try again later",
+            )
+            .with_severity(Severity::Error),
             Self::Certificate(reason) => {
                 Error::fatal(Code::UNKNOWN, format!("Unable to verify SSL certificate: {reason}"))
             }
@@ -215,6 +223,7 @@ impl Failure {
             Self::Login(_) => "login",
             Self::Unreadable(_) => "unreadable",
             Self::TooLarge(_) => "too_large",
+            Self::NoMemory => "memory",
             Self::NotSent(_) => "not_sent",
             Self::Certificate(_) => "certificate",
             Self::Unreachable(_) | Self::Connection(_) => "connection",

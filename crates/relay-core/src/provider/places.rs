@@ -21,6 +21,15 @@ impl Order {
         static ARRIVED: AtomicU64 = AtomicU64::new(0);
         Self { priority, arrived: ARRIVED.fetch_add(1, Ordering::Relaxed) }
     }
+
+    pub(super) fn priority(self) -> Priority {
+        self.priority
+    }
+
+    /// Whether it goes before lookups.
+    pub(super) fn is_urgent(self) -> bool {
+        self.priority < Priority::Lookup
+    }
 }
 
 /// Places beside those of lookups and tiles that only response actions and health checks take.

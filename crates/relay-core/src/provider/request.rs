@@ -16,6 +16,7 @@ use super::{Failure, Rejection};
 use crate::api::{Api, Meaning};
 use crate::call::RequestContext;
 use crate::error::{Code, Error, Severity};
+use crate::heavy;
 use crate::lenient::LenientValue;
 
 /// How a call proves whose it is.
@@ -60,6 +61,8 @@ pub(super) enum Repeat {
 
 /// One provider call. Made by [`crate::api::Caller`].
 #[must_use = "a request does nothing until it is sent"]
+// Options of a builder, each independent of the others.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Request<'c> {
     pub(super) client: &'c super::Client,
     pub(super) context: &'c RequestContext,
@@ -85,6 +88,8 @@ pub struct Request<'c> {
     pub(super) retry_rule: Option<RetryRule>,
     /// Set by a body that could not be written; sending fails with it.
     pub(super) broken: Option<Failure>,
+    /// Whether a failure of it stops further calls, see [`Api::stop`].
+    stops: bool,
     /// Statuses that mean that nothing is known, where they are not those of the API.
     absent: Option<&'static [u16]>,
     /// What the answer lacks when this call fails, for a call that only adds details.
@@ -116,6 +121,7 @@ impl<'c> Request<'c> {
             body: Bytes::new(),
             refused_inside: None,
             cached: false,
+            stops: false,
             timeout: None,
             rate: None,
             weight: 1,
@@ -281,7 +287,7 @@ impl<'c> Request<'c> {
     /// The call failed. Calls that cannot succeed after it are stopped.
     pub async fn read<T: for<'a> LenientValue<'a>>(self) -> Result<Option<T>, Failure> {
         match self.outcome().await? {
-            Some(answer) => answer.object().map(Some),
+            Some(answer) => heavy::run(answer.body.len(), || answer.object()).await.map(Some),
             None => Ok(None),
         }
     }
@@ -290,10 +296,11 @@ impl<'c> Request<'c> {
     ///
     /// # Errors
     /// The call failed. Calls that cannot succeed after it are stopped.
-    pub async fn outcome(self) -> Result<Option<Answer>, Failure> {
+    pub async fn outcome(mut self) -> Result<Option<Answer>, Failure> {
         if self.url.is_none() {
             return Ok(None);
         }
+        self.stops = true;
         let (api, absent, kind, context) = (self.api, self.absent, self.kind, self.context);
         let is_absent = |status| absent.is_some_and(|absent| absent.contains(&status));
         match self.send().await {
@@ -311,6 +318,16 @@ impl<'c> Request<'c> {
                 api.stop(&failure, kind, context);
                 Err(failure)
             }
+        }
+    }
+
+    /// Ends the calls of the platform request that cannot succeed after this failure.
+    pub(super) fn stop_after(&self, failure: &Failure) {
+        let is_absent = self.absent.is_some_and(|absent| {
+            failure.rejection().is_some_and(|rejection| absent.contains(&rejection.status))
+        });
+        if self.stops && !is_absent {
+            self.api.stop(failure, self.kind, self.context);
         }
     }
 

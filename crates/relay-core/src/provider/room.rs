@@ -1,18 +1,29 @@
-//! Memory for the answers that are being read or mapped, all calls of the process together.
+//! Memory for provider answers, all platform requests together: for those that are being read, and for what requests
+//! hold of those that they have read.
 //!
-//! An answer has a little room from before its call is sent, and takes more as it grows. Where there is none, one that
-//! has had its share ends, others wait: so what is there is always enough for somebody to finish.
+//! An answer has a little room from before its call is sent, and takes more as it grows. Where there is none, a
+//! request that has its share gets no more, the others wait. While every request is within its share there is room
+//! for one more answer of each, so somebody can always go on.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// What an answer has to begin with: room for its first part, and for unpacking it.
 pub(super) const FIRST: usize = 32 * 1024;
 
+/// Memory that a request takes for each byte of an answer, until it is answered itself: the byte, and what it becomes
+/// when it is read and mapped. Measured: an observable's answers of 15 kB become 60 entities, which take 60 kB.
+pub(super) const TIMES: usize = 5;
+
+/// How often a request that waits for room looks whether it is still within its share, which shrinks as others come.
+const RECHECK: Duration = Duration::from_secs(1);
+
 /// All the room there is.
-pub(super) struct Rooms {
+pub(crate) struct Rooms {
     total: usize,
     state: Mutex<State>,
 }
@@ -20,31 +31,56 @@ pub(super) struct Rooms {
 #[derive(Default)]
 struct State {
     used: usize,
-    /// How many answers have room.
-    answers: usize,
+    /// How many requests have room.
+    sharing: usize,
     /// Answers that need more room to go on, before calls that have none yet.
     growing: VecDeque<Waiting>,
     waiting: VecDeque<Waiting>,
 }
 
-/// A wait for so many bytes. Whoever stopped waiting is passed over when its turn comes.
+/// A wait for so many bytes. One that was given up is passed over when its turn comes.
 struct Waiting {
     bytes: usize,
+    account: Arc<Account>,
     grant: oneshot::Sender<Granted>,
 }
 
 /// Bytes that are counted as used; given back where nobody takes them.
 struct Granted {
-    rooms: Arc<Rooms>,
+    account: Arc<Account>,
     bytes: usize,
-    /// Whether an answer begins with them.
-    first: bool,
 }
 
-/// The room of one answer.
-pub(super) struct Room {
+/// What one platform request has of the room: for its answers, and for what it holds until it is answered.
+pub(crate) struct Account {
     rooms: Arc<Rooms>,
+    /// Changed under the lock of the rooms only.
+    own: Mutex<Own>,
+}
+
+#[derive(Default)]
+struct Own {
     bytes: usize,
+    /// Answers under way: each gives back what it does not need.
+    reading: usize,
+    /// Answers that were read, and what they take.
+    read: usize,
+    read_bytes: usize,
+}
+
+impl Own {
+    /// Room that the next answer is likely to take: as much as those before it.
+    fn expected(&self) -> usize {
+        self.read_bytes.checked_div(self.read).unwrap_or(0)
+    }
+}
+
+/// Room that a request has, for one answer or for all that it has read.
+pub(crate) struct Room {
+    account: Arc<Account>,
+    bytes: usize,
+    /// Whether it is for an answer under way.
+    reading: bool,
 }
 
 impl std::fmt::Debug for Room {
@@ -53,93 +89,44 @@ impl std::fmt::Debug for Room {
     }
 }
 
-/// There is no room for the answer to grow, and it has had its share.
+/// There is no more room for the request, which has its share.
 #[derive(Debug)]
 pub(super) struct NoRoom;
 
 impl Rooms {
     /// Room for so many bytes.
-    pub(super) fn new(total: usize) -> Self {
+    pub(crate) fn new(total: usize) -> Self {
         Self { total, state: Mutex::default() }
     }
 
-    /// The room of an answer to begin with, if there is some now.
-    pub(super) fn try_begin(self: &Arc<Self>) -> Option<Room> {
-        let bytes = self.first();
-        let mut state = self.lock();
-        let free = state.growing.is_empty() && state.waiting.is_empty() && self.fits(&state, bytes);
-        free.then(|| {
-            state.used += bytes;
-            state.answers += 1;
-            Room { rooms: Arc::clone(self), bytes }
-        })
-    }
-
-    /// The room of an answer to begin with, as soon as there is some.
-    pub(super) async fn begin(self: &Arc<Self>) -> Room {
-        loop {
-            if let Some(room) = self.try_begin() {
-                return room;
-            }
-            if let Some(bytes) = self.wait(self.first(), |state| &mut state.waiting).await {
-                return Room { rooms: Arc::clone(self), bytes };
-            }
-        }
-    }
-
-    /// Waits in one of the lines; nothing where there was no need to.
-    async fn wait(
-        self: &Arc<Self>,
-        bytes: usize,
-        line: impl FnOnce(&mut State) -> &mut VecDeque<Waiting>,
-    ) -> Option<usize> {
-        let (grant, granted) = oneshot::channel();
-        line(&mut self.lock()).push_back(Waiting { bytes, grant });
-        self.serve();
-        granted.await.ok().map(Granted::take)
+    /// The account of a platform request.
+    pub(crate) fn account(self: &Arc<Self>) -> Arc<Account> {
+        Arc::new(Account { rooms: Arc::clone(self), own: Mutex::default() })
     }
 
     /// Gives what is free to those who wait.
-    fn serve(self: &Arc<Self>) {
-        // What was granted to those who have stopped waiting; giving it back takes the lock again.
-        let mut unwanted = Vec::new();
+    fn serve(&self) {
+        // Waits that were given up, and what was granted to them: dropping either takes the lock again.
+        let (mut given_up, mut unwanted) = (Vec::new(), Vec::new());
         let mut state = self.lock();
         loop {
-            let State { growing, waiting, .. } = &mut *state;
-            let first = growing.is_empty();
-            let line = if first { waiting } else { growing };
+            let first = state.growing.is_empty();
+            let line = if first { &mut state.waiting } else { &mut state.growing };
             let Some(next) = line.front() else { break };
             let (bytes, gone) = (next.bytes, next.grant.is_closed());
-            if !gone && !self.fits(&state, bytes) {
+            if !gone && state.used + bytes > self.total {
                 break;
             }
             let line = if first { &mut state.waiting } else { &mut state.growing };
             let Some(next) = line.pop_front() else { break };
             if gone {
+                given_up.push(next);
                 continue;
             }
-            state.used += bytes;
-            state.answers += usize::from(first);
-            let granted = Granted { rooms: Arc::clone(self), bytes, first };
-            unwanted.extend(next.grant.send(granted).err());
+            next.account.take(&mut state, bytes);
+            unwanted.extend(next.grant.send(Granted { account: next.account, bytes }).err());
         }
         drop(state);
-    }
-
-    fn give_back(self: &Arc<Self>, bytes: usize, answers: usize) {
-        let mut state = self.lock();
-        state.used -= bytes;
-        state.answers -= answers;
-        drop(state);
-        self.serve();
-    }
-
-    fn first(&self) -> usize {
-        FIRST.min(self.total)
-    }
-
-    fn fits(&self, state: &State, bytes: usize) -> bool {
-        state.used + bytes <= self.total
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,9 +134,102 @@ impl Rooms {
     }
 }
 
+impl Account {
+    /// The room of an answer to begin with, if there is some now.
+    pub(super) fn try_begin(self: &Arc<Self>) -> Option<Room> {
+        let bytes = self.first();
+        let mut state = self.rooms.lock();
+        let is_next = state.growing.is_empty() && state.waiting.is_empty();
+        (is_next && state.used + bytes <= self.rooms.total).then(|| {
+            self.take(&mut state, bytes);
+            self.room(bytes)
+        })
+    }
+
+    /// The room of an answer to begin with, as soon as there is some.
+    ///
+    /// # Errors
+    /// There is none, and the request has its share.
+    pub(super) async fn begin(self: &Arc<Self>) -> Result<Room, NoRoom> {
+        loop {
+            if let Some(room) = self.try_begin() {
+                return Ok(room);
+            }
+            let first = self.first();
+            if self.own().reading == 0 && self.has_its_share(&self.rooms.lock(), first) {
+                return Err(NoRoom);
+            }
+            let granted = self.wait(first, |state| &mut state.waiting);
+            if let Ok(Some(bytes)) = timeout(RECHECK, granted).await {
+                return Ok(self.room(bytes));
+            }
+        }
+    }
+
+    /// What an answer begins with: as much as it is likely to take, so that no call is made in vain.
+    fn first(&self) -> usize {
+        FIRST.max(self.own().expected()).min(self.rooms.total)
+    }
+
+    fn room(self: &Arc<Self>, bytes: usize) -> Room {
+        self.own().reading += 1;
+        Room { account: Arc::clone(self), bytes, reading: true }
+    }
+
+    /// Room for what becomes of an answer that is there already.
+    ///
+    /// # Errors
+    /// There is none, and the request has its share.
+    pub(super) async fn room_for(self: &Arc<Self>, answer: usize) -> Result<Room, NoRoom> {
+        let mut room = self.begin().await?;
+        room.grow(answer * TIMES).await?;
+        room.shrink(answer * TIMES);
+        Ok(room)
+    }
+
+    /// Waits in one of the lines; nothing where the wait ended without room.
+    async fn wait(
+        self: &Arc<Self>,
+        bytes: usize,
+        line: impl FnOnce(&mut State) -> &mut VecDeque<Waiting>,
+    ) -> Option<usize> {
+        let (grant, granted) = oneshot::channel();
+        line(&mut self.rooms.lock()).push_back(Waiting { bytes, account: Arc::clone(self), grant });
+        self.rooms.serve();
+        granted.await.ok().map(Granted::take)
+    }
+
+    /// Whether so many further bytes are beyond the request's share.
+    fn has_its_share(&self, state: &State, more: usize) -> bool {
+        let bytes = self.own().bytes;
+        let sharing = state.sharing + usize::from(bytes == 0);
+        bytes + more > self.rooms.total / sharing
+    }
+
+    fn take(&self, state: &mut State, bytes: usize) {
+        let mut own = self.own();
+        state.sharing += usize::from(own.bytes == 0 && bytes > 0);
+        state.used += bytes;
+        own.bytes += bytes;
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let mut state = self.rooms.lock();
+        let mut own = self.own();
+        state.used -= bytes;
+        own.bytes -= bytes;
+        state.sharing -= usize::from(own.bytes == 0 && bytes > 0);
+        drop((own, state));
+        self.rooms.serve();
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Granted {
     fn take(mut self) -> usize {
-        self.first = false;
         std::mem::take(&mut self.bytes)
     }
 }
@@ -157,43 +237,67 @@ impl Granted {
 impl Drop for Granted {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            self.rooms.give_back(self.bytes, usize::from(self.first));
+            self.account.give_back(self.bytes);
         }
     }
 }
 
 impl Room {
-    /// Makes it as large as this; waits where there is no room and the answer has not had its share.
+    /// Makes it as large as this; waits where there is no room and the request has not had its share.
     pub(super) async fn grow(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let Some(more) = bytes.checked_sub(self.bytes).filter(|more| *more > 0) else { return Ok(()) };
+        let account = &self.account;
         {
-            let mut state = self.rooms.lock();
-            if state.growing.is_empty() && self.rooms.fits(&state, more) {
-                state.used += more;
+            let mut state = account.rooms.lock();
+            if state.growing.is_empty() && state.used + more <= account.rooms.total {
+                account.take(&mut state, more);
                 self.bytes = bytes;
                 return Ok(());
             }
-            if bytes > self.rooms.total / state.answers.max(1) {
+            if account.has_its_share(&state, more) {
                 return Err(NoRoom);
             }
         }
-        let rooms = Arc::clone(&self.rooms);
-        self.bytes += rooms.wait(more, |state| &mut state.growing).await.ok_or(NoRoom)?;
+        self.bytes += account.wait(more, |state| &mut state.growing).await.ok_or(NoRoom)?;
         Ok(())
+    }
+
+    /// Its answer is read: it is for what becomes of it from now on.
+    pub(crate) fn read(mut self) -> Self {
+        self.end_reading();
+        let mut own = self.account.own();
+        own.read += 1;
+        own.read_bytes += self.bytes;
+        drop(own);
+        self
+    }
+
+    /// Takes over the room of another answer of the same request.
+    pub(crate) fn absorb(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
+    fn end_reading(&mut self) {
+        if std::mem::take(&mut self.reading) {
+            self.account.own().reading -= 1;
+        }
     }
 
     /// Gives back what is beyond this.
     pub(super) fn shrink(&mut self, bytes: usize) {
         if let Some(less) = self.bytes.checked_sub(bytes).filter(|less| *less > 0) {
             self.bytes = bytes;
-            self.rooms.give_back(less, 0);
+            self.account.give_back(less);
         }
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.rooms.give_back(self.bytes, 1);
+        self.end_reading();
+        if self.bytes > 0 {
+            self.account.give_back(self.bytes);
+        }
     }
 }
 
@@ -205,85 +309,140 @@ mod tests {
 
     const PART: usize = FIRST;
 
-    fn rooms(parts: usize) -> Arc<Rooms> {
-        Arc::new(Rooms::new(parts * PART))
+    fn accounts<const N: usize>(parts: usize) -> [Arc<Account>; N] {
+        let rooms = Arc::new(Rooms::new(parts * PART));
+        std::array::from_fn(|_| rooms.account())
     }
 
-    fn used(rooms: &Rooms) -> (usize, usize) {
-        let state = rooms.lock();
-        (state.used / PART, state.answers)
+    /// So many answers of one part each, which were read.
+    fn hold(account: &Arc<Account>, answers: usize) -> Vec<Room> {
+        let room = || account.try_begin().map(Room::read);
+        std::iter::from_fn(room).take(answers).collect()
+    }
+
+    /// Parts in use, and requests that have some.
+    fn used(account: &Account) -> (usize, usize) {
+        let state = account.rooms.lock();
+        (state.used / PART, state.sharing)
     }
 
     #[tokio::test]
     async fn there_is_never_more_in_use_than_there_is() {
-        let rooms = rooms(4);
-        let mut held: Vec<Room> = std::iter::from_fn(|| rooms.try_begin()).collect();
-        assert_eq!((held.len(), used(&rooms)), (4, (4, 4)));
-        let mut next = Box::pin(rooms.begin());
+        let [one, other] = accounts(4);
+        let mut rooms: Vec<Room> = std::iter::from_fn(|| one.try_begin()).collect();
+        assert_eq!((rooms.len(), used(&one)), (4, (4, 1)));
+        let mut next = Box::pin(other.begin());
         assert!(next.as_mut().now_or_never().is_none());
-        held.pop();
-        let room = next.now_or_never().expect("the room that came free");
-        assert_eq!(used(&rooms), (4, 4));
-        drop((room, held));
-        assert_eq!(used(&rooms), (0, 0));
+        rooms.pop();
+        let room = next.now_or_never().expect("the room that came free").expect("its share");
+        assert_eq!(used(&one), (4, 2));
+        drop((room, rooms));
+        assert_eq!(used(&one), (0, 0));
     }
 
     #[tokio::test]
     async fn an_answer_grows_and_gives_back_what_it_does_not_need() {
-        let rooms = rooms(8);
-        let mut room = rooms.begin().await;
+        let [one] = accounts(8);
+        let mut room = one.try_begin().expect("room");
         room.grow(8 * PART).await.expect("all of it");
-        assert!(rooms.try_begin().is_none());
+        assert!(one.try_begin().is_none());
         room.shrink(2 * PART);
-        assert_eq!((room.bytes, used(&rooms)), (2 * PART, (2, 1)));
+        assert_eq!((room.bytes, used(&one)), (2 * PART, (2, 1)));
         room.grow(PART).await.expect("it is larger already");
         assert_eq!(room.bytes, 2 * PART);
         assert!(room.grow(9 * PART).await.is_err(), "more than there ever is");
     }
 
     #[tokio::test]
-    async fn without_room_one_that_has_had_its_share_ends_and_others_wait() {
-        let rooms = rooms(8);
-        let (mut large, mut small) = (rooms.begin().await, rooms.begin().await);
+    async fn without_room_a_request_that_has_its_share_gets_no_more_and_others_wait() {
+        let [one, other] = accounts(8);
+        let mut large = one.try_begin().expect("room");
+        let mut small = other.try_begin().expect("room");
         large.grow(7 * PART).await.expect("room");
-        // The share of two answers is four parts.
+        // The share of two requests is four parts.
         assert!(large.grow(8 * PART).await.is_err());
         let mut growing = Box::pin(small.grow(4 * PART));
         assert!(growing.as_mut().now_or_never().is_none(), "it waits for the other one");
         drop(large);
         growing.await.expect("room");
-        assert_eq!(used(&rooms), (4, 1));
+        assert_eq!(used(&one), (4, 1));
+    }
+
+    #[tokio::test]
+    async fn what_a_request_holds_counts_until_it_is_answered() {
+        let [one, other] = accounts(8);
+        let held = hold(&one, 7);
+        assert_eq!(used(&one), (7, 1));
+        let fits = one.try_begin().expect("room for one more answer");
+        assert!(one.begin().now_or_never().is_none(), "until it is read");
+        let fits = fits.read();
+        assert!(one.begin().await.is_err(), "alone it has all there is");
+        let mut waits = Box::pin(other.begin());
+        assert!(waits.as_mut().now_or_never().is_none());
+        drop((held, fits));
+        let room = waits.now_or_never().expect("the first request is answered").expect("its share");
+        drop(room);
+        assert_eq!(used(&other), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_waits_learns_that_others_have_made_its_share_small() {
+        let [one, other, third] = accounts(11);
+        let (_held, mut large) = (hold(&one, 3), other.try_begin().expect("room"));
+        large.grow(8 * PART).await.expect("room");
+        let mut new = Box::pin(third.begin());
+        let mut waits = Box::pin(one.begin());
+        assert!(new.as_mut().now_or_never().is_none());
+        assert!(waits.as_mut().now_or_never().is_none(), "half of it is five parts and a half");
+        large.shrink(7 * PART);
+        let _new = new.now_or_never().expect("room").expect("its share");
+        assert!(waits.as_mut().now_or_never().is_none());
+        // A third of it is less than four.
+        let ended = timeout(RECHECK * 3, waits).await.expect("in time");
+        assert!(ended.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_begins_with_what_those_before_it_took() {
+        let [one, other] = accounts(8);
+        let mut held = one.room_for(2 * PART / TIMES).await.expect("room").read();
+        held.absorb(one.room_for(4 * PART / TIMES).await.expect("room").read());
+        assert!(one.try_begin().is_none(), "three parts");
+        assert!(other.try_begin().is_some(), "one part");
+        assert_eq!(used(&one), (5, 1), "nearly six");
+        drop(held);
+        assert_eq!(one.try_begin().expect("room").bytes / PART, 2, "nearly three");
     }
 
     #[tokio::test]
     async fn answers_that_are_under_way_go_before_new_ones() {
-        let rooms = rooms(4);
-        let mut large = rooms.begin().await;
-        large.grow(4 * PART).await.expect("all of it");
-        let mut new = Box::pin(rooms.begin());
+        let [one, other, third] = accounts(8);
+        let mut large = one.try_begin().expect("room");
+        large.grow(8 * PART).await.expect("all of it");
+        let mut new = Box::pin(other.begin());
         assert!(new.as_mut().now_or_never().is_none());
-        large.shrink(3 * PART);
-        let mut other = new.now_or_never().expect("room");
-        assert_eq!(used(&rooms), (4, 2));
-        let mut growing = Box::pin(other.grow(2 * PART));
+        large.shrink(7 * PART);
+        let mut room = new.now_or_never().expect("room").expect("its share");
+        assert_eq!(used(&one), (8, 2));
+        let mut growing = Box::pin(room.grow(2 * PART));
         assert!(growing.as_mut().now_or_never().is_none());
-        let mut new = Box::pin(rooms.begin());
+        let mut new = Box::pin(third.begin());
         assert!(new.as_mut().now_or_never().is_none());
-        large.shrink(2 * PART);
+        large.shrink(6 * PART);
         assert!(new.as_mut().now_or_never().is_none(), "not before the one that grows");
         assert!(growing.now_or_never().is_some());
     }
 
     #[tokio::test]
-    async fn whoever_stops_waiting_takes_no_room_with_it() {
-        let rooms = rooms(1);
-        let held = rooms.begin().await;
-        let (mut gone, mut granted) = (Box::pin(rooms.begin()), Box::pin(rooms.begin()));
+    async fn a_wait_that_is_given_up_takes_no_room_with_it() {
+        let [one, other, third] = accounts(3);
+        let held: Vec<Room> = std::iter::from_fn(|| one.try_begin()).collect();
+        let (mut gone, mut granted) = (Box::pin(other.begin()), Box::pin(third.begin()));
         assert!(gone.as_mut().now_or_never().is_none() && granted.as_mut().now_or_never().is_none());
         drop(gone);
         drop(held);
-        assert_eq!(used(&rooms), (1, 1), "granted, but not yet taken");
+        assert_eq!(used(&third), (1, 1), "granted, but not yet taken");
         drop(granted);
-        assert_eq!(used(&rooms), (0, 0));
+        assert_eq!(used(&one), (0, 0));
     }
 }

@@ -19,6 +19,7 @@ use super::{common, get, openapi, page};
 use crate::endpoint::{Described, Endpoint, Served};
 use crate::envelope::{Reply, Stats};
 use crate::error::{Code, Error};
+use crate::heavy;
 use crate::host::{Asked, Host};
 use crate::module::Module;
 use crate::settings::Settings;
@@ -136,7 +137,11 @@ async fn ask(
         return refuse(reply);
     }
     let pack = pack::is_wanted(&request);
-    let answer = async move { Packed::of(served.answer(&asked, &host).await, pack) };
+    let answer = async move {
+        let reply = served.answer(&asked, &host).await;
+        let bytes = if pack { reply.json.len() } else { 0 };
+        heavy::run(bytes, || Packed::of(reply, pack)).await
+    };
     let id = request.extensions().get::<RequestId>().cloned();
     let task = match id {
         Some(id) => site.runtime.spawn(with_request_id(id, answer)),

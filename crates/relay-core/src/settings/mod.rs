@@ -40,6 +40,7 @@ pub const SETTINGS: &[Setting] = &[
         "platform requests at work; of one tenant at most a quarter while others wait",
     ),
     Setting::new("max_observables", "1000", "observables of a request that are looked up"),
+    Setting::new("max_entities", "10000", "entities of an answer, over all of its observables"),
     Setting::new("max_connections", "1000", "connections served at once; further ones wait"),
     Setting::new(
         "body_memory",
@@ -111,6 +112,8 @@ pub struct Settings {
     pub max_requests: usize,
     /// Observables of a request that are looked up.
     pub max_observables: usize,
+    /// Entities of an answer.
+    pub max_entities: usize,
     /// What connections may cost.
     pub connections: ConnectionSettings,
     /// Which tokens are accepted.
@@ -249,6 +252,7 @@ impl Settings {
             log_queue: values.integer("log_queue", 1, 1_000_000)?,
             max_requests: values.integer("max_requests", 1, 1_000_000)?,
             max_observables: values.integer("max_observables", 1, 1_000_000)?,
+            max_entities: values.integer("max_entities", 1, 1_000_000)?,
             clock: Clock::System,
             provider: ProviderSettings::new(values.clone())?,
         };

@@ -23,11 +23,12 @@ pub(crate) enum Bound {
     Requests,
     TenantRequests,
     Observables,
+    Entities,
     ValueLength,
 }
 
 impl Bound {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Connections,
         Self::HeadTime,
         Self::HeadSize,
@@ -43,6 +44,7 @@ impl Bound {
         Self::Requests,
         Self::TenantRequests,
         Self::Observables,
+        Self::Entities,
         Self::ValueLength,
     ];
 
@@ -64,6 +66,7 @@ impl Bound {
             Self::Requests => "requests",
             Self::TenantRequests => "tenant_requests",
             Self::Observables => "observables",
+            Self::Entities => "entities",
             Self::ValueLength => "value_length",
         }
     }
@@ -88,6 +91,7 @@ impl Bound {
                 "a tenant has its share of platform requests while others wait (RELAY_MAX_REQUESTS)"
             }
             Self::Observables => "a request has more observables than are looked up (RELAY_MAX_OBSERVABLES)",
+            Self::Entities => "an answer has more entities than are returned (RELAY_MAX_ENTITIES)",
             Self::ValueLength => "the value of an observable is too long for its type",
         }
     }

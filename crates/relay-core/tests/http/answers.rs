@@ -171,7 +171,7 @@ async fn a_call_without_memory_for_its_answer_waits_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_outgrows_its_share_ends_while_others_need_the_memory() {
     let (provider, gate) = Mock::gated(large(50_000)).await;
-    let stage = setup(&provider).setting("RELAY_ANSWER_MEMORY", "65536").start().await;
+    let stage = setup(&provider).setting("RELAY_ANSWER_MEMORY", "327680").start().await;
     let (answer, ()) =
         tokio::join!(stage.observe(&[("domain", "a.example"), ("domain", "b.example")]), async {
             provider.until_in_flight(2).await;
@@ -184,7 +184,7 @@ async fn an_answer_that_outgrows_its_share_ends_while_others_need_the_memory() {
         "{message}"
     );
     assert_eq!(docs(&answer, "verdicts").len(), 1, "{answer}");
-    // Alone it may have all of it.
+    // What the first request held is free again.
     let answer = stage.observe(&[("domain", "c.example")]).await;
     assert_eq!(docs(&answer, "verdicts").len(), 1, "{answer}");
 }
@@ -192,7 +192,7 @@ async fn an_answer_that_outgrows_its_share_ends_while_others_need_the_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_cache_keeps_leaves_the_memory_to_others() {
     let provider = Mock::always(large(40_000)).await;
-    let stage = setup(&provider).setting("RELAY_ANSWER_MEMORY", "65536").start().await;
+    let stage = setup(&provider).setting("RELAY_ANSWER_MEMORY", "327680").start().await;
     for round in 0..2 {
         for name in numbered(5) {
             let answer = stage.observe(&[("domain", &name)]).await;

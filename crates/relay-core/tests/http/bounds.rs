@@ -79,6 +79,60 @@ async fn a_value_longer_than_any_of_its_type_is_skipped_without_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_too_many_entities_is_cut_fairly() {
+    let provider = Mock::start(|call| async move {
+        let ids: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        thing(true, if call.last_segment() == "2.example" { &ids } else { &ids[..2] })
+    })
+    .await;
+    let stage = setup(&provider).setting("RELAY_MAX_ENTITIES", "30").start().await;
+    let names = domains(5);
+    let answer = stage.observe(&typed(&names)).await;
+    assert_eq!(docs(&answer, "verdicts").len(), 5);
+    let of = |name: &str| {
+        let about = |sighting: &&Value| sighting["observables"][0]["value"] == name;
+        docs(&answer, "sightings").iter().filter(about).count()
+    };
+    assert_eq!(names.iter().map(|name| of(name)).collect::<Vec<_>>(), [2, 2, 17, 2, 2]);
+    assert_eq!(
+        only_error(&answer, "warning", "unprocessed records"),
+        "The answer has the first 30 entities, shared among the observables (RELAY_MAX_ENTITIES), 33 were left out; \
+         ask for fewer observables at once"
+    );
+    assert_eq!(hits(&stage, "entities").await, 1);
+    let answer = stage.observe(&typed(&names[..2])).await;
+    assert_eq!(errors(&answer), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_holds_no_more_of_its_answers_than_there_is_memory_for() {
+    // Each answer counts five times its 20 kB.
+    let provider = Mock::start(|_| async {
+        Reply::json(&json!({"malicious": true, "seen": ["a"], "more": "x".repeat(20_000)}))
+    })
+    .await;
+    let stage = setup(&provider)
+        .setting("RELAY_ANSWER_MEMORY", "500000")
+        .setting("RELAY_PROVIDER__MAX_CONCURRENCY", "1")
+        .start()
+        .await;
+    // From the second request on, the answers come from the cache, and count all the same.
+    for _ in 0..2 {
+        let names = domains(12);
+        let answer = stage.observe(&typed(&names)).await;
+        assert_eq!(docs(&answer, "verdicts").len(), 4);
+        let message = only_error(&answer, "error", "too large");
+        assert!(message.contains("(RELAY_ANSWER_MEMORY)"), "{message}");
+        assert!(message.contains(" 4.example") && !message.contains(" 3.example"), "{message}");
+        // What one request held is free for the next.
+        assert_eq!(docs(&stage.observe(&typed(&names[..4])).await, "verdicts").len(), 4);
+    }
+    assert_eq!(provider.count(), 4, "calls without memory for their answers");
+    assert!(hits(&stage, "answer_memory").await >= 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_requests_than_may_be_at_work_are_refused_at_once() {
     let (provider, gate) = Mock::gated(thing(true, &[])).await;
     let stage = setup(&provider).setting("RELAY_MAX_REQUESTS", "4").start().await;

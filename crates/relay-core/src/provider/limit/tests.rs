@@ -6,15 +6,19 @@ use tokio::time::{advance, sleep};
 use super::*;
 use crate::call::Priority::{self, Health, Lookup};
 use crate::call::RequestContext;
+use crate::provider::flight::Flight;
 use crate::provider::places::Places;
-use crate::provider::room::Rooms;
+use crate::provider::room::{Account, FIRST, Rooms};
+use crate::provider::{CredentialHasher, CredentialKey};
 
 /// A bucket, and more places in flight than any test has calls.
 #[derive(Clone)]
 struct Provider {
     bucket: Arc<Bucket>,
     places: Arc<Places>,
-    rooms: Arc<Rooms>,
+    flight: Arc<Flight>,
+    tenant: CredentialKey,
+    account: Arc<Account>,
 }
 
 impl Provider {
@@ -24,7 +28,9 @@ impl Provider {
         Self {
             bucket: Arc::new(Bucket::new(rate)),
             places: Arc::new(Places::new(1000)),
-            rooms: Arc::new(Rooms::new(1 << 30)),
+            flight: Arc::new(Flight::new(1000)),
+            tenant: CredentialHasher::new().expect("random numbers").key([]),
+            account: Arc::new(Rooms::new(1 << 30)).account(),
         }
     }
 
@@ -35,8 +41,9 @@ impl Provider {
     /// A call of this weight that waits until `patience`; it is in the line from now on.
     async fn enter(&self, priority: Priority, weight: u32, patience: Instant) -> Result<Admission, Denied> {
         let patience = Patience { place: patience, quota: patience };
-        let Self { bucket, places, rooms } = self;
-        bucket.enter(&Entry { places, rooms, order: Order::new(priority), patience }, weight).await
+        let Self { bucket, places, flight, tenant, account } = self;
+        let order = Order::new(priority);
+        bucket.enter(&Entry { places, flight, tenant: *tenant, account, order, patience }, weight).await
     }
 
     /// A call that is answered at once, and after how many milliseconds it was made.
@@ -173,8 +180,10 @@ async fn whoever_gets_no_place_in_flight_waits_no_longer_than_it_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_for_memory_takes_no_place_in_the_window() {
-    let provider = Provider { rooms: Arc::new(Rooms::new(1)), ..Provider::new(&[Quota::per_second(1)]) };
-    let held = provider.rooms.try_begin().expect("room");
+    let rooms = Arc::new(Rooms::new(2 * FIRST));
+    let provider = Provider { account: rooms.account(), ..Provider::new(&[Quota::per_second(1)]) };
+    let mut held = rooms.account().try_begin().expect("room");
+    held.grow(2 * FIRST).await.expect("all of it");
     let denied = provider.enter(Lookup, 1, Instant::now() + SECOND).await;
     assert!(matches!(denied, Err(Denied::Memory)), "{denied:?}");
     drop(held);
