@@ -24,7 +24,8 @@ pub fn sighting(alert: &Alert, matcher: &Matcher<'_>, ui: &Url) -> Option<Sighti
     let Times { observed, changed } = Times::of(alert)?;
     let product = product(alert);
     let by = ShortText::new(product).unwrap_or(RELATIONS_BY);
-    let (usual, graded) = (severity(alert.severity.as_deref()), confidence(matcher.evidence(alert)));
+    let evidence: Vec<&Evidence> = matcher.evidence(alert).collect();
+    let (usual, graded) = (severity(alert.severity.as_deref()), confidence(&evidence));
     let state = State::of(alert);
     let (confidence, severity) = state.regrade(alert, graded, usual);
     let mut sighting = Sighting::new(ORIGIN, id, matcher.about(), observed)
@@ -43,7 +44,7 @@ pub fn sighting(alert: &Alert, matcher: &Matcher<'_>, ui: &Url) -> Option<Sighti
         .keep_empty_targets()
         .keep_empty_relations();
     if !alert.from_row {
-        sighting = sighting.resolution(resolution(matcher.evidence(alert)));
+        sighting = sighting.resolution(resolution(&evidence));
     }
     for reference in references(alert, id, product, ui) {
         sighting = sighting.external_reference(reference);
@@ -158,8 +159,8 @@ fn sensor(service: Option<&str>) -> Sensor {
 }
 
 /// The strongest verdict of the evidence that names the observable.
-fn confidence<'e>(evidence: impl Iterator<Item = &'e Evidence>) -> Confidence {
-    let strength = evidence.filter_map(|evidence| match evidence.verdict.as_deref() {
+fn confidence(evidence: &[&Evidence]) -> Confidence {
+    let strength = evidence.iter().filter_map(|evidence| match evidence.verdict.as_deref() {
         Some("malicious") => Some(3),
         Some("suspicious") => Some(2),
         Some("noThreatsFound") => Some(1),
@@ -174,8 +175,8 @@ fn confidence<'e>(evidence: impl Iterator<Item = &'e Evidence>) -> Confidence {
 }
 
 /// The most that was done about the evidence that names the observable.
-fn resolution<'e>(evidence: impl Iterator<Item = &'e Evidence>) -> Resolution {
-    let deed = evidence.filter_map(|evidence| match evidence.remediation_status.as_deref() {
+fn resolution(evidence: &[&Evidence]) -> Resolution {
+    let deed = evidence.iter().filter_map(|evidence| match evidence.remediation_status.as_deref() {
         Some("blocked" | "prevented") => Some(2),
         Some("remediated" | "partiallyRemediated") => Some(1),
         _ => None,
@@ -237,7 +238,7 @@ mod tests {
             (&[], Confidence::Unknown),
         ] {
             let all: Vec<Evidence> = verdicts.iter().map(|verdict| evidence(verdict, "none")).collect();
-            assert_eq!(confidence(all.iter()), expected, "{verdicts:?}");
+            assert_eq!(confidence(&all.iter().collect::<Vec<_>>()), expected, "{verdicts:?}");
         }
     }
 
@@ -251,7 +252,7 @@ mod tests {
             (&[], Resolution::DETECTED),
         ] {
             let all: Vec<Evidence> = deeds.iter().map(|deed| evidence("unknown", deed)).collect();
-            assert_eq!(resolution(all.iter()), expected, "{deeds:?}");
+            assert_eq!(resolution(&all.iter().collect::<Vec<_>>()), expected, "{deeds:?}");
         }
     }
 }
