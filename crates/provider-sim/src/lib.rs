@@ -1,5 +1,5 @@
-//! Stands in for the outside world of the relays: the providers' APIs, the login service of one of them and the
-//! platform's key set, on one port, so that everything runs, is shown and is tested without network or accounts.
+//! Stands in for the outside world of the relays: the providers' APIs, the login service of one of them, and the
+//! platform's key set and registration, on one port, so that everything runs, is shown and is tested without network or accounts.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -47,6 +47,8 @@ pub mod kql;
 mod lock;
 pub mod login;
 pub mod odata;
+mod outgoing;
+pub mod platform;
 mod quota;
 pub mod record;
 mod registry;

@@ -8,6 +8,7 @@ pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Service>> {
     vec![
         Box::new(crate::jwks::Jwks::new(keys.clone())),
         Box::new(crate::login::Login),
+        Box::new(crate::platform::Platform::new(keys.clone())),
         Box::new(crate::defender::Defender::default()),
         Box::new(crate::graph::Graph::default()),
         Box::new(crate::gigamon::Gigamon::default()),

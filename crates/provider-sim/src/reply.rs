@@ -12,12 +12,41 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
+    /// Calls that the service makes before it can answer; it then answers in [`crate::service::Service::called`].
+    pub calls: Vec<CallOut>,
+}
+
+/// A call that a service makes itself: a POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallOut {
+    /// What it is about, for the service.
+    pub about: String,
+    /// Where it goes.
+    pub url: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: String,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// What it is about.
+    pub about: String,
+    /// Status and body, or why there is no answer.
+    pub outcome: Result<(u16, Bytes), String>,
 }
 
 impl Reply {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), body: Bytes::new(), calls: Vec::new() }
+    }
+
+    /// No answer yet: these calls come first.
+    pub fn after(calls: Vec<CallOut>) -> Self {
+        Self { calls, ..Self::empty(200) }
     }
 
     /// A JSON answer, content type `application/json`.

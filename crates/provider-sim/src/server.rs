@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
 use crate::control;
+use crate::outgoing;
 use crate::record::SeenCall;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -70,7 +71,14 @@ async fn handle(call: HttpRequest, body: Bytes, simulator: web::Data<Simulator>)
     let Some(service) = service else {
         return seen.end_with(Reply::text(404, "no service is simulated at this path"));
     };
-    let response = simulator.respond(service, request);
+    let mut response = simulator.respond(service, &mut request);
+    if let Delivery::Whole(reply) = &mut response.delivery
+        && !reply.calls.is_empty()
+    {
+        let outcomes = outgoing::make(std::mem::take(&mut reply.calls)).await;
+        *reply = service.called(&request, &outcomes);
+        service.decorate(&request, reply);
+    }
     if !response.latency.is_zero() {
         sleep(response.latency).await;
     }

@@ -2,7 +2,7 @@
 //!
 //! To add one: a module with a type that implements [`Service`], and its line in `registry::all`.
 
-use crate::reply::Reply;
+use crate::reply::{Called, Reply};
 use crate::request::Request;
 
 /// Searches the fixtures of a service, by its name, for the answer to a call.
@@ -36,6 +36,11 @@ pub trait Service: Send + Sync {
 
     /// Answers an authorized call without a pinned answer or a fixture.
     fn answer(&self, request: &Request) -> Reply;
+
+    /// Answers after the calls that [`Service::answer`] asked for by [`Reply::after`].
+    fn called(&self, _request: &Request, _outcomes: &[Called]) -> Reply {
+        Reply::empty(500)
+    }
 
     /// Completes any answer, including refusals, for example with rate limit headers.
     fn decorate(&self, _request: &Request, _reply: &mut Reply) {}

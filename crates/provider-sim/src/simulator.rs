@@ -81,10 +81,10 @@ impl Simulator {
     }
 
     /// Passes a call to a service, and applies the active faults.
-    pub(crate) fn respond(&self, service: &dyn Service, mut request: Request) -> Response {
-        let effect = self.faults.apply(service.name(), &request);
+    pub(crate) fn respond(&self, service: &dyn Service, request: &mut Request) -> Response {
+        let effect = self.faults.apply(service.name(), request);
         request.tokens_expired = effect.what == Some(What::ExpiredTokens);
-        let whole = || self.ask(service, &request);
+        let whole = || self.ask(service, request);
         let delivery = match effect.what {
             None | Some(What::ExpiredTokens | What::Latency(_)) => Delivery::Whole(whole()),
             Some(What::Status { code, headers, body }) => Delivery::Whole(error(code, headers, body)),

@@ -32,7 +32,7 @@ pub(crate) fn http(url: &Url, timeout: Duration) -> reqwest::Result<reqwest::Cli
 }
 
 /// Whether a URL points to this machine.
-fn is_local(url: &Url) -> bool {
+pub(crate) fn is_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

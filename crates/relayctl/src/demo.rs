@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::investigation::{self, instructions};
 use crate::relays::PORT_BASE;
+use crate::tiles;
 use crate::ui::{LITERAL, styled};
 pub(crate) use demonstration::Demonstration;
 
@@ -50,6 +51,7 @@ impl Demo {
         let faults = self.faults.into_iter().chain(self.latency.map(Fault::latency)).collect();
         let demonstration = Demonstration::start(self.port_base, faults, err).await?;
         let reports = investigation::run(&demonstration.relays, &demonstration.simulator, out).await?;
+        tiles::demonstrate(&demonstration.relays, out).await?;
         if self.serve {
             // Before the first line is printed: its reader may stop the program at once.
             let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;

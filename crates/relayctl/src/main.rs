@@ -11,7 +11,9 @@
 //! | [`token`], [`keys`] | tokens, and keys to sign them |
 //! | [`explain`] | why a relay refuses a token |
 //! | [`ask`] | one request |
-//! | [`module_type`] | registration of a relay |
+//! | [`tiles`] | dashboard tiles in the terminal |
+//! | [`module_type`], [`module_instance`] | registration of a relay |
+//! | [`platform`] | the platform's API for it |
 //! | [`ui`] | output: styles and tables |
 
 mod answer;
@@ -22,9 +24,12 @@ mod explain;
 mod investigate;
 mod investigation;
 mod keys;
+mod module_instance;
 mod module_type;
+mod platform;
 mod relays;
 mod simulator;
+mod tiles;
 mod token;
 mod ui;
 
@@ -51,7 +56,9 @@ enum Command {
     Keys(keys::Keys),
     Ask(ask::Ask),
     ModuleType(module_type::ModuleType),
+    ModuleInstance(module_instance::ModuleInstance),
     Explain(explain::Explain),
+    Tiles(tiles::Tiles),
 }
 
 fn main() -> ExitCode {
@@ -82,7 +89,9 @@ fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
             Command::Keys(keys) => keys.run(&mut out),
             Command::Ask(ask) => ask.run(&mut out, err).await,
             Command::Explain(explain) => explain.run(&mut out).await,
-            Command::ModuleType(module_type) => module_type.run(&mut out, err),
+            Command::Tiles(tiles) => tiles.run(&mut out, err).await,
+            Command::ModuleType(module_type) => module_type.run(&mut out, err).await,
+            Command::ModuleInstance(instance) => instance.run(&mut out, err).await,
         }
     })
 }

@@ -1,27 +1,38 @@
 //! `relayctl module-type`: how a relay is registered on the platform.
 
 mod lint;
+mod push;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
-use clap::Args;
-use serde_json::json;
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::client;
+use crate::platform::{Access, Platform, Region};
 use crate::relays::{self, RELAYS};
+use crate::token::secret_of;
 use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled};
+
+use push::Push;
+pub(crate) use push::dry_run;
 
 /// The URL in the files, a placeholder for the relay's own.
 const PLACEHOLDER: &str = "https://relay.example";
 
-/// Prints a relay's module type for the platform's API
+/// Prints a relay's module type for the platform's API, or registers it there
 ///
-/// POST it to `/iroh/iroh-int/module-type` of your region, with a token of the scope
-/// `integration/module-type:write`.
+/// Without --push it prints what POST `/iroh/iroh-int/module-type` takes. With --push it looks the module type up on the
+/// platform and shows what would change; --yes does it.
+///
+/// Exit code 0: done or shown; 1: problems found by --check; 2: refused, or invalid arguments; 3: --check-remote found a
+/// difference.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ModuleType {
     /// The relay
     #[arg(required_unless_present = "check", conflicts_with = "check")]
@@ -31,28 +42,110 @@ pub(crate) struct ModuleType {
     #[arg(long, value_parser = client::relay_url, conflicts_with = "check")]
     url: Option<Url>,
 
+    /// How the platform signs tokens: with its own keys, or with a secret that it shares with the relay
+    #[arg(long, value_enum, default_value_t)]
+    auth: Auth,
+
+    /// File with the shared secret, for --auth hs256 with --push
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
     /// Check the module types of all relays instead: their format, and that they match the relays
     #[arg(long)]
     check: bool,
+
+    /// Register the module type, or change the registered one
+    #[arg(long, requires = "url", conflicts_with = "delete")]
+    push: bool,
+
+    /// As --push, but change nothing: exit code 3 where the registered one differs
+    #[arg(long, requires = "url", conflicts_with_all = ["push", "delete"])]
+    check_remote: bool,
+
+    /// Remove the registered module type
+    #[arg(long, requires = "id")]
+    delete: bool,
+
+    /// Id of the registered module type; otherwise it is found by URL or title
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+
+    /// Do it
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    access: Access,
 }
+
+/// How the platform signs tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Auth {
+    /// With its own keys
+    #[default]
+    Rs256,
+    /// With a shared secret
+    Hs256,
+}
+
+/// Stands in printed module types where the secret belongs.
+const SECRET: &str = "REPLACE_WITH_SECRET";
 
 impl ModuleType {
     /// Runs the command.
     ///
     /// # Errors
-    /// There is no such relay.
-    pub(crate) fn run(&self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
+    /// There is no such relay, or the platform refuses.
+    pub(crate) async fn run(&self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let Some(name) = &self.name else { return check(out) };
         let template = relays::named(name)?.module_type;
-        if let Some(url) = &self.url {
-            out.write_all(rendered(template, url)?.as_bytes())?;
-        } else {
-            out.write_all(template.as_bytes())?;
+        let push = Push { id: self.id.as_deref(), yes: self.yes, check_only: self.check_remote };
+        if self.delete {
+            return push.delete(&mut Platform::new(&self.access)?, out).await;
+        }
+        let text = match &self.url {
+            Some(url) => rendered(template, url)?,
+            None => template.to_owned(),
+        };
+        let text = self.with_auth(&text)?;
+        if self.push || self.check_remote {
+            let mut ours: Value = serde_json::from_str(&text)?;
+            let mut platform = Platform::new(&self.access)?;
+            if self.auth == Auth::Hs256 {
+                let file = self.secret_file.as_deref().context("--auth hs256 needs --secret-file")?;
+                let secret = secret_of(file)?;
+                platform.hide(&secret);
+                ours["properties"]["configuration-token-key"] = secret.into();
+            }
+            return push.push(&mut platform, &ours, out).await;
+        }
+        out.write_all(text.as_bytes())?;
+        if self.url.is_none() {
             out.flush()?;
             let note = styled(DOUBTFUL, "note:");
             writeln!(err, "{note} properties.url is a placeholder; set the relay's own with --url")?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The file for the region and the way of signing, otherwise unchanged.
+    fn with_auth(&self, text: &str) -> anyhow::Result<String> {
+        let host = format!("\"custom_jwks_host\": \"{}\"", Region::default().host());
+        let alg = "\"configuration-token-alg\": \"RS256\"";
+        ensure!(
+            text.contains(&host) && text.contains(alg),
+            "the module type does not name key host and algorithm"
+        );
+        Ok(match self.auth {
+            Auth::Rs256 => {
+                text.replacen(&host, &format!("\"custom_jwks_host\": \"{}\"", self.access.region.host()), 1)
+            }
+            Auth::Hs256 => text.replacen(alg, "\"configuration-token-alg\": \"HS256\"", 1).replacen(
+                &host,
+                &format!("\"configuration-token-key\": \"{SECRET}\""),
+                1,
+            ),
+        })
     }
 }
 

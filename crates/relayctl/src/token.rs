@@ -1,6 +1,6 @@
 //! `relayctl token`: creates a token with a user's credentials, as the platform does.
 
-mod claims;
+pub(crate) mod claims;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write};

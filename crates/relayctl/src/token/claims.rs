@@ -12,7 +12,7 @@ use crate::ui::{BOLD, DIM, styled};
 ///
 /// # Errors
 /// There is no `=`, or no key before it.
-pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
+pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
         _ => Err("write it like tenant_id=VALUE".to_owned()),
@@ -20,7 +20,7 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 /// Asks the user for claims.
-pub(super) trait Prompt {
+pub(crate) trait Prompt {
     /// The user's input, blank for none.
     ///
     /// # Errors
@@ -29,9 +29,9 @@ pub(super) trait Prompt {
 }
 
 /// The user at the terminal.
-pub(super) struct Terminal<'a, W> {
+pub(crate) struct Terminal<'a, W> {
     /// Where questions are written.
-    pub(super) err: &'a mut W,
+    pub(crate) err: &'a mut W,
 }
 
 impl<W: Write> Prompt for Terminal<'_, W> {
@@ -65,7 +65,7 @@ impl<W: Write> Prompt for Terminal<'_, W> {
 ///
 /// # Errors
 /// A required claim is missing and there is no prompt.
-pub(super) fn complete(
+pub(crate) fn complete(
     module: &Module,
     mut given: Map<String, Value>,
     mut prompt: Option<&mut dyn Prompt>,

@@ -6,6 +6,7 @@
 mod ask;
 mod demo;
 mod investigate;
+mod platform;
 mod registration;
 mod tokens;
 
@@ -24,7 +25,7 @@ struct Ran {
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_relayctl"));
     command.args(arguments).stdin(Stdio::null());
-    for name in ["CLICOLOR_FORCE", "RELAY_TOKEN"] {
+    for name in ["CLICOLOR_FORCE", "RELAY_TOKEN", "XDR_CLIENT_ID", "XDR_CLIENT_PASSWORD", "XDR_PLATFORM"] {
         command.env_remove(name);
     }
     command
