@@ -15,14 +15,14 @@ use relay_defender::mapping::{self, AlertTimes, Details, Device, Mapping};
 use relay_defender::model::{Alert, Collection, File, Machine};
 use url::Url;
 
-use answers::{ALERTS, Answers, DEVICES, FILES, answers, device};
+use answers::{ALERTS, Answers, FILES, answers, device};
 
 fn read(answers: &Answers) -> (Vec<Alert>, Details) {
     let alerts: Collection<Alert> = serde_json::from_str(&answers.alerts).unwrap();
     let mut details = Details::default();
-    for number in 0..DEVICES {
-        let machine: Machine = serde_json::from_str(&answers.machine).unwrap();
-        details.devices.insert(device(number), Device::from(&machine));
+    let machines: Collection<Machine> = serde_json::from_str(&answers.machines).unwrap();
+    for (number, machine) in machines.list.items.iter().enumerate() {
+        details.devices.insert(device(number), Device::from(machine));
     }
     for hash in FILES {
         let file: File = serde_json::from_str(&answers.file).unwrap();

@@ -11,10 +11,10 @@ pub(crate) const DEVICES: usize = 10;
 pub(crate) const FILES: [&str; 2] =
     ["2f00000000000000000000000000000000000b02", "1f00000000000000000000000000000000000a01"];
 
-/// What the provider answers: the alerts, and each device and file.
+/// What the provider answers: the alerts, the devices and each file.
 pub(crate) struct Answers {
     pub(crate) alerts: String,
-    pub(crate) machine: String,
+    pub(crate) machines: String,
     pub(crate) file: String,
 }
 
@@ -35,9 +35,15 @@ pub(crate) fn answers() -> Answers {
             alert
         })
         .collect();
+    let machine = answer("/machines/");
+    let machines = (0..DEVICES).map(|number| {
+        let mut machine = machine.clone();
+        machine["id"] = json!(device(number));
+        machine
+    });
     Answers {
         alerts: json!({ "value": alerts }).to_string(),
-        machine: answer("/machines/").to_string(),
+        machines: json!({ "value": machines.collect::<Vec<_>>() }).to_string(),
         file: answer(&format!("/files/{}", FILES[0])).to_string(),
     }
 }

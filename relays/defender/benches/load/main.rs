@@ -25,14 +25,14 @@ async fn main() {
     let quick = std::env::args().any(|word| word == "--test" || word == "--quick");
     let requests = if quick { 5 } else { 200 };
     let sim = Sim::start(Options::default()).await.unwrap();
-    let Answers { alerts, machine, file } = answers();
+    let Answers { alerts, machines, file } = answers();
     let bytes = alerts.len();
     let about_devices = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&about_devices);
     let api = provider(Duration::ZERO, move |asked| {
-        if asked.contains("/machines/") {
+        if asked.contains("/machines") {
             counted.fetch_add(1, Ordering::Relaxed);
-            machine.clone()
+            machines.clone()
         } else if asked.contains("/files/") && asked.contains("/alerts") {
             alerts.clone()
         } else if asked.contains("/files/") {
