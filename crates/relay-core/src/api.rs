@@ -132,10 +132,7 @@ impl Api {
         let words = self.words(rejection);
         match self.meaning(rejection) {
             Meaning::Failed { says: Some((code, says)), .. } => {
-                let reason = words.unwrap_or_else(|| match rejection.page() {
-                    Some(page) => format!("{page}, {}", rejection.reason()),
-                    None => rejection.reason(),
-                });
+                let reason = words.unwrap_or_else(|| rejection.described());
                 let message = if says.is_empty() { reason } else { format!("{says}: {reason}") };
                 if code == Code::AUTHORIZATION {
                     Error::authorization(message)
@@ -274,5 +271,9 @@ mod tests {
         );
         assert_eq!(error(423, "locked"), ("authorization error", "Authorization failed: locked".to_owned()));
         assert_eq!(error(403, r#"{"error": "not yours"}"#).0, "permission denied");
+        let page = "<html><title>Gate</title>";
+        let described = "an HTML page (title `Gate`), status 402 (Payment Required)";
+        assert_eq!(error(402, page), ("too many requests", format!("{quota}: {described}")));
+        assert!(error(500, page).1.contains("an HTML page (title `Gate`), status 500"));
     }
 }

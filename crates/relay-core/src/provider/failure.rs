@@ -101,6 +101,14 @@ impl Rejection {
         })
     }
 
+    /// What there is to say of a refusal without words of the provider: its status, and that its body is a page.
+    pub fn described(&self) -> String {
+        match self.page() {
+            Some(page) => format!("{page}, {}", self.reason()),
+            None => self.reason(),
+        }
+    }
+
     /// What the status is called, for messages without words of the provider.
     pub fn reason(&self) -> String {
         let reason =
@@ -176,12 +184,12 @@ impl Failure {
     pub fn to_error(&self, provider: &str, words: Option<&str>) -> Error {
         match self {
             Self::Rejected(rejection) => {
-                let said = words.map_or_else(|| rejection.reason(), str::to_owned);
+                let said = words.map_or_else(|| rejection.described(), str::to_owned);
                 rejected(rejection.status, provider, &said)
             }
             Self::Login(login) => login.to_error(provider),
             Self::Unreadable(problem) => {
-                Error::fatal(Code::BAD_RESPONSE, format!("{provider} cannot be understood: {problem}."))
+                Error::fatal(Code::BAD_RESPONSE, format!("{provider} sent what cannot be read: {problem}"))
             }
             Self::TooLarge(problem) => Error::fatal(
                 Code::TOO_LARGE,
@@ -197,10 +205,10 @@ impl Failure {
                 Error::fatal(Code::UNKNOWN, format!("Unable to verify SSL certificate: {reason}"))
             }
             Self::Unreachable(problem) | Self::Connection(problem) => {
-                Error::fatal(Code::CONNECTION, format!("No connection to {provider}: {problem}."))
+                Error::fatal(Code::CONNECTION, format!("No connection to {provider}: {problem}"))
             }
             Self::Timeout(limit) => {
-                Error::fatal(Code::TIMEOUT, format!("{provider} gave no answer within {limit:?}."))
+                Error::fatal(Code::TIMEOUT, format!("{provider} gave no answer within {limit:?}"))
             }
             Self::Down(last) => while_down(last.to_error(provider, words)),
             Self::Quota(used_up) => used_up.to_error(provider),

@@ -79,7 +79,7 @@ async fn an_answer_that_is_not_json_is_a_key_error() {
         check(
             Reply::text(200, body),
             "key error",
-            "Acme Intelligence cannot be understood: its answer is not",
+            "Acme Intelligence sent what cannot be read: its answer is not",
         )
         .await;
     }
@@ -145,7 +145,7 @@ async fn a_call_without_an_answer_is_a_timeout() {
     let provider = Mock::silent().await;
     let answer = observed(setup(&provider).setting("RELAY_PROVIDER__READ_TIMEOUT", "100ms")).await;
     let message = only_error(&answer, "fatal", "timeout");
-    assert_eq!(message, "Acme Intelligence gave no answer within 100ms.");
+    assert_eq!(message, "Acme Intelligence gave no answer within 100ms");
 }
 
 #[tokio::test(flavor = "multi_thread")]
