@@ -27,6 +27,7 @@ pub mod respond;
 pub mod search;
 pub mod settings;
 pub mod subject;
+mod tiles;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
@@ -46,7 +47,7 @@ use settings::{Hunting, Settings};
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
-    Relay::of::<Defender>().observe().deliberate().refer().respond().build()
+    Relay::of::<Defender>().observe().deliberate().refer().respond().tiles().build()
 }
 
 /// The started relay.
@@ -55,6 +56,7 @@ pub struct Defender {
     settings: Settings,
     memory: Memory,
     recent: Repetitions<Action>,
+    listings: tiles::Listings,
 }
 
 impl Provider for Defender {
@@ -67,7 +69,13 @@ impl Provider for Defender {
             log::warn!("{warning}");
         }
         let memory = Memory::new(settings.keeps_facts);
-        Ok(Self { client, settings, memory, recent: Repetitions::default() })
+        Ok(Self {
+            client,
+            settings,
+            memory,
+            recent: Repetitions::default(),
+            listings: tiles::Listings::new(),
+        })
     }
 
     async fn health(&self, call: &Call<Account>) -> Result<(), Error> {

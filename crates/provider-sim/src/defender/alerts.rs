@@ -18,6 +18,10 @@ use crate::seeded::Rng;
 /// Most alerts that one answer holds, and most that are remembered.
 const PAGE: usize = 10_000;
 
+/// Alerts of the last forty days, and the hours from one to the next.
+const LATELY: u64 = 120;
+const HOURS_BETWEEN: usize = 8;
+
 /// The alerts that were given out: these can be asked for one by one.
 #[derive(Debug, Default)]
 pub(super) struct Alerts(Mutex<BTreeMap<String, Value>>);
@@ -89,6 +93,8 @@ impl Alerts {
         let expanded = request.param("$expand") == Some("evidence");
         let about = About::new("the whole tenant");
         let mut alerts = match request.param("$filter") {
+            // A question for the alerts of a time is one for all of the tenant's.
+            Some(filter) if filter.contains("alertCreationTime") => Self::lately(filter)?,
             Some(filter) => self.filtered(filter)?,
             None => generated(&about, 3),
         };
@@ -100,6 +106,19 @@ impl Alerts {
         }
         alerts.truncate(top);
         Ok(collection(&alerts))
+    }
+
+    /// The tenant's alerts of forty days that fit a filter, the newest first.
+    fn lately(filter: &str) -> Result<Vec<Value>, Refusal> {
+        let filter = Filter::parse(filter)
+            .map_err(|fault| Refusal::bad_request("ODataError", format!("Invalid filter: {fault}.")))?;
+        let (about, now) = (About::new("the tenant of forty days"), Timestamp::now());
+        let mut alerts: Vec<Value> = (0..LATELY).map(|number| generated_alert(&about, number)).collect();
+        for (alert, hours) in alerts.iter_mut().zip((2..).step_by(HOURS_BETWEEN)) {
+            alert["alertCreationTime"] = seven_digits(now - SignedDuration::from_hours(hours)).into();
+        }
+        alerts.retain(|alert| filter.fits(alert, Case::Folded));
+        Ok(alerts)
     }
 
     pub(super) fn one(&self, id: &str) -> Result<Reply, Refusal> {

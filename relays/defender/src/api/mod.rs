@@ -1,6 +1,6 @@
 //! Calls of the Defender for Endpoint API for one platform request, and what their failures mean.
 //!
-//! [`read`] has the calls that read, [`indicators`] those about custom indicators, [`actions`] those for response
+//! [`read`] has the calls that read, [`listings`] those that list, [`indicators`] those about custom indicators, [`actions`] those for response
 //! actions, [`hunting`] is advanced hunting by either of its two APIs; [`failures`] says what failures mean, and
 //! `urls` puts values into addresses.
 
@@ -8,6 +8,7 @@ pub mod actions;
 pub mod failures;
 pub mod hunting;
 pub mod indicators;
+pub mod listings;
 pub mod read;
 mod urls;
 

@@ -18,6 +18,7 @@ mod offers;
 mod opinions;
 mod quotas;
 mod respond;
+mod tiles;
 mod triggers;
 mod values;
 
