@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use crate::call::RequestContext;
 use crate::ctim::Bundle;
@@ -130,7 +131,10 @@ where
     loop {
         // Made when there is room for it: a request may have tens of thousands, each of some kilobytes. And boxed,
         // since what runs them moves them.
-        for (position, item) in waiting.by_ref().take(context.concurrency() - running.len()) {
+        // None after the deadline, when all their calls would fail, thousands of them in many requests at once.
+        let in_time = Instant::now() < context.deadline();
+        let room = if in_time { context.concurrency() - running.len() } else { 0 };
+        for (position, item) in waiting.by_ref().take(room) {
             running.push(Box::pin(lookup(item)).map(move |outcome| (position, outcome)));
         }
         match tokio::time::timeout_at(until, running.next()).await {
@@ -199,6 +203,24 @@ mod tests {
         let expected: Vec<Option<&str>> = observables.iter().map(|one| Some(one.value())).collect();
         assert_eq!(outcomes, expected);
         assert_eq!(most.load(Ordering::SeqCst), 7, "lookups that were made at once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_lookup_is_started_after_the_deadline() {
+        let observables: Vec<Observable> = (0..9)
+            .filter_map(|number| {
+                Observable::new(ObservableType::Domain, format!("{number}.example").as_str())
+            })
+            .collect();
+        let context = RequestContext::for_tests(Priority::Lookup, 2, Duration::from_secs(25));
+        let started = AtomicUsize::new(0);
+        let outcomes = gather(&context, &observables, |_| {
+            started.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep_until(context.deadline())
+        })
+        .await;
+        assert_eq!(started.into_inner(), 2);
+        assert_eq!(outcomes.iter().flatten().count(), 2);
     }
 
     #[tokio::test(start_paused = true)]
