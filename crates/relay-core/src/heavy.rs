@@ -16,7 +16,7 @@ pub(crate) const LARGE: usize = 128 * 1024;
 static TURNS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(2, usize::from)));
 
-/// Does work on so many bytes, elsewhere where that is much.
+/// Does work on this many bytes, on another thread from [`LARGE`] on.
 pub(crate) async fn run<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     let elsewhere = bytes >= LARGE
         && Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);

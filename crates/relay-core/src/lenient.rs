@@ -128,7 +128,7 @@ const MEMORY_TIMES: usize = 16;
 /// Of any text, however short.
 const MEMORY_LEAST: usize = 256 * 1024;
 
-/// Runs a reading of a text of so many bytes, and says whether it failed because what the text becomes would take too
+/// Runs a reading of a text of `bytes` bytes, and says whether it failed because what the text becomes would take too
 /// much memory.
 pub(crate) fn bounded<T>(bytes: usize, read: impl FnOnce() -> T) -> (T, bool) {
     let before = MEMORY.replace(bytes.saturating_mul(MEMORY_TIMES).max(MEMORY_LEAST));

@@ -18,7 +18,7 @@ enum Place {
 }
 
 impl Bundle {
-    /// The bundle with at most so many entities, and how many were left out.
+    /// The bundle with at most `most` entities, and how many were left out.
     ///
     /// Observables take turns: each adds its verdict with the judgement behind it, then its other judgements, then its
     /// sightings, each with the indicators and relationships that belong to it. A relationship stays where both of its
@@ -169,7 +169,7 @@ mod tests {
         Timestamp::from_clock(jiff::Timestamp::UNIX_EPOCH)
     }
 
-    /// For each observable so many sightings, each of an indicator of its own and of one that all share; where there is
+    /// The given number of sightings for each observable, each of an indicator of its own and of one that all share; where there is
     /// one, a verdict with a judgement that rests on the shared indicator.
     fn bundle(sightings: &[usize], verdicts: bool) -> Bundle {
         let mut bundle = Bundle::new();

@@ -184,7 +184,7 @@ impl<P: Provider> Request<'_, P> {
         heavy::run(self.asked.body.len(), select).await
     }
 
-    /// The answer with what lookups found, at most so many entities as an answer may have.
+    /// The answer with what lookups found, cut to the entities that an answer may have.
     async fn found(&self, found: Lookup, about: &Selection) -> Reply {
         let most = self.host.max_entities;
         let bytes = found.bundle.len() * envelope::ENTITY_BYTES;
