@@ -19,9 +19,10 @@ pub enum Ping {
 
 /// What a ping says.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Pong {
     /// Whether the key is good.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub success: Option<bool>,
 }
 
@@ -61,29 +62,31 @@ fn records<'de, D: Deserializer<'de>, R: LenientValue<'de>>(deserializer: D) -> 
 
 /// How far one can page.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Meta {
     /// The last page that may be asked for.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub max_page: Option<Whole>,
     /// How many pages all records would fill.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub total_pages: Option<Whole>,
 }
 
 /// A time during which a name had the same addresses.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Period {
     /// The addresses.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub values: Option<Values>,
     /// Who runs the networks that they are in.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub organizations: Vec<String>,
     /// The first day.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub first_seen: Option<Day>,
     /// The last day.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub last_seen: Option<Day>,
 }
 
@@ -103,27 +106,28 @@ impl<'de> LenientValue<'de> for Values {
 
 /// What a name resolved to. The API has named the field of an address in several ways.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Resolved {
     /// The address in A records.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     ip: Option<String>,
     /// The address in AAAA records.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     ipv6: Option<String>,
     /// The address by a name that older documentation knows.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     ipv4: Option<String>,
     /// The mail server in the history.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     host: Option<String>,
     /// The mail server in current records.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     hostname: Option<String>,
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     nameserver: Option<String>,
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     ip_count: Option<Whole>,
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     ipv6_count: Option<Whole>,
 }
 
@@ -158,66 +162,70 @@ impl Period {
 
 /// A domain that points to an address.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Hosted {
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub hostname: Option<String>,
     /// Who hosts it.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub host_provider: Vec<String>,
     /// Who takes its mail.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub mail_provider: Vec<String>,
     /// What the provider derives.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub computed: Option<Computed>,
     /// Its registration.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub whois: Option<Whois>,
 }
 
 /// What the provider derives of a domain.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Computed {
     /// Who registered it.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub company_name: Option<String>,
 }
 
 /// The registration of a domain; its times are milliseconds since 1970.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Whois {
     /// Where it is registered.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub registrar: Option<String>,
     /// Since when.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub created_date: Option<i64>,
     /// Until when.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub expires_date: Option<i64>,
 }
 
 /// `GET /domain/{hostname}/subdomains`.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Subdomains {
     /// The labels before the domain.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub subdomains: Vec<String>,
     /// How many there are.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub subdomain_count: Option<Whole>,
     /// Whether these are all.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub meta: Option<SubdomainsMeta>,
 }
 
 /// Whether a list of subdomains is whole.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct SubdomainsMeta {
     /// Whether the plan cuts it.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub limit_reached: Option<bool>,
 }
 

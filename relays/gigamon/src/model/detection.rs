@@ -30,54 +30,55 @@ impl DetectionPage {
 
 /// A rule matched traffic of a device.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Detection {
     /// Identifies it; one without is passed over.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub uuid: Option<String>,
     /// Its rule.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub rule_uuid: Option<String>,
     /// The account that it belongs to.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub account_uuid: Option<String>,
     /// Which sensor saw it.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub sensor_id: Option<String>,
     /// The device's address, or a network in CIDR notation.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub device_ip: Option<String>,
     /// The device's name.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub hostname: Option<String>,
     /// Who uses the device.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub username: Option<String>,
     /// Whether the detection itself is muted.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub muted: Option<bool>,
     /// Whether its rule is.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub muted_rule: Option<bool>,
     /// Its device, where that is muted.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub muted_device_uuid: Option<String>,
     /// Why it is muted.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub muted_comment: Option<String>,
     /// When its first event was seen.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub first_seen: Option<String>,
     /// When its last event was seen.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub last_seen: Option<String>,
     /// When it was opened.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub created: Option<String>,
     /// How many events it has.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub event_count: Option<i64>,
     /// What its events have in common.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub indicators: Vec<IndicatorField>,
 }
 
@@ -104,12 +105,13 @@ impl Detection {
 
 /// Values that a field took in the events of a detection.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct IndicatorField {
     /// A field of the query language, perhaps with an event type before it: `dns:query.domain`.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub field: Option<String>,
     /// The values.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub values: Vec<String>,
 }
 
@@ -138,33 +140,34 @@ pub struct RuleAnswer {
 
 /// A saved query that opens detections.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Rule {
     /// Identifies it.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub uuid: Option<String>,
     /// What it is called.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub name: Option<String>,
     /// Such as `Attack:Command and Control`.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub category: Option<String>,
     /// What it finds.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub description: Option<String>,
     /// `high`, `moderate` or `low`.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub severity: Option<String>,
     /// `high`, `moderate` or `low`.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub confidence: Option<String>,
     /// When it was made.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub created: Option<String>,
     /// MITRE ATT&CK technique.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub primary_attack_id: Option<String>,
     /// Another one.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub secondary_attack_id: Option<String>,
 }
 
@@ -177,8 +180,9 @@ impl Rule {
 
 /// An entry of `GET /v1/events`, which wraps the event.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Wrapped {
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub(super) event: Option<Event>,
 }
 

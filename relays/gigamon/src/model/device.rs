@@ -18,26 +18,28 @@ pub struct TrackingAnswer {
 
 /// Records about devices.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Tracking {
     /// What DHCP servers handed out.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub dhcp: Vec<Lease>,
 }
 
 /// Which machine had an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Lease {
     /// The address.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub ip: Option<String>,
     /// Code of the account that owns the network; networks of several accounts share private addresses.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub account_code: Option<String>,
     /// The machine's name.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub hostname: Option<String>,
     /// The hardware address.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub mac: Option<String>,
 }
 
@@ -50,10 +52,11 @@ impl Lease {
 
 /// `GET /v1/entity/{value}/summary` and `GET /v1/entity/{hash}/file`.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct SummaryAnswer {
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     summary: Option<Summary>,
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     file: Option<Summary>,
 }
 
@@ -66,15 +69,16 @@ impl SummaryAnswer {
 
 /// When and how often a value was seen in the network.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// The first time.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub first_seen: Option<String>,
     /// The last time.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub last_seen: Option<String>,
     /// On how many devices.
-    #[serde(default, rename = "prevalence_count_internal", deserialize_with = "lenient::field")]
+    #[serde(rename = "prevalence_count_internal", deserialize_with = "lenient::field")]
     pub prevalence: Option<i64>,
 }
 

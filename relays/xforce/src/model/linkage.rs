@@ -20,32 +20,34 @@ fn linked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Linked>, D:
 
 /// A collection.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Linked {
     /// Opaque identifier.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub id: Option<CompactString>,
     /// `casefile` for a collection.
-    #[serde(default, rename = "type", deserialize_with = "lenient::field")]
+    #[serde(rename = "type", deserialize_with = "lenient::field")]
     pub kind: Option<CompactString>,
     /// Free text.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub title: Option<CompactString>,
     /// When it was made.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub created: Option<CompactString>,
     /// `1owned`, `2shared`, `3public` or `4premier`.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub category: Option<CompactString>,
     /// Who made it.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub owner: Option<Owner>,
 }
 
 /// Who made a collection; nothing but the name is read.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Owner {
     /// The name.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub name: Option<CompactString>,
 }
 

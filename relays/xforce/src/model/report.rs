@@ -7,65 +7,70 @@ use serde::Deserialize;
 
 /// `GET /ipr/{ip}`.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct IpReport {
     /// Risk, 0 to 10.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub score: Option<f64>,
     /// Categories with the confidence that the address belongs to them.
     #[serde(default = "lenient::missing", deserialize_with = "lenient::map")]
     pub cats: BTreeMap<String, Percent>,
     /// Why the score is what it is.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub reason: Option<String>,
     /// The same in more words.
-    #[serde(default, rename = "reasonDescription", deserialize_with = "lenient::field")]
+    #[serde(rename = "reasonDescription", deserialize_with = "lenient::field")]
     pub reason_description: Option<String>,
     /// Where the address is.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub geo: Option<Geo>,
     /// The networks that it belongs or belonged to.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub subnets: Vec<Subnet>,
     /// What users call it.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub tags: Vec<Tag>,
     /// What the categories mean.
-    #[serde(default, rename = "categoryDescriptions", deserialize_with = "lenient::map")]
+    #[serde(rename = "categoryDescriptions", deserialize_with = "lenient::map")]
     pub descriptions: BTreeMap<String, String>,
 }
 
 /// Where an address is.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Geo {
     /// Name of the country.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub country: Option<String>,
 }
 
 /// A network.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Subnet {
     /// Its autonomous systems, by number.
-    #[serde(default, deserialize_with = "lenient::map")]
+    #[serde(deserialize_with = "lenient::map")]
     pub asns: BTreeMap<String, AutonomousSystem>,
 }
 
 /// An autonomous system.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct AutonomousSystem {
     /// Who runs it.
-    #[serde(default, rename = "Company", deserialize_with = "lenient::field")]
+    #[serde(rename = "Company", deserialize_with = "lenient::field")]
     pub company: Option<String>,
     /// Whether the network no longer belongs to it.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub removed: Option<bool>,
 }
 
 /// A word that a user put to a report.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Tag {
     /// The word.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub tag: Option<String>,
 }
 
@@ -97,26 +102,28 @@ impl LenientValue<'_> for Percent {
 
 /// `GET /url/{url}`.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct UrlReport {
     /// The report proper.
     #[serde(default = "lenient::missing", deserialize_with = "lenient::field")]
     pub result: Option<UrlResult>,
     /// What users call it.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(deserialize_with = "lenient::list")]
     pub tags: Vec<Tag>,
 }
 
 /// What is known of a domain or URL.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct UrlResult {
     /// Risk, 0 to 10.
-    #[serde(default, deserialize_with = "lenient::field")]
+    #[serde(deserialize_with = "lenient::field")]
     pub score: Option<f64>,
     /// Categories and whether they hold.
     #[serde(default = "lenient::missing", deserialize_with = "lenient::map")]
     pub cats: BTreeMap<String, bool>,
     /// What the categories mean.
-    #[serde(default, rename = "categoryDescriptions", deserialize_with = "lenient::map")]
+    #[serde(rename = "categoryDescriptions", deserialize_with = "lenient::map")]
     pub descriptions: BTreeMap<String, String>,
 }
 
