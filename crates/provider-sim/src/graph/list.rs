@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::subject::Subject;
-use super::tenant::{Filters, Legacy, State};
+use super::tenant::{Filters, Legacy, Links, State};
 use super::{alerts, generated};
 use crate::odata::{Case, Filter};
 use crate::reply::Reply;
@@ -15,6 +15,8 @@ use crate::request::Request;
 const USUAL_PAGE: usize = 100;
 /// The largest page.
 const LARGEST_PAGE: usize = 1000;
+/// A next page on a host that no call may follow to.
+const ELSEWHERE: &str = "https://elsewhere.example/v1.0/security/alerts_v2?$skip=1";
 /// The retired API skips no further.
 const FURTHEST: usize = 500;
 
@@ -156,8 +158,10 @@ impl ListQuery {
         let mut all = alerts::v2(tenant);
         all.extend(subjects.flat_map(|subject| generated::v2(&subject, tenant)));
         let mut page = self.page(request, all, Case::Folded, None);
-        if state.flaky {
-            page["@odata.nextLink"] = json!(self.next_link(request, self.skip));
+        match state.links {
+            Links::Next => {}
+            Links::Itself => page["@odata.nextLink"] = json!(self.next_link(request, self.skip)),
+            Links::Elsewhere => page["@odata.nextLink"] = json!(ELSEWHERE),
         }
         preferred(request, page)
     }

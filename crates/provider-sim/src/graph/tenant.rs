@@ -24,9 +24,22 @@ pub struct State {
     pub batches: bool,
     /// What Threat Intelligence answers in place of what it knows.
     pub intelligence: Intelligence,
-    /// Whether answers are of bad quality: calls of batches fail or stay unanswered, each page of a list leads to
-    /// itself, and evidence of hunting comes as a list instead of a text.
+    /// Where each page of a list leads to.
+    pub links: Links,
+    /// Whether answers are of bad quality: calls of batches fail or stay unanswered, and evidence of hunting comes as
+    /// a list instead of a text.
     pub flaky: bool,
+}
+
+/// Where each page of a list leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// The next page, if there is one.
+    Next,
+    /// Itself.
+    Itself,
+    /// Another host.
+    Elsewhere,
 }
 
 /// What has become of `/security/alerts`.
@@ -71,6 +84,7 @@ const TODAY: State = State {
     same_ids: true,
     batches: true,
     intelligence: Intelligence::Licensed,
+    links: Links::Next,
     flaky: false,
 };
 
@@ -99,7 +113,15 @@ pub const STATES: &[State] = &[
         intelligence: Intelligence::Refused(403, "Forbidden"),
         ..TODAY
     },
-    State { domain: "flaky.example", flaky: true, ..TODAY },
+    State { domain: "flaky.example", links: Links::Itself, flaky: true, ..TODAY },
+    // Only the scan reads lists.
+    State {
+        domain: "foreign-links.example",
+        filters: Filters::Refused,
+        hunting: false,
+        links: Links::Elsewhere,
+        ..TODAY
+    },
     // Nothing but lists of alerts.
     State {
         domain: "plain.example",

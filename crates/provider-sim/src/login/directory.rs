@@ -42,6 +42,7 @@ pub const TENANTS: &[Tenant] = &[
     tenant("11111111-2222-4333-8444-000000000017", "no-partition.example"),
     tenant("11111111-2222-4333-8444-000000000018", "no-lists.example"),
     tenant("11111111-2222-4333-8444-000000000019", "flaky.example"),
+    tenant("11111111-2222-4333-8444-000000000020", "foreign-links.example"),
 ];
 
 impl Tenant {

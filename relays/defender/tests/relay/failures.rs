@@ -118,9 +118,11 @@ async fn a_short_wait_for_the_hunting_quota_is_waited_and_a_long_one_reported() 
     alerts(&stage, PATH, &json!([]));
     rows(&stage, &json!([{"Timestamp": "2026-11-01T00:00:00Z", "DeviceName": "d"}]));
     let fault = || Fault::status(429).on("defender").path("/advancedqueries/");
-    stage.sim.faults().add(fault().header("Retry-After", "0").next(1));
+    stage.sim.faults().add(fault().header("Retry-After", "1").next(1));
+    let begun = std::time::Instant::now();
     let answer = stage.observe(&[("sha1", SHA1)]).await;
     assert_eq!((errors(&answer), docs(&answer, "sightings").len()), (vec![], 1));
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(1), "the pause was kept");
     let other = "1".repeat(40);
     stage.sim.faults().add(fault().header("Retry-After", "3600"));
     let answer = stage.observe(&[("sha1", &other)]).await;

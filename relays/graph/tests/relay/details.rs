@@ -288,3 +288,12 @@ async fn answers_of_bad_quality_cost_details_and_no_alert() {
         "a list in a circle"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_next_page_on_another_host_is_not_asked_for() {
+    let stage = setup().claim("tenant_id", "foreign-links.example").start().await;
+    let answer = stage.observe(&[("hostname", "ws-042")]).await;
+    assert!(errors(&answer).contains(&("warning", "key error")), "{answer}");
+    assert!(!docs(&answer, "sightings").is_empty(), "{answer}");
+    assert_eq!(calls_to(&stage, "alerts_v2").len(), 1, "{answer}");
+}
