@@ -3,7 +3,7 @@
 # that relay alone. No syntax line and no cache mounts: any builder works, and a registry can share the layers.
 
 # To build the same image again next year, pin both by digest: --build-arg RUST_IMAGE=rust@sha256:...
-ARG RUST_IMAGE=rust:1.95-slim-bookworm
+ARG RUST_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
 FROM ${RUST_IMAGE} AS manifests
@@ -16,14 +16,14 @@ RUN sh deploy/skeleton.sh /src /skeleton
 FROM ${RUST_IMAGE} AS dependencies
 WORKDIR /src
 COPY --from=manifests /skeleton .
-RUN cargo build --locked --release --workspace --exclude relay-testkit --bins
+RUN cargo build --locked --release --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
 
 # --- core
 # `touch`, because Cargo compares times, and the empty sources are newer than these.
 FROM dependencies AS core
 COPY crates/relay-core crates/relay-core
 RUN set -eu; find crates/relay-core -name '*.rs' -exec touch {} +; \
-    cargo build --locked --release --workspace --exclude relay-testkit --bins
+    cargo build --locked --release --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
 
 # --- program
 FROM core AS build
@@ -31,7 +31,7 @@ ARG PROGRAM
 ARG FOLDER
 COPY ${FOLDER} ${FOLDER}
 RUN set -eu; find "$FOLDER" -name '*.rs' -exec touch {} +; \
-    cargo build --locked --release --workspace --exclude relay-testkit --bin "$PROGRAM"; \
+    cargo build --locked --release --workspace --exclude relay-testkit --features relay-core/jemalloc --bin "$PROGRAM"; \
     install -D "target/release/$PROGRAM" /out/relay
 
 # No shell and no package manager: a C library, root certificates, and this program.

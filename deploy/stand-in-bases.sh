@@ -102,9 +102,10 @@ fi
 
 if wanted "$RUST"; then
     cargo fetch --quiet --locked
-    add_packages "$work/rust.tar" dash coreutils findutils sed grep tar gcc libc6-dev
+    add_packages "$work/rust.tar" dash coreutils findutils sed grep tar make mawk diffutils gcc libc6-dev
     lay_out_root "$work/rust"
     ln -s gcc "$work/rust/usr/bin/cc"
+    ln -s mawk "$work/rust/usr/bin/awk"
     tar --append --file "$work/rust.tar" --directory "$work/rust" --owner 0 --group 0 .
     tar --append --file "$work/rust.tar" --directory "$(rustc --print sysroot)" --owner 0 --group 0 \
         --exclude 'lib/rustlib/src' --transform 'flags=r;s,^,usr/local/,' bin/rustc bin/cargo lib

@@ -13,5 +13,6 @@ if [ "$(id -u)" != 0 ]; then
     echo 'test-bounds: a cgroup of its own needs root, so nothing was tested'
     exit 0
 fi
-cargo build --locked --release --quiet -p relay-xforce
+# With the allocator of the images.
+cargo build --locked --release --quiet -p relay-xforce --features relay-core/jemalloc
 exec python3 deploy/test_bounds.py target/release/relay-xforce "$@"

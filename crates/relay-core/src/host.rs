@@ -149,10 +149,11 @@ impl Host {
             place.belongs_to(credential);
         }
         self.note_tenant(credential);
+        let time = asked.place.as_ref().map_or(self.deadline, |place| place.time(self.deadline));
         let context = RequestContext {
             now: self.clock.now(),
             limit: claims.entities_limit(self.entities_limit),
-            deadline: asked.arrived + self.deadline,
+            deadline: asked.arrived + time,
             time_allowed: self.deadline,
             concurrency: self.concurrency,
             credential,

@@ -15,6 +15,11 @@ use crate::server;
 use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings};
 use crate::telemetry;
 
+/// The C library keeps what a peak has fragmented; this one gives it back within seconds.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Runs a relay until SIGTERM, SIGINT or SIGQUIT, or does what its one argument says: `--help`, `--version`,
 /// `healthcheck`. A relay that does not start says why on standard error; the message names the setting that is
 /// wrong.

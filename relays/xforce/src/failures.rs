@@ -58,7 +58,7 @@ impl Failures {
     pub(crate) fn add(&mut self, part: Part, failure: Failure, about: Vec<Observable>) {
         match failure {
             Failure::Stopped(error) => self.stopped.push((part, error, about)),
-            Failure::Deadline(error) => self.out_of_time(&error, &about),
+            Failure::Deadline(error) => self.out_of_time(error, &about),
             failure => {
                 let (status, error) = (failure.status(), REPORTS.error(&failure));
                 let message = error.message().to_owned();
@@ -77,8 +77,8 @@ impl Failures {
     }
 
     /// Adds lookups that the request's deadline cut off.
-    pub(crate) fn out_of_time(&mut self, error: &Error, about: &[Observable]) {
-        self.late.extend(about.iter().map(|observable| error.clone().about(observable)));
+    pub(crate) fn out_of_time(&mut self, error: Error, about: &[Observable]) {
+        self.late.add(about.iter().fold(error, Error::about));
     }
 
     /// What the user reads.

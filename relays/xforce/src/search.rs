@@ -39,20 +39,23 @@ impl XForce {
 
         let mut failures = Failures::default();
         let mut bundles: Vec<Option<Bundle>> = about.iter().map(|_| None).collect();
+        let mut late = Vec::new();
         for (group, outcome) in groups.iter().zip(outcomes) {
-            let members =
-                || group.members.iter().map(|(_, observable)| (*observable).clone()).collect::<Vec<_>>();
+            let members = || group.members.iter().map(|(_, observable)| (*observable).clone());
             let Some(found) = outcome else {
-                failures.out_of_time(&call.out_of_time(), &members());
+                late.extend(members());
                 continue;
             };
             failures.report_answered |= found.report_answered;
             for (part, failure) in found.failures {
-                failures.add(part, failure, members());
+                failures.add(part, failure, members().collect());
             }
             for ((position, _), bundle) in group.members.iter().zip(found.bundles) {
                 bundles[*position] = Some(bundle);
             }
+        }
+        if !late.is_empty() {
+            failures.out_of_time(call.out_of_time(), &late);
         }
         let mut found = Lookup { errors: failures.into_errors(), ..Lookup::nothing() };
         bundles.into_iter().flatten().for_each(|bundle| found.bundle.merge(bundle));
