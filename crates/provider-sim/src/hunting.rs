@@ -22,19 +22,16 @@ pub const NOW: Timestamp = Timestamp::constant(1_772_323_200, 0);
 /// Parts that a query may have without a hint of how to make them.
 const PARTS: usize = 64;
 
-/// The rows that queries over the tables of devices find.
-pub(crate) fn run(script: &Script) -> Outcome {
-    without(script, &BTreeSet::new())
+/// The rows that a query over a table of devices finds.
+pub(crate) fn run(query: &Query) -> Outcome {
+    without(query, &BTreeSet::new())
 }
 
 /// The rows that are found, but for those about these values.
-fn without(script: &Script, values: &BTreeSet<&str>) -> Outcome {
-    let run = |query: &Query| {
-        let mut wanted = query.literals();
-        wanted.retain(|value| !values.contains(value));
-        query.run(rows(query.table, &wanted), NOW)
-    };
-    Outcome::union(script.queries.iter().map(run))
+fn without(query: &Query, values: &BTreeSet<&str>) -> Outcome {
+    let mut wanted = query.literals();
+    wanted.retain(|value| !values.contains(value));
+    query.run(rows(query.table, &wanted), NOW)
 }
 
 /// The generated rows of a table about these values.
@@ -66,7 +63,7 @@ pub(crate) fn with_fixtures(script: &Script, find: &Find<'_>) -> Option<Outcome>
         fixed.iter().any(|row| row.values().any(is))
     };
     known.extend(script.literals().into_iter().filter(mentioned));
-    let outcome = without(script, &known);
+    let outcome = Outcome::union(script.queries.iter().map(|query| without(query, &known)));
     (!known.is_empty()).then(|| Outcome { rows: fixed.into_iter().chain(outcome.rows).collect(), ..outcome })
 }
 

@@ -57,6 +57,16 @@ impl Queries {
         self.texts.push((name, text, Read::Tables(script)));
     }
 
+    /// Adds a query over the tables of alerts, and the rows that the simulated tenant has of them.
+    pub fn add_counts(&mut self, name: impl Into<String>, text: impl Into<String>, tenant: &str) {
+        let (name, text) = (name.into(), text.into());
+        let script = Script::parse(&text).unwrap_or_else(|fault| panic!("{name}: {fault} in {text}"));
+        for query in &script.queries {
+            self.add_rows(query.table, provider_sim::graph::table(query.table, tenant));
+        }
+        self.texts.push((name, text, Read::Tables(script)));
+    }
+
     /// Adds a query over the evidence of alerts, and the rows that the simulator generates for it.
     pub fn add_alerts(&mut self, name: impl Into<String>, text: impl Into<String>, tenant: &str) {
         let (name, text) = (name.into(), text.into());

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::entities;
 use super::refusal::Refusal;
 use crate::inventory;
 use crate::lock::locked;
@@ -105,6 +106,27 @@ impl Kind {
     }
 }
 
+/// What actions can be filtered by.
+const FILTERS: [&str; 6] = ["creationDateTimeUtc", "id", "machineId", "requestor", "status", "type"];
+
+/// Actions of the last forty days, and the hours from one to the next.
+const BEFORE: u64 = 60;
+const HOURS_BETWEEN: u64 = 16;
+
+/// An action that was taken before the simulator started.
+fn before(grant: &Grant, number: u64) -> Value {
+    let mut rng = Rng::new(&["defender", "former action", &number.to_string()]);
+    let machine = rng.pick(&inventory::fleet());
+    let hours = i64::try_from(1 + HOURS_BETWEEN * number).unwrap_or_default();
+    let time = (Timestamp::now() - SignedDuration::from_hours(hours)).to_string();
+    let status = rng.pick(&["Succeeded", "Succeeded", "Succeeded", "Failed", "TimeOut", "Cancelled"]);
+    json!({
+        "id": rng.uuid(), "type": rng.pick(&ALL.map(Kind::name)), "requestor": grant.appid, "requestorComment": "made up",
+        "status": if number == 0 { "InProgress" } else { status }, "machineId": machine,
+        "computerDnsName": inventory::name(&machine), "creationDateTimeUtc": time, "lastUpdateDateTimeUtc": time,
+    })
+}
+
 /// The actions on all devices, newest last, by tenant and device.
 #[derive(Debug, Default)]
 pub(super) struct Actions(Mutex<HashMap<(String, String), Vec<Action>>>);
@@ -196,19 +218,21 @@ impl Actions {
 
     /// The actions on all devices, newest first.
     pub(super) fn list(&self, grant: &Grant, request: &Request) -> Result<Reply, Refusal> {
-        let odata = |what: String| Refusal::bad_request("ODataError", what);
-        let filter = request.param("$filter").map(Filter::parse).transpose();
-        let filter = filter.map_err(|fault| odata(format!("Invalid filter: {fault}.")))?;
+        let filter = entities::filter(request, &FILTERS)?;
         let top: usize = request
             .param("$top")
             .map_or(Ok(10_000), str::parse)
-            .map_err(|_| odata("The value of $top is not valid.".to_owned()))?;
+            .map_err(|_| Refusal::bad_request("ODataError", "The value of $top is not valid."))?;
         let mut all = locked(&self.0);
         let own = all.iter_mut().filter(|((tenant, _), _)| *tenant == grant.tid);
-        let mut list: Vec<&Value> = Vec::new();
+        let mut list: Vec<Value> = Vec::new();
         for (_, actions) in own {
             settle(actions);
-            list.extend(actions.iter().rev().map(|action| &action.shown));
+            list.extend(actions.iter().rev().map(|action| action.shown.clone()));
+        }
+        // A question for the actions of a time is one about what was done before, too.
+        if filter.iter().flat_map(Filter::paths).any(|path| path == "creationDateTimeUtc") {
+            list.extend((0..BEFORE).map(|number| before(grant, number)));
         }
         list.retain(|shown| filter.as_ref().is_none_or(|filter| filter.fits(shown, Case::Folded)));
         list.truncate(top);

@@ -25,11 +25,13 @@ pub(super) enum Call<'r> {
     FileMachines(&'r str),
     Machine(&'r str),
     MachineList,
+    MachineCount,
     MachinesByAddress(&'r str),
     ActionList,
     CancelAction(&'r str),
     Hunt,
     Indicators,
+    IndicatorCount,
     AddIndicator,
     RemoveIndicator(&'r str),
     Availability(&'r str),
@@ -66,6 +68,7 @@ impl<'r> Call<'r> {
             ("GET", ["ips", address, "stats"]) => Some(Self::AddressStats(address)),
             ("GET", ["files", hash, "machines"]) => Some(Self::FileMachines(hash)),
             ("GET", ["machines"]) => Some(Self::MachineList),
+            ("GET", ["machines", "$count"]) => Some(Self::MachineCount),
             ("GET", ["machines", function]) if function.starts_with("findbyip(") => {
                 Some(Self::MachinesByAddress(function))
             }
@@ -77,6 +80,7 @@ impl<'r> Call<'r> {
             ("GET", ["machines", id]) => Some(Self::Machine(id)),
             ("POST", ["advancedqueries", "run"]) => Some(Self::Hunt),
             ("GET", ["indicators"]) => Some(Self::Indicators),
+            ("GET", ["indicators", "$count"]) => Some(Self::IndicatorCount),
             ("POST", ["indicators"]) => Some(Self::AddIndicator),
             ("DELETE", ["indicators", id]) => Some(Self::RemoveIndicator(id)),
             ("GET", ["machines", id, "availableMachineActions"]) => Some(Self::Availability(id)),
@@ -102,6 +106,7 @@ impl<'r> Call<'r> {
             Self::AddressStats(_) => &["Ip.Read.All"],
             Self::Machine(_)
             | Self::MachineList
+            | Self::MachineCount
             | Self::MachinesByAddress(_)
             | Self::FileMachines(_)
             | Self::ActionList
@@ -111,7 +116,7 @@ impl<'r> Call<'r> {
             Self::CancelAction(_) => &["Machine.Isolate", "Machine.Scan", "Machine.CollectForensics"],
             Self::Act(_, Kind::Quarantine) => &["Machine.StopAndQuarantine"],
             Self::Hunt => &["AdvancedQuery.Read.All"],
-            Self::Indicators | Self::AddIndicator | Self::RemoveIndicator(_) => {
+            Self::Indicators | Self::IndicatorCount | Self::AddIndicator | Self::RemoveIndicator(_) => {
                 &["Ti.ReadWrite", "Ti.ReadWrite.All"]
             }
             Self::Act(_, Kind::Isolate | Kind::Unisolate) => &["Machine.Isolate"],
@@ -134,7 +139,7 @@ impl<'r> Call<'r> {
             Self::DomainStats(_) => "statistics of domains",
             Self::AddressStats(_) => "statistics of addresses",
             Self::FileMachines(_) => "devices of files",
-            Self::MachineList => "list of devices",
+            Self::MachineList | Self::MachineCount => "list of devices",
             Self::MachinesByAddress(_) => "devices of addresses",
             Self::ActionList => "actions",
             Self::CancelAction(_) => "cancel",
@@ -143,7 +148,7 @@ impl<'r> Call<'r> {
             Self::File(_) => "files",
             Self::Machine(_) => "machines",
             Self::Hunt => "hunting",
-            Self::Indicators => "indicators",
+            Self::Indicators | Self::IndicatorCount => "indicators",
             Self::AddIndicator | Self::RemoveIndicator(_) => "indicator changes",
             Self::Availability(_) => "available actions",
             Self::History(_) => "machine actions",

@@ -1,5 +1,6 @@
 //! Facts about files and devices.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
@@ -61,23 +62,86 @@ fn collection(items: &[Value]) -> Reply {
     )
 }
 
-/// Devices by a filter on their ids or names.
+/// What devices can be filtered by.
+const FILTERS: [&str; 14] = [
+    "aadDeviceId",
+    "computerDnsName",
+    "deviceValue",
+    "exposureLevel",
+    "healthStatus",
+    "id",
+    "lastIpAddress",
+    "lastSeen",
+    "machineTags",
+    "onboardingStatus",
+    "osPlatform",
+    "rbacGroupId",
+    "riskScore",
+    "version",
+];
+
+/// Devices by a filter.
 pub(super) fn machine_list(request: &Request) -> Result<Reply, Refusal> {
-    let invalid = |what: String| Refusal::bad_request("ODataError", what);
-    let filter = request.param("$filter").ok_or_else(|| invalid("A filter is needed.".to_owned()))?;
-    let filter = Filter::parse(filter).map_err(|fault| invalid(format!("Invalid filter: {fault}.")))?;
     let top: usize = request
         .param("$top")
         .map_or(Ok(10_000), str::parse)
-        .map_err(|_| invalid("Invalid $top.".to_owned()))?;
+        .map_err(|_| Refusal::bad_request("ODataError", "Invalid $top."))?;
+    let mut found = filtered(request)?;
+    found.truncate(top);
+    Ok(collection(&found))
+}
+
+/// How many devices fit a filter.
+pub(super) fn machine_count(request: &Request) -> Result<Reply, Refusal> {
+    filtered(request).map(|found| number(found.len()))
+}
+
+/// A bare number behind a byte order mark.
+pub(super) fn number(number: usize) -> Reply {
+    Reply::text(200, format!("\u{feff}{number}"))
+}
+
+fn filtered(request: &Request) -> Result<Vec<Value>, Refusal> {
+    let filter = filter(request, &FILTERS)?;
+    let filter = filter.ok_or_else(|| Refusal::bad_request("ODataError", "A filter is needed."))?;
+    let fits = |machine: &Value| filter.fits(machine, Case::Folded);
+    // A question for what was seen lately is one about the fleet of these days.
+    if filter.paths().iter().any(|path| path == "lastSeen") {
+        return Ok(fleet_lately().into_iter().filter(fits).collect());
+    }
     // Any id is a device; names are those of the fleet.
     let mut ids: Vec<String> = filter.texts().into_iter().map(str::to_owned).collect();
     ids.extend(inventory::fleet());
     ids.sort();
     ids.dedup();
-    let fits = |machine: &Value| filter.fits(machine, Case::Folded);
-    let found: Vec<Value> = ids.iter().filter_map(|id| machine(id)).filter(fits).take(top).collect();
-    Ok(collection(&found))
+    Ok(ids.iter().filter_map(|id| machine(id)).filter(fits).collect())
+}
+
+/// The fleet as it was seen in the last days: half of it within the last day, some with sensors that do not work.
+fn fleet_lately() -> Vec<Value> {
+    let now = Timestamp::now();
+    let seen = |(number, mut machine): (usize, Value)| {
+        let hours = if number.is_multiple_of(2) { number } else { 24 * number };
+        let hours = i64::try_from(hours).unwrap_or_default();
+        machine["lastSeen"] = json!((now - SignedDuration::from_hours(hours)).to_string());
+        if number % 4 == 2 {
+            machine["healthStatus"] = json!("ImpairedCommunication");
+        }
+        machine
+    };
+    inventory::fleet().iter().filter_map(|id| machine(id)).enumerate().map(seen).collect()
+}
+
+/// The filter of a request, if it has one. It may be over these properties.
+pub(super) fn filter(request: &Request, properties: &[&str]) -> Result<Option<Filter>, Refusal> {
+    let invalid = |what: String| Refusal::bad_request("ODataError", what);
+    let filter = request.param("$filter").map(Filter::parse).transpose();
+    let filter = filter.map_err(|fault| invalid(format!("Invalid filter: {fault}.")))?;
+    let paths = filter.iter().flat_map(Filter::paths).collect::<Vec<_>>();
+    match paths.iter().find(|path| !properties.contains(&path.as_str())) {
+        Some(path) => Err(invalid(format!("The property '{path}' cannot be filtered by."))),
+        None => Ok(filter),
+    }
 }
 
 /// Devices by their ids, where a fixture has one of them.

@@ -45,8 +45,8 @@ pub(super) fn script(request: &Request, tenant: &str) -> Result<Script, Refusal>
     let script = Script::parse(text)
         .map_err(|fault| Refusal::bad_request("BadRequest", format!("Syntax error: {fault}.")))?;
     let lacks: &[Table] = match tenant {
-        "no-device-events.example" => &[Table::AlertEvidence, Table::DeviceEvents],
-        _ => &[Table::AlertEvidence],
+        "no-device-events.example" => &[Table::AlertInfo, Table::AlertEvidence, Table::DeviceEvents],
+        _ => &[Table::AlertInfo, Table::AlertEvidence],
     };
     match hunting::refusal(&script, lacks, tenant != "no-partition.example") {
         Some(refusal) => Err(Refusal::bad_request("BadRequest", format!("Semantic error: {refusal}."))),
@@ -55,7 +55,7 @@ pub(super) fn script(request: &Request, tenant: &str) -> Result<Script, Refusal>
 }
 
 pub(super) fn answer(script: &Script) -> Reply {
-    reply(script, &hunting::run(script))
+    reply(script, &Outcome::union(script.queries.iter().map(hunting::run)))
 }
 
 /// The answer that fixtures have a part in.

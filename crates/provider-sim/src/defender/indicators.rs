@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::entities;
 use super::refusal::Refusal;
 use crate::inventory;
 use crate::lock::locked;
@@ -72,6 +73,16 @@ impl Indicators {
             .collect();
         let context = "https://api.security.microsoft.com/api/v1.0/$metadata#Indicators";
         Ok(Reply::json(200, &json!({"@odata.context": context, "value": found})))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self, grant: &Grant, request: &Request) -> Result<Reply, Refusal> {
+        if !request.query.is_empty() {
+            return Err(Refusal::bad_request("ODataError", "The query options are not supported."));
+        }
+        let mut tenants = locked(&self.0);
+        let tenant = tenants.entry(grant.tid.clone()).or_insert_with(Tenant::with_defaults);
+        Ok(entities::number(tenant.all.values().filter(|entry| sees(grant, entry)).count()))
     }
 
     /// Creates an indicator, or changes the one of this type and value.

@@ -9,6 +9,7 @@
 //! | `GET /alerts`, `/alerts/{id}` | one alert has its evidence, the list has it on request |
 //! | `GET /files/{hash}`, `/machines/{id}`, `/machines?$filter=…`, `/machines/findbyip(…)`, `…/stats`, `/files/{sha1}/machines` | generated facts (`inventory`) |
 //! | `POST /advancedqueries/run` | `hunting`: strict queries, rows that fit them, a share of running time |
+//! | `GET /machines/$count?$filter=…`, `/indicators/$count` | a bare number |
 //! | `GET`, `POST /indicators`, `DELETE /indicators/{id}` | [`indicators`] with state |
 //! | `GET /machines/{id}/availableMachineActions`, `…/machineactions`, `/machineactions?$filter=…`, `POST …/isolate` and so on, `/machineactions/{id}/cancel` | [`actions`] with state |
 //! | `GET /exposureScore` | |
@@ -16,7 +17,7 @@
 //! Some tenants hunt no more: `no-hunting.example` and `retired-403.example` may not (403), for
 //! `retired-404.example` the call is unknown, for `late.example` it is gone (410). `no-licence.example` has a licence
 //! neither for hunting nor for the score (401), `no-device-events.example` lacks a table, `no-partition.example` an
-//! operator, and `no-lists.example` takes no `in` in filters.
+//! operator, `no-lists.example` takes no `in` in filters, and `no-counts.example` counts nothing.
 
 pub mod actions;
 pub mod alerts;
@@ -123,6 +124,9 @@ impl Defender {
             let script = hunting::script(request, tenant)?;
             hunting::spend(&self.running_time, &grant.tid, &script)?;
         }
+        if tenant == "no-counts.example" && matches!(call, Call::MachineCount | Call::IndicatorCount) {
+            return Err(Refusal::not_found("No HTTP resource was found that matches the request URI."));
+        }
         let is_list = request.param("$filter").is_some_and(|filter| filter.contains(" in ("));
         let has_list = matches!(call, Call::MachineList | Call::AlertList | Call::Indicators);
         if tenant == "no-lists.example" && has_list && is_list {
@@ -152,6 +156,7 @@ impl Defender {
             Call::AddressStats(address) => Ok(entities::stats("ipAddress", address)),
             Call::FileMachines(hash) => entities::file_machines(hash),
             Call::MachineList => entities::machine_list(request),
+            Call::MachineCount => entities::machine_count(request),
             Call::MachinesByAddress(function) => entities::machines_by_address(function),
             Call::ActionList => self.actions.list(&grant, request),
             Call::CancelAction(id) => self.actions.cancel(&grant, id, request),
@@ -160,6 +165,7 @@ impl Defender {
                 Ok(hunting::answer(&hunting::script(request, tenant)?))
             }
             Call::Indicators => self.indicators.list(&grant, request),
+            Call::IndicatorCount => self.indicators.count(&grant, request),
             Call::AddIndicator => self.indicators.add(&grant, request),
             Call::RemoveIndicator(id) => self.indicators.remove(&grant, id),
             Call::Availability(id) => self.actions.available(&grant, id),

@@ -5,6 +5,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::seeded::Rng;
+
 const SHA256: &str = "323bd9118547125694702f46aa6f4bb7087cd3844d0a1db84473e4f422911ef9";
 const SHA1: &str = "ca118f05d354d16d50ffe2f421abce38d8bacffc";
 const MACHINE: &str = "73e7e2de709dff64ef64b1d0c30e67fab63279db";
@@ -59,6 +61,45 @@ pub fn v2(tenant: &str) -> Vec<Value> {
         dismissed(tenant),
         odd_forms(tenant),
     ]
+}
+
+/// Alerts of a tenant's last forty days, the hours from one to the next, and their products.
+const LATELY: u64 = 60;
+const HOURS_BETWEEN: u64 = 16;
+const PRODUCTS: [(&str, &str); 5] = [
+    ("microsoftDefenderForEndpoint", "Microsoft Defender for Endpoint"),
+    ("microsoftDefenderForOffice365", "Microsoft Defender for Office 365"),
+    ("microsoft365Defender", "Microsoft 365 Defender"),
+    ("microsoftDefenderForCloudApps", "Microsoft Cloud App Security"),
+    ("azureAdIdentityProtection", "AAD Identity Protection"),
+];
+
+/// Alerts about a few devices and accounts, spread over forty days: what a dashboard counts.
+pub(super) fn lately(tenant: &str) -> Vec<Value> {
+    (0..LATELY).map(|number| late(tenant, number)).collect()
+}
+
+fn late(tenant: &str, number: u64) -> Value {
+    let mut rng = Rng::new(&["graph", "lately", &number.to_string()]);
+    let severity = rng.pick(&["informational", "low", "medium", "medium", "high", "unknown"]);
+    let (source, product) = rng.pick(&PRODUCTS);
+    let id = format!("la{number:04}");
+    let mut alert = v2_alert(&id, tenant, "Unusual activity", severity, 2 + HOURS_BETWEEN * number);
+    alert["serviceSource"] = json!(source);
+    alert["productName"] = json!(product);
+    let host = format!("fin-{:02}", rng.below(3) * rng.below(4));
+    let user = format!("{}@corp.example", rng.pick(&["a.meier", "b.lind", "c.okafor", "d.silva"]));
+    let full = format!("{host}.corp.example");
+    let mut machine = device(&host, &full, "10.20.31.7", &Rng::new(&["graph", "machine", &host]).hex(40));
+    machine["loggedOnUsers"] = json!([]);
+    let account = json!({
+        "@odata.type": "#microsoft.graph.security.userEvidence", "verdict": "unknown", "remediationStatus": "none",
+        "roles": [], "userAccount": {"accountName": user, "domainName": "CORP", "userPrincipalName": user},
+    });
+    // The same device may be named twice.
+    alert["evidence"] =
+        if number.is_multiple_of(3) { json!([machine, machine, account]) } else { json!([machine, account]) };
+    alert
 }
 
 /// A dropped program on a workstation talks to its command and control server.

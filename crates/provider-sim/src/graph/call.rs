@@ -11,6 +11,7 @@ pub(super) enum Call<'r> {
     Legacy,
     Alerts,
     Alert(&'r str),
+    Incidents,
     Hunting,
     Batch,
     Reputation(&'r str),
@@ -29,6 +30,7 @@ impl<'r> Call<'r> {
             ["security", "alerts"] => Some(Self::Legacy),
             ["security", "alerts_v2"] => Some(Self::Alerts),
             ["security", "alerts_v2", id] => Some(Self::Alert(id)),
+            ["security", "incidents"] => Some(Self::Incidents),
             ["security", "runHuntingQuery"] => Some(Self::Hunting),
             ["$batch"] => Some(Self::Batch),
             ["security", "threatIntelligence", "hosts", host, about] => match about {
@@ -58,6 +60,7 @@ impl<'r> Call<'r> {
         match self {
             Self::Legacy => &["SecurityEvents.Read.All", "SecurityEvents.ReadWrite.All"],
             Self::Alerts | Self::Alert(_) => &["SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"],
+            Self::Incidents => &["SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All"],
             Self::Hunting => &["ThreatHunting.Read.All"],
             Self::Batch => &[],
             Self::Reputation(_) | Self::PassiveDns(_) | Self::PassiveDnsReverse(_) => {

@@ -76,7 +76,7 @@ const EVIDENCE_PATHS: [&str; 17] = [
 #[derive(Debug)]
 pub(super) struct ListQuery {
     filter: Option<Filter>,
-    top: usize,
+    pub(super) top: usize,
     skip: usize,
 }
 
@@ -113,7 +113,7 @@ impl ListQuery {
     }
 
     /// Each parameter once, and no others: one that broke out of a value would be such.
-    fn read(request: &Request, known: &[&str]) -> Result<Self, Refusal> {
+    pub(super) fn read(request: &Request, known: &[&str]) -> Result<Self, Refusal> {
         for (name, _) in &request.query {
             if !known.contains(&name.as_str()) {
                 return Err(bad(&format!("The query option '{name}' is not supported.")));
@@ -131,7 +131,7 @@ impl ListQuery {
         Ok(Self { filter, top: number("$top", USUAL_PAGE)?, skip: number("$skip", 0)? })
     }
 
-    fn only(self, allowed: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
+    pub(super) fn only(self, allowed: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
         let paths = self.filter.iter().flat_map(Filter::paths);
         match paths.into_iter().find(|path| !allowed(path)) {
             Some(path) => {
@@ -155,7 +155,7 @@ impl ListQuery {
     /// The page that was asked for, of its successor.
     pub(super) fn answer_v2(&self, request: &Request, tenant: &str, state: &State) -> Reply {
         let subjects = self.filter.iter().filter_map(Subject::of_filter);
-        let mut all = alerts::v2(tenant);
+        let mut all = [alerts::v2(tenant), alerts::lately(tenant)].concat();
         all.extend(subjects.flat_map(|subject| generated::v2(&subject, tenant)));
         let mut page = self.page(request, all, Case::Folded, None);
         match state.links {
@@ -166,7 +166,13 @@ impl ListQuery {
         preferred(request, page)
     }
 
-    fn page(&self, request: &Request, mut all: Vec<Value>, case: Case, furthest: Option<usize>) -> Value {
+    pub(super) fn page(
+        &self,
+        request: &Request,
+        mut all: Vec<Value>,
+        case: Case,
+        furthest: Option<usize>,
+    ) -> Value {
         all.retain(|alert| self.filter.as_ref().is_none_or(|filter| filter.fits(alert, case)));
         all.sort_by(|a, b| b["createdDateTime"].as_str().cmp(&a["createdDateTime"].as_str()));
         let end = self.skip + self.top;
@@ -194,7 +200,7 @@ impl ListQuery {
 
 /// `/security/alerts_v2/{id}`.
 pub(super) fn alert(request: &Request, tenant: &str, id: &str) -> Result<Reply, Refusal> {
-    let known = alerts::v2(tenant).into_iter().find(|alert| alert["id"] == id);
+    let known = alerts::v2(tenant).into_iter().chain(alerts::lately(tenant)).find(|alert| alert["id"] == id);
     let alert = known.or_else(|| generated::by_id(id, tenant)).ok_or(Refusal::UnknownAlert)?;
     Ok(preferred(request, alert))
 }

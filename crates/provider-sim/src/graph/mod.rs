@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `GET /security/alerts` | `SecurityEvents.Read.All` | alerts of the retired API |
 //! | `GET /security/alerts_v2`, `/security/alerts_v2/{id}` | `SecurityAlert.Read.All` | alerts of its successor |
+//! | `GET /security/incidents` | `SecurityIncident.Read.All` | incidents |
 //! | `POST /security/runHuntingQuery` | `ThreatHunting.Read.All` | advanced hunting |
 //! | `POST /$batch` | those of its calls | up to 20 calls in one |
 //! | `GET /security/threatIntelligence/hosts/{host}/…` | `ThreatIntelligence.Read.All` | reputation, passive DNS |
@@ -14,7 +15,8 @@
 //!
 //! Tokens come from the [login](crate::login). Which calls work for a tenant, and how, is set by
 //! [`tenant::STATES`]. Alerts are those of [`alerts`] and, about most values that are asked for, generated ones.
-//! Hunting finds in the tables of devices what Defender for Endpoint's own API does, fixtures included.
+//! Hunting finds in the tables of devices what Defender for Endpoint's own API does, fixtures included;
+//! the table of alerts has a row for each change of one.
 //! Filters and queries are read by strict grammars; each API has a quota of calls a minute, and hunting has a share
 //! of running time.
 
@@ -24,6 +26,7 @@ mod batch;
 mod call;
 mod generated;
 mod hunting;
+mod incidents;
 mod intelligence;
 mod list;
 mod refusal;
@@ -42,7 +45,7 @@ use crate::service::{Find, Service};
 use accounts::Directory;
 use batch::Fate;
 use call::Call;
-pub use hunting::evidence;
+pub use hunting::{evidence, table};
 use refusal::Refusal;
 use tenant::State;
 
@@ -79,7 +82,9 @@ fn authorized(request: &Request) -> Result<Authorized<'_>, Refusal> {
     let state = grant.tenant().and_then(State::of).ok_or(Refusal::NotProvisioned)?;
     match (call, state.legacy) {
         (Call::Legacy, tenant::Legacy::Refused(status)) => return Err(Refusal::Retired(status)),
-        (Call::Alerts | Call::Alert(_) | Call::Hunting, _) if !state.v2 => return Err(Refusal::NoSuchPath),
+        (Call::Alerts | Call::Alert(_) | Call::Incidents | Call::Hunting, _) if !state.v2 => {
+            return Err(Refusal::NoSuchPath);
+        }
         (Call::Hunting, _) if !state.hunting => return Err(Refusal::Forbidden(role)),
         (Call::Batch, _) if !state.batches => return Err(Refusal::NoSuchPath),
         (Call::Reputation(_) | Call::PassiveDns(_) | Call::PassiveDnsReverse(_), _) => {
@@ -103,6 +108,7 @@ impl Graph {
         match call {
             Call::Legacy => list::ListQuery::legacy(request).map(drop),
             Call::Alerts => list::ListQuery::v2(request, state).map(drop),
+            Call::Incidents => incidents::query(request).map(drop),
             Call::Hunting => hunting::HuntingQuery::of(request, state)?.spend(&self.running_time, &grant.tid),
             Call::Batch => batch::calls(request).map(drop),
             _ => Ok(()),
@@ -125,6 +131,7 @@ impl Graph {
             Call::Legacy => Ok(list::ListQuery::legacy(request)?.answer_legacy(request, state)),
             Call::Alerts => Ok(list::ListQuery::v2(request, state)?.answer_v2(request, &grant.tid, state)),
             Call::Alert(id) => list::alert(request, &grant.tid, id),
+            Call::Incidents => incidents::answer(request, &grant.tid),
             Call::Hunting => Ok(hunting::HuntingQuery::of(request, state)?.answer(&grant.tid, state)),
             Call::Batch => Ok(batch::answer(request, &batch::calls(request)?, |inner| {
                 let answered = || self.checked(inner).and_then(|()| self.answered(inner));

@@ -26,7 +26,8 @@ pub(super) fn of(table: Table, values: &[&str]) -> Vec<Row> {
         Table::DeviceEvents => of_names(values, "dns events", dns_events),
         Table::DeviceLogonEvents => of_names(values, "logons", logons),
         Table::DeviceNetworkInfo => adapters(values),
-        Table::AlertEvidence => Vec::new(),
+        // They belong to a tenant.
+        Table::AlertInfo | Table::AlertEvidence => Vec::new(),
     }
 }
 

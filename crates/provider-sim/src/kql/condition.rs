@@ -32,6 +32,12 @@ impl Parser {
             self.sign(")")?;
             return Ok(inner);
         }
+        if self.took(&Token::Word("isnotempty".to_owned())) {
+            self.sign("(")?;
+            let column = self.column()?;
+            self.sign(")")?;
+            return Ok(Predicate::Column(column, Test::NotEmpty));
+        }
         let column = self.column()?;
         let (place, operator) = self.next()?;
         let test = match operator {
@@ -41,15 +47,19 @@ impl Parser {
             Token::Sign(">") => {
                 self.keyword("ago")?;
                 self.sign("(")?;
-                let days = match self.next()? {
-                    (_, Token::Days(days)) => days,
-                    (place, other) => {
-                        return Err(SyntaxError::at(place, format!("days were expected, not {other:?}")));
-                    }
-                };
+                let age = self.span()?;
                 self.sign(")")?;
-                Test::NewerThanDays(days)
+                Test::NewerThan(age)
             }
+            Token::Sign(">=") => match self.next()? {
+                (_, Token::Moment(start)) => Test::Since(start),
+                (place, other) => {
+                    return Err(SyntaxError::at(
+                        place,
+                        format!("a point in time was expected, not {other:?}"),
+                    ));
+                }
+            },
             Token::Word(word) => match word.as_str() {
                 "startswith" => Test::StartsWith(self.text()?),
                 "endswith" => Test::EndsWith(self.text()?),
@@ -127,6 +137,11 @@ impl Parser {
             "tolower" => Ok(Expression::ToLower(Box::new(self.expression()?))),
             "tostring" => Ok(Expression::ToString(Box::new(self.expression()?))),
             "parse_json" => Ok(Expression::ParseJson(Box::new(self.expression()?))),
+            "bin" => {
+                let of = Box::new(self.expression()?);
+                self.sign(",")?;
+                Ok(Expression::Bin(of, self.span()?))
+            }
             "strcat" => Ok(Expression::Concat(self.list(Self::expression)?)),
             "iff" => {
                 let one = self.column()?;

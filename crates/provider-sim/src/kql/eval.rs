@@ -1,9 +1,10 @@
 //! Running a query over rows.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::expression::Expression;
 use super::query::{Aggregate, Query, Step, Top};
@@ -108,7 +109,7 @@ impl Outcome {
             Step::Expand { name, values } => self.expand(name, values, |_| true),
             Step::Partition { by, top, .. } => self.partition(by, top),
             Step::Project(kept) => self.project(kept),
-            Step::Summarize { aggregate, by } => self.summarize(aggregate, by),
+            Step::Summarize { aggregates, by } => self.summarize(aggregates, by),
         }
     }
 
@@ -168,51 +169,105 @@ impl Outcome {
         self.columns = columns;
     }
 
-    /// Keeps these columns, in this order.
-    fn keep(&mut self, names: &[String]) {
-        self.columns = names
-            .iter()
-            .filter_map(|name| self.columns.iter().find(|column| column.name == *name).cloned())
-            .collect();
-    }
-
-    fn summarize(&mut self, aggregate: &Aggregate, by: &[String]) {
-        let (column, kept) = match aggregate {
-            Aggregate::Max { column, .. } => (column, Vec::new()),
-            Aggregate::ArgMax { column, others } => (column, others.clone()),
-        };
-        let key = |row: &Row| -> Vec<Value> {
-            by.iter().map(|name| row.get(name).cloned().unwrap_or_default()).collect()
-        };
-        let mut groups: Vec<(Vec<Value>, Row)> = Vec::new();
+    fn summarize(&mut self, aggregates: &[Aggregate], by: &[(String, Expression)]) {
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let mut groups: Vec<(Row, Vec<Row>)> = Vec::new();
         for row in std::mem::take(&mut self.rows) {
-            let key = key(&row);
-            match groups.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, best)) if rank(&row, column) > rank(best, column) => *best = row,
-                Some(_) => {}
-                None => groups.push((key, row)),
+            let key = by.iter().map(|(name, value)| (name.clone(), value.of(&row)));
+            let key: Row = key.filter(|(_, value)| !value.is_null()).collect();
+            let place = *places.entry(json!(key).to_string()).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some((_, rows)) => rows.push(row),
+                None => groups.push((key, vec![row])),
             }
         }
-        self.rows = groups.into_iter().map(|(_, best)| best).collect();
-        let mut names = by.to_vec();
-        names.push(column.clone());
-        names.extend(kept.into_iter().filter(|name| !by.contains(name)));
-        self.keep(&names);
-        if let Aggregate::Max { name, column } = aggregate {
-            for renamed in self.columns.iter_mut().filter(|known| known.name == *column) {
-                renamed.name.clone_from(name);
-            }
-            for row in &mut self.rows {
-                if let Some(value) = row.remove(column) {
-                    row.insert(name.clone(), value);
+        self.rows = groups
+            .into_iter()
+            .map(|(mut row, rows)| {
+                for aggregate in aggregates {
+                    aggregate.add(&rows, &mut row);
                 }
+                row
+            })
+            .collect();
+        let kind =
+            |name: &str| self.columns.iter().find(|column| column.name == name).map(|column| column.kind);
+        let mut columns: Vec<Column> = Vec::new();
+        let computed = by.iter().map(|(name, value)| (name, value.kind(kind)));
+        let added = aggregates
+            .iter()
+            .flat_map(|one| one.columns().into_iter().map(move |name| (name, one.kind(name, kind))));
+        for (name, kind) in computed.chain(added) {
+            if columns.iter().all(|known| known.name != *name) {
+                columns.push(Column { name: name.clone(), kind: kind.unwrap_or(Kind::String) });
             }
+        }
+        self.columns = columns;
+    }
+}
+
+impl Expression {
+    /// The type of its values, by that of the columns.
+    fn kind(&self, kind: impl Fn(&str) -> Option<Kind>) -> Option<Kind> {
+        match self {
+            Self::Column(name) => kind(name),
+            Self::Bin(..) => Some(Kind::DateTime),
+            _ => None,
         }
     }
 }
 
-/// What a column is sorted by: its time, else its text.
-fn rank(row: &Row, column: &str) -> Option<(Option<Timestamp>, String)> {
-    let text = row.get(column)?.as_str()?;
-    Some((moment(text), text.to_owned()))
+impl Aggregate {
+    /// Adds what it computes of the rows of a group.
+    fn add(&self, rows: &[Row], to: &mut Row) {
+        let of = |row: &Row, column: &str| row.get(column).cloned().unwrap_or_default();
+        let mut put = |name: &String, value: Value| {
+            if !value.is_null() && !to.contains_key(name) {
+                to.insert(name.clone(), value);
+            }
+        };
+        // Of equal rows the first counts.
+        let best = |column: &str| {
+            rows.iter().reduce(|best, row| if rank(row, column) > rank(best, column) { row } else { best })
+        };
+        match self {
+            Self::Max { name, column } => {
+                put(name, best(column).map(|row| of(row, column)).unwrap_or_default());
+            }
+            Self::Min { name, column } => {
+                let least =
+                    rows.iter().filter(|row| rank(row, column).is_some()).min_by_key(|row| rank(row, column));
+                put(name, least.map(|row| of(row, column)).unwrap_or_default());
+            }
+            Self::Count { name } => put(name, json!(rows.len())),
+            Self::DistinctCount { name, column } => {
+                let values: BTreeSet<String> = rows.iter().map(|row| of(row, column).to_string()).collect();
+                put(name, json!(values.len()));
+            }
+            Self::ArgMax { column, others } => {
+                let best = best(column);
+                for name in std::iter::once(column).chain(others) {
+                    put(name, best.map(|row| of(row, name)).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// The type of one of its columns.
+    fn kind(&self, name: &str, kind: impl Fn(&str) -> Option<Kind>) -> Option<Kind> {
+        match self {
+            Self::Min { column, .. } | Self::Max { column, .. } => kind(column),
+            Self::Count { .. } | Self::DistinctCount { .. } => Some(Kind::Int64),
+            Self::ArgMax { .. } => kind(name),
+        }
+    }
+}
+
+/// What a column is sorted by: its number, its time, else its text.
+fn rank(row: &Row, column: &str) -> Option<(Option<i64>, Option<Timestamp>, String)> {
+    match row.get(column)? {
+        Value::Number(number) => Some((number.as_i64(), None, String::new())),
+        Value::String(text) => Some((None, moment(text), text.clone())),
+        _ => None,
+    }
 }

@@ -1,8 +1,9 @@
 //! Computed columns.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::table::Row;
+use super::table::{Row, moment};
 
 /// What a computed column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Expression {
     ParseJson(Box<Expression>),
     /// `….field`.
     Member(Box<Expression>, String),
+    /// `bin(…, 1d)`: the beginning of the stretch of time that a moment belongs to.
+    Bin(Box<Expression>, SignedDuration),
     /// The host in a column of URLs: `extract` with `HOST`.
     Host(Box<Expression>),
     /// `iff(A == B, '', …)`: the empty text where two columns are equal.
@@ -48,6 +51,14 @@ impl Expression {
             Self::Concat(parts) => Value::from(parts.iter().map(|part| part.text(row)).collect::<String>()),
             Self::ParseJson(inner) => serde_json::from_str(&inner.text(row)).unwrap_or_default(),
             Self::Member(inner, field) => inner.of(row).get(field).cloned().unwrap_or_default(),
+            Self::Bin(inner, step) => {
+                let begin = |moment: Timestamp| {
+                    let step = step.as_secs().max(1);
+                    Timestamp::from_second(moment.as_second().div_euclid(step) * step).ok()
+                };
+                let begin = moment(&inner.text(row)).and_then(begin);
+                begin.map_or(Value::Null, |begin| Value::from(begin.to_string()))
+            }
             Self::Host(inner) => Value::from(host(&inner.text(row))),
             Self::UnlessEqual { columns, case, otherwise } => {
                 let [one, other] = columns.each_ref().map(|name| Self::Column(name.clone()).text(row));

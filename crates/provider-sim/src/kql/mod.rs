@@ -1,7 +1,8 @@
 //! The part of the Kusto query language that advanced hunting is asked in, read as strictly as a parser can.
 //!
 //! Only the shapes that the relays need are understood: declarations of lists, then one query or a `union` of several.
-//! A query is a table, then `where`, `extend`, `mv-expand`, `partition`, `top … by`, `project` and `summarize`.
+//! A query is a table, then `where`, `extend`, `mv-expand`, `partition`, `top … by`, `project` and `summarize` with
+//! `min`, `max`, `arg_max`, `count` and `dcount`.
 //! Anything else is refused, a comment or a second query too, so a value that broke out of its literal does not go
 //! unnoticed. The literals are decoded into the tree: a test can show that a value became exactly one of them.
 //!

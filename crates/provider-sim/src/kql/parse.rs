@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
+use jiff::SignedDuration;
+
 use super::predicate::Predicate;
 use super::query::{Aggregate, Query, Script, Step, Top};
 use super::table::Table;
@@ -128,6 +130,15 @@ impl Parser {
         match self.next()? {
             (_, Token::Text(text)) => Ok(text),
             (place, other) => Err(SyntaxError::at(place, format!("a text was expected, not {other:?}"))),
+        }
+    }
+
+    pub(super) fn span(&mut self) -> Result<SignedDuration, SyntaxError> {
+        match self.next()? {
+            (_, Token::Span(span)) => Ok(span),
+            (place, other) => {
+                Err(SyntaxError::at(place, format!("a length of time was expected, not {other:?}")))
+            }
         }
     }
 
@@ -266,9 +277,23 @@ impl Parser {
         Ok(Step::Partition { by, top, native })
     }
 
+    /// `Name = max(A), arg_max(B, C) by D, E = bin(F, 1d)` after its operator.
     fn summarize(&mut self) -> Result<Step, SyntaxError> {
+        let aggregates = self.list(Self::aggregate)?;
+        self.keyword("by")?;
+        let by = self.list(Self::projection)?;
+        self.columns = by.iter().map(|(name, _)| name.clone()).collect();
+        for name in aggregates.iter().flat_map(Aggregate::columns) {
+            if !self.columns.contains(name) {
+                self.columns.push(name.clone());
+            }
+        }
+        Ok(Step::Summarize { aggregates, by })
+    }
+
+    fn aggregate(&mut self) -> Result<Aggregate, SyntaxError> {
         let name = self.word()?;
-        let aggregate = if name == "arg_max" {
+        if name == "arg_max" {
             self.sign("(")?;
             let column = self.column()?;
             self.sign(",")?;
@@ -277,24 +302,20 @@ impl Parser {
             } else {
                 self.list(Self::column)?
             };
-            Aggregate::ArgMax { column, others }
-        } else {
-            self.sign("=")?;
-            self.keyword("max")?;
-            self.sign("(")?;
-            Aggregate::Max { name, column: self.column()? }
+            self.sign(")")?;
+            return Ok(Aggregate::ArgMax { column, others });
+        }
+        self.sign("=")?;
+        let (place, function) = (self.place(), self.word()?);
+        self.sign("(")?;
+        let aggregate = match function.as_str() {
+            "count" => Aggregate::Count { name },
+            "max" => Aggregate::Max { name, column: self.column()? },
+            "min" => Aggregate::Min { name, column: self.column()? },
+            "dcount" => Aggregate::DistinctCount { name, column: self.column()? },
+            _ => return Err(SyntaxError::at(place, format!("the function {function} is not understood"))),
         };
         self.sign(")")?;
-        self.keyword("by")?;
-        let by = self.list(Self::column)?;
-        self.columns.clone_from(&by);
-        match &aggregate {
-            Aggregate::Max { name, .. } => self.columns.push(name.clone()),
-            Aggregate::ArgMax { column, others } => {
-                self.columns.push(column.clone());
-                self.columns.extend(others.iter().filter(|other| !by.contains(other)).cloned());
-            }
-        }
-        Ok(Step::Summarize { aggregate, by })
+        Ok(aggregate)
     }
 }

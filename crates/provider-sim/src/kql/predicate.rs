@@ -35,8 +35,12 @@ pub enum Test {
     In(Vec<String>),
     /// `in~ ('x', 'y')`: one of them whatever the case.
     InFolded(Vec<String>),
-    /// `> ago(30d)`: at most this number of days old.
-    NewerThanDays(u32),
+    /// `> ago(30d)`: younger than that.
+    NewerThan(SignedDuration),
+    /// `>= datetime(…)`: not before it.
+    Since(Timestamp),
+    /// `isnotempty(…)`.
+    NotEmpty,
 }
 
 impl Predicate {
@@ -79,7 +83,7 @@ impl Test {
             Self::In(texts) | Self::InFolded(texts) | Self::HasAny(texts) => {
                 texts.iter().map(String::as_str).collect()
             }
-            Self::NewerThanDays(_) => Vec::new(),
+            Self::NewerThan(_) | Self::Since(_) | Self::NotEmpty => Vec::new(),
         }
     }
 
@@ -98,10 +102,9 @@ impl Test {
             Self::Has(wanted) => has(&folded(text), &folded(wanted)),
             Self::In(wanted) => wanted.iter().any(|one| text == one),
             Self::InFolded(wanted) => wanted.iter().any(|one| folded(text) == folded(one)),
-            Self::NewerThanDays(days) => {
-                let age = SignedDuration::from_hours(24 * i64::from(*days));
-                moment(text).is_some_and(|then| now.duration_since(then) < age)
-            }
+            Self::NewerThan(age) => moment(text).is_some_and(|then| now.duration_since(then) < *age),
+            Self::Since(start) => moment(text).is_some_and(|then| then >= *start),
+            Self::NotEmpty => !text.is_empty(),
         }
     }
 }

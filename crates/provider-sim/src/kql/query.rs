@@ -54,9 +54,9 @@ pub enum Step {
     /// `summarize … by A, B`: one row for each different combination of values.
     Summarize {
         /// What is computed for each of them.
-        aggregate: Aggregate,
-        /// The columns that are combined.
-        by: Vec<String>,
+        aggregates: Vec<Aggregate>,
+        /// The columns that are combined, computed ones included.
+        by: Vec<(String, Expression)>,
     },
 }
 
@@ -72,6 +72,25 @@ pub struct Top {
 /// What `summarize` computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Aggregate {
+    /// `Name = min(column)`.
+    Min {
+        /// Name of the new column.
+        name: String,
+        /// Whose minimum it holds.
+        column: String,
+    },
+    /// `Name = count()`: the number of rows.
+    Count {
+        /// Name of the new column.
+        name: String,
+    },
+    /// `Name = dcount(column)`: the number of different values.
+    DistinctCount {
+        /// Name of the new column.
+        name: String,
+        /// Whose values are counted.
+        column: String,
+    },
     /// `Name = max(column)`.
     Max {
         /// Name of the new column.
@@ -86,6 +105,19 @@ pub enum Aggregate {
         /// What else is kept of that row.
         others: Vec<String>,
     },
+}
+
+impl Aggregate {
+    /// The columns that it adds.
+    pub(super) fn columns(&self) -> Vec<&String> {
+        match self {
+            Self::Min { name, .. }
+            | Self::Max { name, .. }
+            | Self::Count { name }
+            | Self::DistinctCount { name, .. } => vec![name],
+            Self::ArgMax { column, others } => std::iter::once(column).chain(others).collect(),
+        }
+    }
 }
 
 impl Script {

@@ -57,6 +57,8 @@ pub enum Table {
     DeviceLogonEvents,
     /// Network adapters of devices.
     DeviceNetworkInfo,
+    /// Alerts, with a row for each change of one.
+    AlertInfo,
     /// Files, addresses, URLs, users and devices of alerts.
     AlertEvidence,
 }
@@ -147,6 +149,17 @@ const ADAPTER: [(&str, Kind); 6] = [
     ("ReportId", Int64),
 ];
 
+const ALERT: [(&str, Kind); 8] = [
+    ("Timestamp", DateTime),
+    ("AlertId", String),
+    ("Title", String),
+    ("Category", String),
+    ("Severity", String),
+    ("ServiceSource", String),
+    ("DetectionSource", String),
+    ("AttackTechniques", Dynamic),
+];
+
 const EVIDENCE: [(&str, Kind); 30] = [
     ("Timestamp", DateTime),
     ("AlertId", String),
@@ -191,6 +204,7 @@ impl Table {
             Self::DeviceImageLoadEvents,
             Self::DeviceLogonEvents,
             Self::DeviceNetworkInfo,
+            Self::AlertInfo,
             Self::AlertEvidence,
         ];
         all.into_iter().find(|table| table.name() == name)
@@ -206,6 +220,7 @@ impl Table {
             Self::DeviceImageLoadEvents => "DeviceImageLoadEvents",
             Self::DeviceLogonEvents => "DeviceLogonEvents",
             Self::DeviceNetworkInfo => "DeviceNetworkInfo",
+            Self::AlertInfo => "AlertInfo",
             Self::AlertEvidence => "AlertEvidence",
         }
     }
@@ -220,6 +235,7 @@ impl Table {
             Self::DeviceImageLoadEvents => [&DEVICE, &IMAGE, &INITIATING_PROCESS],
             Self::DeviceLogonEvents => [&DEVICE, &LOGON, &INITIATING_PROCESS],
             Self::DeviceNetworkInfo => [&DEVICE, &ADAPTER, &[]],
+            Self::AlertInfo => [&ALERT, &[], &[]],
             Self::AlertEvidence => [&EVIDENCE, &[], &[]],
         };
         parts.into_iter().flatten().copied()

@@ -91,6 +91,16 @@ fn what_is_not_of_these_shapes_is_refused() {
         "DeviceFileEvents | top -5 by Timestamp desc",
         "DeviceFileEvents | project SHA1 | top 5 by Timestamp desc",
         "DeviceFileEvents || where SHA1 == 'x'",
+        "AlertInfo | where Timestamp >= '2026-11-01T00:00:00Z'",
+        "AlertInfo | where Timestamp >= datetime(soon)",
+        "AlertInfo | where Timestamp >= datetime(2026-11-01T00:00:00Z",
+        "AlertInfo | where isnotempty()",
+        "AlertInfo | where isnotempty(Nothing)",
+        "AlertInfo | summarize A = sum(AlertId) by Title",
+        "AlertInfo | summarize A = count(AlertId) by Title",
+        "AlertInfo | summarize A = count() by B = bin(Timestamp, 5)",
+        "AlertInfo | summarize A = count() by Title | top 5 by Timestamp desc",
+        "AlertInfo | where DeviceName == 'x'",
         "DeviceFileEvents |",
     ];
     for query in refused {
@@ -256,6 +266,45 @@ fn groups_keep_their_newest_row() {
     let found = run(query, table);
     assert_eq!(column(&found, "AlertId"), ["x", "y"]);
     assert_eq!(column(&found, "LastSeen"), ["2026-11-03T00:00:00Z", "2026-11-02T00:00:00Z"]);
+}
+
+#[test]
+fn groups_are_counted_by_their_first_and_last_rows() {
+    let change = |id: &str, time: &str, severity: &str| json!({"AlertId": id, "Timestamp": time, "Severity": severity});
+    let table = json!([
+        change("old", "2026-11-01T23:59:59Z", "Low"),
+        change("x", "2026-11-02T09:00:00Z", "Low"),
+        change("x", "2026-11-03T09:00:00Z", "High"),
+        change("y", "2026-11-02T10:00:00Z", "High"),
+        change("z", "2026-11-03T00:00:00Z", "Low"),
+    ]);
+    let query = "AlertInfo | where Timestamp >= datetime(2026-11-02T00:00:00Z) | summarize Created = min(Timestamp), \
+                 arg_max(Timestamp, Severity, ServiceSource) by AlertId | summarize Alerts = count() by Bucket = \
+                 bin(Created, 1d), Severity";
+    let outcome = Query::parse(query).unwrap().run(rows(table), now());
+    let names: Vec<(&str, &str)> =
+        outcome.columns.iter().map(|column| (column.name.as_str(), column.kind.name())).collect();
+    assert_eq!(names, [("Bucket", "DateTime"), ("Severity", "String"), ("Alerts", "Int64")]);
+    let found: Vec<Value> = outcome.rows.into_iter().map(Value::Object).collect();
+    assert_eq!(
+        found,
+        [
+            json!({"Bucket": "2026-11-02T00:00:00Z", "Severity": "High", "Alerts": 2}),
+            json!({"Bucket": "2026-11-03T00:00:00Z", "Severity": "Low", "Alerts": 1}),
+        ]
+    );
+}
+
+#[test]
+fn different_values_are_counted_once_and_the_most_come_first() {
+    let piece = |device: &str, alert: &str| json!({"DeviceName": device, "AlertId": alert});
+    let table = json!([
+        piece("a", "1"), piece("b", "1"), piece("b", "2"), piece("b", "2"), piece("", "3"), {"AlertId": "4"},
+    ]);
+    let query = "AlertEvidence | where isnotempty(DeviceName) | summarize Alerts = dcount(AlertId) by DeviceName \
+                 | top 1 by Alerts desc";
+    let found: Vec<Value> = run(query, table).into_iter().map(Value::Object).collect();
+    assert_eq!(found, [json!({"DeviceName": "b", "Alerts": 2})]);
 }
 
 proptest! {

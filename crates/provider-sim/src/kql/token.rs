@@ -1,5 +1,7 @@
 //! Words, numbers, signs and literals.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::syntax::SyntaxError;
 
 /// A piece of a query.
@@ -9,8 +11,10 @@ pub(super) enum Token {
     Word(String),
     /// A whole number.
     Number(u64),
-    /// A length of time in days: `30d`.
-    Days(u32),
+    /// A length of time: `30d`, `1h`.
+    Span(SignedDuration),
+    /// A point in time: `datetime(2026-11-20T00:00:00Z)`.
+    Moment(Timestamp),
     /// A text literal, decoded.
     Text(String),
     /// A text literal without escapes: `@'…'`.
@@ -23,8 +27,8 @@ pub(super) enum Token {
 pub(super) type Placed = (usize, Token);
 
 /// Longer signs first: the first that fits is taken.
-const SIGNS: [&str; 15] =
-    ["==", "=~", "in~", "mv-expand", "|", ",", "(", ")", "=", ">", "[", "]", ";", ".", "*"];
+const SIGNS: [&str; 16] =
+    ["==", "=~", ">=", "in~", "mv-expand", "|", ",", "(", ")", "=", ">", "[", "]", ";", ".", "*"];
 
 /// Cuts a query into its tokens.
 pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SyntaxError> {
@@ -40,6 +44,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SyntaxError> {
             '\'' | '"' => literal(rest, character).map_err(|problem| SyntaxError::at(place, problem))?,
             '@' => verbatim(rest).ok_or_else(|| SyntaxError::at(place, "a literal that does not end"))?,
             '0'..='9' => number(rest).ok_or_else(|| SyntaxError::at(place, "not a number"))?,
+            _ if rest.starts_with(DATETIME) => {
+                datetime(rest).ok_or_else(|| SyntaxError::at(place, "not a point in time"))?
+            }
             _ => sign(rest)
                 .or_else(|| word(rest))
                 .ok_or_else(|| SyntaxError::at(place, format!("unexpected character {character:?}")))?,
@@ -60,13 +67,27 @@ fn word(rest: &str) -> Option<(Token, usize)> {
     (length > 0).then(|| (Token::Word(rest[..length].to_owned()), length))
 }
 
-/// A number, or days where a `d` follows; nothing else may touch it.
+/// How a point in time begins.
+const DATETIME: &str = "datetime(";
+
+/// A point in time with its zone.
+fn datetime(rest: &str) -> Option<(Token, usize)> {
+    let text = rest.strip_prefix(DATETIME)?;
+    let text = &text[..text.find(')')?];
+    Some((Token::Moment(text.parse().ok()?), DATETIME.len() + text.len() + 1))
+}
+
+/// A number, or a length of time where `d` or `h` follows; nothing else may touch it.
 fn number(rest: &str) -> Option<(Token, usize)> {
     let digits = run(rest, |c| c.is_ascii_digit());
     let whole = run(rest, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
     let token = match &rest[digits..whole] {
         "" => Token::Number(rest[..digits].parse().ok()?),
-        "d" => Token::Days(rest[..digits].parse().ok()?),
+        unit @ ("d" | "h") => {
+            let number: u32 = rest[..digits].parse().ok()?;
+            let hours = i64::from(number) * if unit == "d" { 24 } else { 1 };
+            Token::Span(SignedDuration::from_hours(hours))
+        }
         _ => return None,
     };
     Some((token, whole))

@@ -41,6 +41,7 @@ pub const TENANTS: &[Tenant] = &[
     tenant("11111111-2222-4333-8444-000000000016", "no-device-events.example"),
     tenant("11111111-2222-4333-8444-000000000017", "no-partition.example"),
     tenant("11111111-2222-4333-8444-000000000018", "no-lists.example"),
+    tenant("11111111-2222-4333-8444-000000000021", "no-counts.example"),
     tenant("11111111-2222-4333-8444-000000000019", "flaky.example"),
     tenant("11111111-2222-4333-8444-000000000020", "foreign-links.example"),
 ];
@@ -111,6 +112,7 @@ pub const FULL: Application = Application {
     graph: &[
         "SecurityAlert.Read.All",
         "SecurityEvents.Read.All",
+        "SecurityIncident.Read.All",
         "ThreatHunting.Read.All",
         "ThreatIntelligence.Read.All",
         "User.EnableDisableAccount.All",

@@ -3,6 +3,8 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
+use jiff::Timestamp;
+
 use super::filter::{Filter, Literal, Operator, Path};
 use super::token::{Placed, Token, tokens};
 use crate::syntax::SyntaxError;
@@ -162,7 +164,13 @@ impl Parser {
         let operator = operator(&word)
             .ok_or_else(|| SyntaxError::at(at, format!("the operator {word} is not understood")))?;
         self.spaced()?;
-        self.literal().map(|literal| Filter::Compare(path, operator, literal))
+        let literal = self.literal()?;
+        // In quotes it would be compared as a text.
+        let is_order = !matches!(operator, Operator::Equal | Operator::NotEqual);
+        if matches!(&literal, Literal::Text(text) if is_order && text.parse::<Timestamp>().is_ok()) {
+            return Err(SyntaxError::at(place, "a time stands without quotes"));
+        }
+        Ok(Filter::Compare(path, operator, literal))
     }
 
     /// `any(x: …)` after its parenthesis.

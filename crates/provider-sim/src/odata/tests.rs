@@ -90,6 +90,7 @@ fn anything_else_is_refused() {
         "endswith(severity,'a')",
         "contains('a',severity)",
         "createdDateTime ge '2026",
+        "createdDateTime ge '2026-11-02T08:00:00Z'",
         "createdDateTime ge 2026-99-99T00:00:00Z",
         "evidence/any(e: ipAddress eq 'a')",
         "evidence/any(e: f/ipAddress eq 'a')",
