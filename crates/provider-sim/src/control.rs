@@ -8,6 +8,7 @@
 //! | `POST /_control/faults` `{"spec": "xforce:status=503,rate=0.1"}` | adds one ([format](crate::fault::spec)) |
 //! | `DELETE /_control/faults` | removes all |
 //! | `POST /_control/answers` `{"provider": "xforce", "path": "/ipr/192.0.2.1", "json": {}}` | pins one ([`Answer`]) |
+//! | `POST /_control/platform/clients` `{"id": "…", "password": "…", "scopes": ["integration"]}` | adds an API client of the platform |
 //! | `POST /_control/token` and claims | an RS256 token with these claims |
 //! | `POST /_control/reset` | resets everything: calls, faults, answers, and the state of the services |
 //!
@@ -67,6 +68,14 @@ fn control(simulator: &Simulator, call: &Request, words: &[&str]) -> Result<Repl
             simulator.reset();
             Ok(Reply::empty(204))
         }
+        ("POST", [service, what]) => {
+            let set_up =
+                simulator.service_named(service).and_then(|service| service.set_up(what, &call.body));
+            match set_up {
+                Some(outcome) => outcome.map(|()| Reply::empty(204)).map_err(|reason| problem(400, &reason)),
+                None => Err(problem(404, "no such control call; GET / lists them")),
+            }
+        }
         (_, ["calls" | "faults" | "answers" | "token" | "reset", ..]) => {
             Err(problem(405, "method not allowed"))
         }
@@ -121,6 +130,7 @@ fn index(simulator: &Simulator) -> Value {
             "GET /_control/calls",
             "POST|DELETE /_control/faults",
             "POST /_control/answers",
+            "POST /_control/platform/clients",
             "POST /_control/token",
             "POST /_control/reset",
         ],

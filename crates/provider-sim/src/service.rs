@@ -45,6 +45,12 @@ pub trait Service: Send + Sync {
     /// Completes any answer, including refusals, for example with rate limit headers.
     fn decorate(&self, _request: &Request, _reply: &mut Reply) {}
 
+    /// Adds to the service's world what a test or a person sends to `POST /_control/{service}/{what}`; nothing where
+    /// there is no such thing.
+    fn set_up(&self, _what: &str, _body: &[u8]) -> Option<Result<(), String>> {
+        None
+    }
+
     /// Resets all state: usage, limits, changes made by calls.
     fn reset(&self) {}
 }

@@ -10,6 +10,8 @@
 //! | `GET /iroh/iroh-dashboard/tiles` | calls the relays' `/tiles` |
 //! | `GET /iroh/iroh-dashboard/tiles/{instance}/{tile}?period=` | calls a relay's `/tiles/tile-data`, unless it holds still |
 //!
+//! `POST /_control/platform/clients` with `id`, `password` and `scopes` adds a client.
+//!
 //! A relay is called as the platform calls it: at the URL of the module type, with a token that has the instance's
 //! settings (`custom_X` becomes `X`), signed with the simulator's key, or with the type's secret.
 
@@ -28,7 +30,7 @@ use crate::reply::{Called, Reply};
 use crate::request::Request;
 use crate::service::Service;
 
-use clients::Tokens;
+use clients::{Client, Clients};
 use modules::Kept;
 use records::{Kind, Records};
 
@@ -36,7 +38,7 @@ use records::{Kind, Records};
 #[derive(Debug)]
 pub struct Platform {
     keys: Keys,
-    tokens: Tokens,
+    clients: Clients,
     records: Mutex<Records>,
     kept: Mutex<Kept>,
 }
@@ -45,7 +47,7 @@ impl Platform {
     pub(crate) fn new(keys: Keys) -> Self {
         Self {
             keys,
-            tokens: Tokens::default(),
+            clients: Clients::new(),
             records: Mutex::new(Records::default()),
             kept: Mutex::new(Kept::default()),
         }
@@ -128,14 +130,14 @@ impl Service for Platform {
         }
         match call {
             Call::Token => Ok(()),
-            call => self.tokens.check(request, call.scope(&request.method)),
+            call => self.clients.check(request, call.scope(&request.method)),
         }
     }
 
     fn answer(&self, request: &Request) -> Reply {
         let answer = match Call::of(request) {
             None => Err(not_found()),
-            Some(Call::Token) => self.tokens.issue(request),
+            Some(Call::Token) => self.clients.issue(request),
             Some(Call::Records(kind, id)) => locked(&self.records).answer(request, kind, id),
             Some(Call::Health(id)) => self.ask_health(request, id),
             Some(Call::Tiles) => Ok(self.ask_tiles(request)),
@@ -153,12 +155,18 @@ impl Service for Platform {
         }
     }
 
+    /// `clients`: a further API client.
+    fn set_up(&self, what: &str, body: &[u8]) -> Option<Result<(), String>> {
+        let client = (what == "clients").then(|| serde_json::from_slice::<Client>(body))?;
+        Some(client.map(|client| self.clients.add(client)).map_err(|error| error.to_string()))
+    }
+
     fn decorate(&self, _: &Request, reply: &mut Reply) {
         *reply = std::mem::replace(reply, Reply::empty(500)).header("X-Ratelimit-Org-Limit", "8000");
     }
 
     fn reset(&self) {
-        self.tokens.reset();
+        self.clients.reset();
         *locked(&self.records) = Records::default();
         *locked(&self.kept) = Kept::default();
     }

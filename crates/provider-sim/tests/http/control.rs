@@ -74,6 +74,27 @@ async fn a_token_is_signed_for_any_claims() {
 }
 
 #[tokio::test]
+async fn the_platform_gets_further_clients_until_a_reset() {
+    let control = Control::start().await;
+    let client = json!({"id": "client-tiles", "password": "p", "scopes": ["integration/health:read"]});
+    assert_eq!(control.post("/platform/clients", client).await.0, 204);
+    let log_in = async || {
+        let call = control.0.call(Method::POST, "/platform/iroh/oauth2/token");
+        let call = call.basic_auth("client-tiles", Some("p")).form(&[("grant_type", "client_credentials")]);
+        answer(call).await
+    };
+    let (status, token) = log_in().await;
+    assert_eq!((status, &token["scope"]), (200, &json!("integration/health:read")));
+    for (path, status) in [("iroh-dashboard/tiles", 200), ("iroh-int/module-type", 403)] {
+        let call = control.0.get(&format!("/platform/iroh/{path}"));
+        let call = call.bearer_auth(token["access_token"].as_str().unwrap());
+        assert_eq!(answer(call).await.0, status, "{path}");
+    }
+    control.post("/reset", json!(null)).await;
+    assert_eq!(log_in().await.0, 401);
+}
+
+#[tokio::test]
 async fn mistakes_are_explained() {
     let control = Control::start().await;
     for (path, body, status, words) in [
@@ -83,6 +104,8 @@ async fn mistakes_are_explained() {
         ("/answers", json!({"path": "/x"}), 400, "must name a service"),
         ("/answers", json!({"provider": "xforce"}), 400, "missing field `path`"),
         ("/answers", json!([]), 400, "must name a service"),
+        ("/platform/clients", json!({"id": "x"}), 400, "missing field `password`"),
+        ("/platform/clouds", json!({}), 404, "no such control call"),
         ("/calls", json!({}), 405, "method not allowed"),
         ("/unheard-of", json!({}), 404, "no such control call"),
     ] {
