@@ -47,37 +47,6 @@ pub fn odata(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
-/// A value as plain text in Markdown.
-pub fn markdown(value: &str) -> String {
-    let mut out = String::with_capacity(value.len() + 8);
-    for c in value.chars() {
-        if matches!(
-            c,
-            '\\' | '`'
-                | '*'
-                | '_'
-                | '{'
-                | '}'
-                | '['
-                | ']'
-                | '('
-                | ')'
-                | '#'
-                | '+'
-                | '-'
-                | '.'
-                | '!'
-                | '|'
-                | '<'
-                | '>'
-        ) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// A KQL string literal in single quotes. `None` for a value with control characters, which no indicator
 /// of compromise has and which could end the line.
 /// See <https://learn.microsoft.com/azure/kusto/query/scalar-data-types/string>.

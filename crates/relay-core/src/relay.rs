@@ -10,7 +10,8 @@ pub use crate::capability::{
     Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Respond, Tiles,
 };
 use crate::endpoint::{
-    Endpoint, Handler, Served, deliberate, health, observe, refer, respond, tile, tile_data, tiles, trigger,
+    Endpoint, Handler, OfTiles, Served, deliberate, health, observe, refer, respond, tile, tile_data, tiles,
+    trigger,
 };
 use crate::module::Module;
 use crate::provider::Client;
@@ -147,7 +148,9 @@ impl<P: Provider> RelayBuilder<P> {
     where
         P: Tiles,
     {
-        self.serve::<tiles::Handle>().serve::<tile::Handle>().serve::<tile_data::Handle>()
+        self.serve::<OfTiles<tiles::Handle>>()
+            .serve::<OfTiles<tile::Handle>>()
+            .serve::<OfTiles<tile_data::Handle>>()
     }
 
     /// The relay.

@@ -40,6 +40,7 @@ use crate::settings::Settings;
 use crate::telemetry;
 use crate::tiles::Tile;
 use tile_request::Chosen;
+pub(crate) use tile_request::OfTiles;
 
 /// What is to be said of an endpoint without a request.
 #[derive(Clone, Copy, Debug)]

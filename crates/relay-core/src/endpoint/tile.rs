@@ -1,10 +1,11 @@
 //! `POST /tiles/tile`: one tile.
 
-use super::{Endpoint, Handler, Request};
+use super::tile_request::TilesHandler;
+use super::{Endpoint, Request};
+use crate::call::Call;
 use crate::capability::Tiles;
 use crate::envelope::{self, Reply};
 use crate::error::Error;
-use crate::tiles::Tile;
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -15,15 +16,10 @@ pub const ENDPOINT: Endpoint = Endpoint {
 
 pub(crate) struct Handle;
 
-impl<P: Tiles> Handler<P> for Handle {
+impl<P: Tiles> TilesHandler<P> for Handle {
     const ENDPOINT: Endpoint = ENDPOINT;
 
-    fn tiles(provider: &P) -> Vec<&'static Tile> {
-        provider.tiles()
-    }
-
-    async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
-        request.call().await?;
+    async fn answer(request: Request<'_, P>, _: Call<P::Credentials>) -> Result<Reply, Error> {
         Ok(envelope::data(request.tile()?.tile))
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Endpoint, Handler, Request};
+use super::tile_request::TilesHandler;
+use super::{Endpoint, Request};
+use crate::call::Call;
 use crate::capability::Tiles;
 use crate::envelope::{self, Reply};
 use crate::error::Error;
 use crate::telemetry::TileOutcome;
-use crate::tiles::{Got, Tile, Window};
+use crate::tiles::{Got, Window};
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -22,15 +24,10 @@ pub const ENDPOINT: Endpoint = Endpoint {
 
 pub(crate) struct Handle;
 
-impl<P: Tiles> Handler<P> for Handle {
+impl<P: Tiles> TilesHandler<P> for Handle {
     const ENDPOINT: Endpoint = ENDPOINT;
 
-    fn tiles(provider: &P) -> Vec<&'static Tile> {
-        provider.tiles()
-    }
-
-    async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
-        let call = request.call().await?;
+    async fn answer(request: Request<'_, P>, call: Call<P::Credentials>) -> Result<Reply, Error> {
         let chosen = request.tile()?;
         let (tile, period) = (chosen.tile, chosen.period()?);
         let window = Window::of(period, call.now());

@@ -1,10 +1,45 @@
-//! The body of a request about a tile.
+//! What the endpoints about tiles share: their checks, and the body that names a tile.
+
+use std::marker::PhantomData;
 
 use serde_json::{Map, Value};
 
+use super::{Endpoint, Handler, Request};
+use crate::call::Call;
+use crate::capability::Tiles;
+use crate::envelope::Reply;
+use crate::error::Error;
 use crate::observable::{Invalid, object, take_text};
 use crate::text::sanitized;
 use crate::tiles::{Period, Tile};
+
+/// Answers one endpoint about tiles, once token and claims are checked.
+pub(crate) trait TilesHandler<P: Tiles>: 'static {
+    /// What it answers.
+    const ENDPOINT: Endpoint;
+
+    /// Answers.
+    fn answer(
+        request: Request<'_, P>,
+        call: Call<P::Credentials>,
+    ) -> impl Future<Output = Result<Reply, Error>> + Send;
+}
+
+/// The handler of an endpoint about tiles.
+pub(crate) struct OfTiles<H>(PhantomData<fn() -> H>);
+
+impl<P: Tiles, H: TilesHandler<P>> Handler<P> for OfTiles<H> {
+    const ENDPOINT: Endpoint = H::ENDPOINT;
+
+    fn tiles(provider: &P) -> Vec<&'static Tile> {
+        provider.tiles()
+    }
+
+    async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
+        let call = request.call().await?;
+        H::answer(request, call).await
+    }
+}
 
 /// The tile that a body names, and what else it says.
 pub(super) struct Chosen {

@@ -11,6 +11,8 @@ use url::Url;
 
 use super::oauth::{LoginRejection, TokenSource};
 use crate::auth::{ClaimError, Claims};
+use crate::ctim::HttpUrl;
+use crate::escape::UrlBuilder;
 
 /// A tenant: its id, or one of its verified domain names. Nothing in it can change the path of a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +32,14 @@ impl Tenant {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The tenant's id, where that is its name.
+    fn id(&self) -> Option<&str> {
+        let parts: Vec<&str> = self.0.split('-').collect();
+        let is_id = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+            && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        is_id.then_some(self.as_str())
     }
 }
 
@@ -73,6 +83,15 @@ impl Application {
     /// What tells one tenant's credentials from another's, for [`crate::relay::Credentials::identity`].
     pub fn identity(&self) -> Vec<&str> {
         vec![self.tenant.as_str(), &self.id, self.secret.expose_secret()]
+    }
+
+    /// A page of a portal of Microsoft's, of this tenant where the token has its id.
+    pub fn page(&self, portal: &Url, path: &'static str) -> Option<HttpUrl> {
+        let page = UrlBuilder::new(portal).path(path);
+        match self.tenant.id() {
+            Some(id) => page.param("tid", id).link(),
+            None => page.link(),
+        }
     }
 
     /// Where its tokens come from. `login` is the base URL of the login service, `scope` what the tokens are
@@ -185,6 +204,25 @@ mod tests {
         let claims = json!({"tenant_id": tenant, "application_id": "app", "client_secret": "s3cret"});
         let claims = claims.as_object().cloned().unwrap_or_default();
         Application::from_claims(&Claims::from(claims), "application_id")
+    }
+
+    #[test]
+    fn a_page_is_of_the_tenant_where_the_token_has_its_id() {
+        let portal = Url::parse("https://portal.example").expect("a URL");
+        for (tenant, page) in [
+            (
+                "11111111-2222-4333-8444-555555555555",
+                "https://portal.example/alerts?tid=11111111-2222-4333-8444-555555555555",
+            ),
+            ("corp.example", "https://portal.example/alerts"),
+            ("11111111-2222-4333-8444-55555555555g", "https://portal.example/alerts"),
+        ] {
+            let application = application(tenant).expect("an application");
+            assert_eq!(
+                application.page(&portal, "alerts").map(|link| link.as_str().to_owned()).as_deref(),
+                Some(page)
+            );
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub enum TileData {
     Bars(Bars),
     /// Two rings.
     Donut(Donut),
-    /// Lines of text; values of providers are escaped by [`crate::escape::markdown`].
+    /// Lines of text, of which none holds a provider's words: they could be markup.
     Markdown(Vec<String>),
 }
 

@@ -129,9 +129,7 @@ where
         let failed = |error: Error| Counted { counts: None, since: None, at, errors: error.into() };
         let make = async {
             match count.await {
-                Ok(Count { counts, since, warning, lasts }) => {
-                    let mut errors = Errors::default();
-                    errors.extend(warning);
+                Ok(Count { counts, since, errors, lasts }) => {
                     (Counted { counts: Some(Arc::new(counts)), since, at, errors }, lasts)
                 }
                 Err(error) => (failed(error), None),
@@ -149,20 +147,40 @@ where
 pub struct Count<V> {
     counts: V,
     since: Option<Timestamp>,
-    warning: Option<Error>,
+    errors: Errors,
     lasts: Option<Duration>,
 }
 
 impl<V> Count<V> {
     /// All that there is.
     pub fn whole(counts: V) -> Self {
-        Self { counts, since: None, warning: None, lasts: Some(super::VALID) }
+        Self { counts, since: None, errors: Errors::default(), lasts: Some(super::VALID) }
     }
 
     /// Counts of which something is missing; they are not kept. `since`: when the oldest record is from that was
     /// counted, if all newer ones were.
     pub fn cut(counts: V, since: Option<Timestamp>, warning: Error) -> Self {
-        Self { counts, since, warning: Some(warning), lasts: None }
+        Self { counts, since, errors: warning.into(), lasts: None }
+    }
+
+    /// The same, of which the counting begins later than the window: when the oldest record is from that was counted.
+    #[must_use]
+    pub fn since(self, since: Option<Timestamp>) -> Self {
+        Self { since, ..self }
+    }
+
+    /// The same with what else is missing; nothing of it is kept where something is.
+    #[must_use]
+    pub fn with(mut self, missing: impl IntoIterator<Item = Error>) -> Self {
+        self.errors.extend(missing);
+        self.lasts = self.lasts.filter(|_| self.errors.is_empty());
+        self
+    }
+
+    /// The same, for those alone who wait for it.
+    #[must_use]
+    pub fn unkept(self) -> Self {
+        Self { lasts: None, ..self }
     }
 
     /// The same, kept for a time.

@@ -194,6 +194,7 @@ mod tests {
             let donut = Donut::of(["A", "B"], counts, DonutCut { outer, inner }, None);
             prop_assert_eq!(donut.entries.iter().map(|entry| entry.value).sum::<u64>(), all);
             prop_assert!(donut.entries.len() <= outer + 1);
+            prop_assert!(!serde_json::to_string(&donut.entries).expect("JSON").contains("null"));
             for entry in &donut.entries {
                 prop_assert!(entry.key < donut.outer.len());
                 prop_assert_eq!(entry.segments.iter().map(|one| one.value).sum::<u64>(), entry.value);

@@ -11,6 +11,7 @@ mod digest;
 mod donut;
 mod metrics;
 mod period;
+mod severities;
 
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub(crate) use digest::{Got, Keeping};
 pub use donut::{Donut, DonutCut};
 pub use metrics::{Icon, Metric};
 pub use period::{Period, Window, month_end, month_start};
+pub use severities::{SEVERITIES, severity};
 
 /// The periods of most tiles.
 pub const PERIODS: &[Period] = &[Period::Last24Hours, Period::Last7Days, Period::Last30Days];
@@ -113,6 +115,17 @@ impl Shown {
             shown.data = Some(TileData::Metrics(metrics));
         }
         shown
+    }
+
+    /// The same with the name of each metric. Where only some have failed, each error says which one is missing.
+    pub fn named_metrics(parts: impl IntoIterator<Item = (&'static str, Result<Metric, Error>)>) -> Self {
+        let parts: Vec<(&str, Result<Metric, Error>)> = parts.into_iter().collect();
+        let any = parts.iter().any(|(_, part)| part.is_ok());
+        Self::metrics(parts.into_iter().map(|(name, part)| {
+            part.map_err(
+                |error| if any { error.with_note(format_args!("`{name}` is missing")) } else { error },
+            )
+        }))
     }
 }
 

@@ -131,7 +131,7 @@ impl Gigamon {
         let by_severity = SEVERITIES
             .iter()
             .zip(numbers)
-            .map(|((_, label, icon), number)| number.map(|number| metric(*icon, *label, number)));
+            .map(|((_, label, icon), number)| (*label, number.map(|number| metric(*icon, *label, number))));
         // Without one of the numbers, how many are muted is not known.
         let muted = all.and_then(|all| match (all, unmuted) {
             (Ok(all), Some(unmuted)) => {
@@ -140,6 +140,7 @@ impl Gigamon {
             (Ok(_), None) => None,
             (Err(error), _) => Some(Err(error)),
         });
-        Shown { snapshot: true, ..Shown::metrics(by_severity.chain(muted)) }
+        let muted = muted.map(|muted| ("Muted", muted));
+        Shown { snapshot: true, ..Shown::named_metrics(by_severity.chain(muted)) }
     }
 }
