@@ -44,6 +44,25 @@ pub enum ListCall {
     Indicators,
 }
 
+/// What the provider may be able to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Countable {
+    /// Devices.
+    Machines,
+    /// Custom indicators.
+    Indicators,
+}
+
+impl Countable {
+    /// Where it counts them.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Machines => "machines/$count",
+            Self::Indicators => "indicators/$count",
+        }
+    }
+}
+
 /// A source of opinions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeniedSource {
@@ -63,6 +82,8 @@ pub struct Memory {
     pub single_tables: Lapsing<CredentialKey, Arc<[Table]>>,
     /// Lists that are refused: each thing is asked for alone.
     pub refused_lists: Lapsing<(CredentialKey, ListCall), ()>,
+    /// What the provider does not count.
+    pub uncounted: Lapsing<(CredentialKey, Countable), ()>,
     /// Sources of opinions that are not permitted.
     pub denied_opinions: Lapsing<(CredentialKey, DeniedSource), Error>,
     /// Devices; inside, nothing for unknown ones.
@@ -107,6 +128,7 @@ impl Memory {
             hunting_api: Lapsing::new(TENANTS),
             single_tables: Lapsing::new(TENANTS),
             refused_lists: Lapsing::new(TENANTS),
+            uncounted: Lapsing::new(TENANTS),
             denied_opinions: Lapsing::new(TENANTS),
             machines: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),
             files: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),

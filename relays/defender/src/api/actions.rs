@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::read::Failed;
 use super::{
-    ACTION_HISTORY, AVAILABLE_ACTIONS, ApiKind, CANCELLATION, DefenderApi, INDICATOR_CHANGE, INVESTIGATION,
-    ISOLATION, PACKAGE, PENDING_ACTIONS, QUARANTINE, RESTRICTION, SCAN, failures, urls,
+    ACTION_HISTORY, ALL_ACTIONS, AVAILABLE_ACTIONS, ApiKind, CANCELLATION, DefenderApi, INDICATOR_CHANGE,
+    INVESTIGATION, ISOLATION, PACKAGE, QUARANTINE, RESTRICTION, SCAN, failures, urls,
 };
 use crate::model::{Availability, Collection, MachineAction};
 use crate::subject::MachineId;
@@ -95,8 +95,8 @@ impl DefenderApi<'_> {
     /// # Errors
     /// The call failed.
     pub async fn pending_actions(&self, machine: &MachineId) -> Result<Vec<MachineAction>, Failed> {
-        let request = self.get(&PENDING_ACTIONS, urls::pending_actions(self.base(), machine));
-        self.items(&PENDING_ACTIONS, request).await
+        let request = self.get(&ALL_ACTIONS, urls::pending_actions(self.base(), machine));
+        self.items(&ALL_ACTIONS, request).await
     }
 
     /// Takes an action on a device. Success means that the provider accepted it.

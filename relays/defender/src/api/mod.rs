@@ -1,10 +1,11 @@
 //! Calls of the Defender for Endpoint API for one platform request, and what their failures mean.
 //!
-//! [`read`] has the calls that read, [`listings`] those that list, [`indicators`] those about custom indicators, [`actions`] those for response
-//! actions, [`hunting`] is advanced hunting by either of its two APIs; [`failures`] says what failures mean, and
+//! [`read`] has the calls that read, [`listings`] and [`counts`] those that tiles count, [`indicators`] those about
+//! custom indicators, [`actions`] those for response actions, [`hunting`] is advanced hunting by either of its two APIs; [`failures`] says what failures mean, and
 //! `urls` puts values into addresses.
 
 pub mod actions;
+pub mod counts;
 pub mod failures;
 pub mod hunting;
 pub mod indicators;
@@ -90,7 +91,7 @@ reading! {
     INDICATORS: "indicators", "custom indicators", INDICATORS_CHANGED;
     AVAILABLE_ACTIONS: "machine_actions", "actions that a device allows", MACHINES_READ;
     ACTION_HISTORY: "machine_actions", "actions taken on a device", MACHINES_READ;
-    PENDING_ACTIONS: "machine_actions", "actions of all devices", MACHINES_READ;
+    ALL_ACTIONS: "machine_actions", "actions of all devices", MACHINES_READ;
 }
 
 static DEFENDER_HUNTING: ApiKind =
