@@ -14,6 +14,7 @@
 //! | [`mapping`] | alerts to CTIM entities, and whether they concern an observable; no I/O, cannot fail |
 //! | [`respond`] | actions on accounts |
 //! | [`settings`] | the relay's own settings |
+//! | `tiles` | dashboard tiles |
 
 mod api;
 pub mod credentials;
@@ -24,6 +25,7 @@ mod module;
 pub mod respond;
 pub mod search;
 pub mod settings;
+mod tiles;
 
 use relay_core::call::Call;
 use relay_core::error::Error;
@@ -45,7 +47,7 @@ use settings::{Intelligence, Settings};
 
 /// The relay with all that it serves.
 pub fn relay() -> Relay {
-    Relay::of::<Graph>().observe().deliberate().refer().respond().build()
+    Relay::of::<Graph>().observe().deliberate().refer().respond().tiles().build()
 }
 
 /// More tenants than one relay serves.
@@ -61,6 +63,8 @@ pub struct Graph {
     unknown_hosts: Lapsing<Owner, Option<u32>>,
     /// Actions taken a moment ago.
     recent: Repetitions<Taken>,
+    /// What tiles count.
+    digests: tiles::Digests,
 }
 
 /// What a tenant may lack.
@@ -93,6 +97,7 @@ impl Provider for Graph {
             lacks: Lapsing::new(TENANTS * 5),
             unknown_hosts: Lapsing::new(TENANTS),
             recent: Repetitions::default(),
+            digests: tiles::Digests::new(),
         })
     }
 

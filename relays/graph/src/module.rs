@@ -97,6 +97,12 @@ pub(crate) const MODULE: Module = Module {
             "auto",
             "how alerts are found in alerts_v2: `hunting`, `scan`, `filter`, or `auto`: hunting, else a scan",
         ),
+        Setting::new(
+            "provider.tiles_search",
+            "auto",
+            "how the alerts of tiles are counted: by `hunting`, from the `list` of the newest 1000, or `auto`: hunting, \
+             else the list",
+        ),
         Setting::new("provider.lookback_days", "30", "how far back `hunting` (at most 30) and `scan` look"),
         Setting::new(
             "provider.alert_details",

@@ -33,6 +33,17 @@ pub enum Search {
     Filter,
 }
 
+/// How the alerts of tiles are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TilesSearch {
+    /// By hunting, else from the list of alerts.
+    Auto,
+    /// By hunting queries.
+    Hunting,
+    /// From the list of alerts.
+    List,
+}
+
 /// Whether Threat Intelligence is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intelligence {
@@ -59,6 +70,8 @@ pub struct Settings {
     pub alerts_api: AlertsApi,
     /// How alerts are found in `alerts_v2`.
     pub search: Search,
+    /// How the alerts of tiles are counted.
+    pub tiles_search: TilesSearch,
     /// How far back hunting and scans look, in days.
     pub lookback_days: u32,
     /// Most alerts found by hunting that are read, per request.
@@ -109,6 +122,8 @@ impl Settings {
             ("scan", Search::Scan),
             ("filter", Search::Filter),
         ];
+        let tiles_search =
+            [("auto", TilesSearch::Auto), ("hunting", TilesSearch::Hunting), ("list", TilesSearch::List)];
         let intelligence =
             [("auto", Intelligence::Auto), ("off", Intelligence::Off), ("on", Intelligence::On)];
         let number = |name, least, most: u32| {
@@ -128,6 +143,7 @@ impl Settings {
             scope: settings.text("scope").unwrap_or_default().to_owned(),
             alerts_api: settings.choice("alerts_api", &alerts_api)?,
             search: settings.choice("v2_search", &search)?,
+            tiles_search: settings.choice("tiles_search", &tiles_search)?,
             lookback_days: number("lookback_days", 1, 365)?,
             alert_details: number("alert_details", 0, 200)? as usize,
             scan_pages: number("scan_max_pages", 1, 100)? as usize,

@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 mod batches;
+mod incidents;
 mod pages;
 mod partial;
 mod policy;
@@ -167,14 +168,25 @@ impl Graph {
         query: &str,
         days: u32,
     ) -> Result<List<Row>, Failure> {
+        rows(self.hunting(call, query, days).cached()).await
+    }
+
+    /// The same for a tile, which keeps what it counted and not the answer.
+    pub(crate) async fn hunt_for_tile(
+        &self,
+        call: &Call<GraphCredentials>,
+        query: &str,
+        days: u32,
+    ) -> Result<List<Row>, Failure> {
+        rows(self.hunting(call, query, days)).await
+    }
+
+    fn hunting<'r>(&'r self, call: &'r Call<GraphCredentials>, query: &str, days: u32) -> Request<'r> {
         let timespan = format!("P{days}D");
         let request =
             self.caller(&HUNTING_API, call).post("hunting", self.url("security/runHuntingQuery").build());
         let request = request.json(&Question { query, timespan: &timespan }).rate(&HUNTING);
-        let answer = request.timeout(HUNTING_TIME).repeatable().cached().bulk().outcome().await?;
-        let read = |answer: Answer| answer.json::<hunting::Answer>();
-        let rows = answer.map(read).transpose()?.and_then(|answer| answer.results);
-        rows.ok_or_else(|| Failure::Unreadable("its answer holds no list of results".to_owned()))
+        request.timeout(HUNTING_TIME).repeatable().bulk()
     }
 
     /// One alert.
@@ -198,4 +210,11 @@ impl Graph {
         let url = self.url(HOSTS).segment(one.host).path(one.last_segment()).build();
         self.caller(&INTELLIGENCE_API, call).get("intelligence", url).absent(&[404]).cached().read().await
     }
+}
+
+async fn rows(request: Request<'_>) -> Result<List<Row>, Failure> {
+    let answer = request.outcome().await?;
+    let read = |answer: Answer| answer.json::<hunting::Answer>();
+    let rows = answer.map(read).transpose()?.and_then(|answer| answer.results);
+    rows.ok_or_else(|| Failure::Unreadable("its answer holds no list of results".to_owned()))
 }

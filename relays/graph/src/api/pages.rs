@@ -23,6 +23,8 @@ pub(crate) struct Pages<'c> {
     left: usize,
     followed: HashSet<String>,
     known: HashSet<String>,
+    /// Whether pages may be answered from the cache, and kept there.
+    cached: bool,
 }
 
 /// A page of a list.
@@ -33,6 +35,8 @@ pub(crate) struct Page<A> {
     pub(crate) odd: bool,
     /// What is missing.
     pub(crate) warnings: Vec<Error>,
+    /// Whether the list goes on by a link that is not followed.
+    pub(crate) is_last_by_fault: bool,
 }
 
 impl<'c> Pages<'c> {
@@ -45,7 +49,18 @@ impl<'c> Pages<'c> {
         most: usize,
     ) -> Self {
         let (followed, known) = (HashSet::new(), HashSet::new());
-        Self { relay, call, list, next: first, left: most, followed, known }
+        Self { relay, call, list, next: first, left: most, followed, known, cached: true }
+    }
+
+    /// The same for tiles, which keep what they counted and not the pages.
+    pub(crate) fn for_tiles(
+        relay: &'c Graph,
+        call: &'c Call<GraphCredentials>,
+        list: AlertList,
+        first: Option<Url>,
+        most: usize,
+    ) -> Self {
+        Self { cached: false, ..Self::new(relay, call, list, first, most) }
     }
 
     /// Whether the list goes on.
@@ -61,7 +76,9 @@ impl<'c> Pages<'c> {
         let url = self.next.take()?;
         self.left -= 1;
         self.followed.insert(url.as_str().to_owned());
-        match self.relay.list(self.call, self.list, Some(url)).cached().outcome().await {
+        let request = self.relay.list(self.call, self.list, Some(url));
+        let request = if self.cached { request.cached() } else { request };
+        match request.outcome().await {
             Ok(answer) => answer.map(|answer| self.read(&answer)),
             Err(failure) => Some(Err(failure)),
         }
@@ -82,13 +99,17 @@ impl<'c> Pages<'c> {
         }
         let mut warnings =
             if answer.status() == 206 { partial::warnings(answer.headers("warning")) } else { Vec::new() };
+        let mut is_last_by_fault = false;
         if let Some(link) = page.next_link {
             match self.follow(&link, alerts.is_empty()) {
                 Ok(next) => self.next = Some(next),
-                Err(problem) => warnings.extend(self.cut_off(problem)),
+                Err(problem) => {
+                    is_last_by_fault = true;
+                    warnings.extend(self.cut_off(problem));
+                }
             }
         }
-        Ok(Page { odd: page_odd, alerts, warnings })
+        Ok(Page { odd: page_odd, alerts, warnings, is_last_by_fault })
     }
 
     /// A link to a further page, unless it would carry the access token to another host, or lead in a circle.

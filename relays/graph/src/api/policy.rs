@@ -49,6 +49,8 @@ pub(super) static HUNTING_API: Api =
 /// Alerts are reported whatever it answers.
 pub(super) static INTELLIGENCE_API: Api =
     Api { stops: &[], meaning: meaning!("ThreatIntelligence.Read.All"), ..POLICY };
+/// Counts incidents, for a tile.
+pub(super) static INCIDENTS_API: Api = Api { meaning: meaning!("SecurityIncident.Read.All"), ..POLICY };
 /// Reads accounts.
 pub(super) static ACCOUNTS_API: Api = Api { meaning: meaning!("User.Read.All", ""), ..POLICY };
 pub(super) static REVOCATION_API: Api = Api { meaning: meaning!("User.RevokeSessions.All", ""), ..POLICY };

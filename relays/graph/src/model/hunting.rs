@@ -52,6 +52,15 @@ impl Row {
         self.get(column)?.as_str().filter(|text| !text.trim().is_empty())
     }
 
+    /// The whole number of a column, which may be a text.
+    pub fn number(&self, column: &str) -> Option<u64> {
+        match self.get(column)? {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
     /// Whether there is a column with any value.
     pub fn has(&self, column: &str) -> bool {
         self.get(column).is_some_and(|value| !value.is_null())

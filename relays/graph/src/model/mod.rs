@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod hunting;
 pub mod intelligence;
 pub mod legacy;
+pub mod listing;
 pub mod v2;
 
 use relay_core::lenient::{self, LenientValue, List};

@@ -32,6 +32,7 @@ use crate::settings::AlertsApi;
 use crate::{Graph, Lack};
 use intelligence::Known;
 use outcome::{Found, Outcome};
+pub(crate) use v2::WITHOUT_HUNTING;
 
 /// A list for one observable is read no further.
 const MOST_PAGES: usize = 10;

@@ -14,7 +14,7 @@ use crate::settings::Search;
 use crate::{Graph, Lack};
 
 /// How long hunting is not tried again where it is not allowed, or not offered.
-const WITHOUT_HUNTING: Duration = Duration::from_secs(3600);
+pub(crate) const WITHOUT_HUNTING: Duration = Duration::from_secs(3600);
 /// The same where the tenant lacks the table, or has used up its share of running time.
 const HUNTING_REFUSED: Duration = Duration::from_secs(900);
 

@@ -8,12 +8,14 @@ mod details;
 mod evidence;
 mod failures;
 mod hostile;
+mod incidents;
 mod intelligence;
 mod legacy;
 mod links;
 mod opinions;
 mod respond;
 mod strategies;
+mod tiles;
 mod triggers;
 
 use provider_sim::login::directory::{FULL, SECRET};
