@@ -182,6 +182,9 @@ pub trait Tiles: Provider {
     /// The tiles, in the order in which they are listed.
     const TILES: &'static [Tile];
 
+    /// An answer of `/tiles/tile-data` as JSON, for the documentation. A test holds it to what the relay answers.
+    const EXAMPLE: &'static str;
+
     /// Those of them that there are with the settings of this relay.
     fn tiles(&self) -> Vec<&'static Tile> {
         Self::TILES.iter().collect()

@@ -25,6 +25,7 @@ mod golden;
 pub mod load;
 mod queries;
 mod script;
+mod tiles;
 mod tls;
 mod zone;
 
@@ -43,6 +44,7 @@ pub use golden::golden;
 pub use queries::Queries;
 pub use relay_core::testing::{PATIENCE, TestLimit, eventually, eventually_blocking, in_time};
 pub use script::golden_scripts;
+pub use tiles::documented_tiles;
 pub use tls::{host_with_certificate, self_signed_host};
 pub use zone::passes_far_from_utc;
 

@@ -54,6 +54,8 @@ const MONTHS: usize = 6;
 impl Tiles for XForce {
     const TILES: &'static [Tile] = &[QUOTA, USAGE_BY_MONTH];
 
+    const EXAMPLE: &'static str = include_str!("tiles/example.json");
+
     async fn tile(&self, call: &Call<ApiKey>, tile: &'static Tile, window: &Window) -> Shown {
         let count =
             async { self.subscriptions(call).await.map(|all| Count::whole(all).lasting(VALID_QUOTA)) };

@@ -119,6 +119,11 @@ pub(crate) trait Handler<P: Provider>: 'static {
         Vec::new()
     }
 
+    /// An answer as JSON, for the documentation.
+    fn example() -> Option<&'static str> {
+        None
+    }
+
     /// Whether there is anything to serve with the provider's settings.
     fn is_served(_provider: &P) -> bool {
         true
@@ -206,6 +211,7 @@ pub(crate) struct Served {
     pub(crate) endpoint: Endpoint,
     pub(crate) observables: Arc<[ObservableType]>,
     pub(crate) tiles: Arc<[&'static Tile]>,
+    example: Option<&'static str>,
     handler: Box<dyn Bound>,
 }
 
@@ -216,19 +222,22 @@ pub(crate) struct Described<'a> {
     pub(crate) observables: &'a [ObservableType],
     /// The tiles that it is about.
     pub(crate) tiles: &'a [&'static Tile],
+    /// An answer as JSON.
+    pub(crate) example: Option<&'static str>,
 }
 
 impl Described<'_> {
     /// An endpoint that is the same in all relays.
     pub(crate) fn of(endpoint: Endpoint) -> Self {
-        Self { endpoint, observables: &[], tiles: &[] }
+        Self { endpoint, observables: &[], tiles: &[], example: None }
     }
 }
 
 impl Served {
     /// What is to be said of it.
     pub(crate) fn described(&self) -> Described<'_> {
-        Described { endpoint: self.endpoint, observables: &self.observables, tiles: &self.tiles }
+        let Self { endpoint, observables, tiles, example, .. } = self;
+        Described { endpoint: *endpoint, observables, tiles, example: *example }
     }
 
     /// Binds a handler to its provider; nothing where it has nothing to serve.
@@ -239,6 +248,7 @@ impl Served {
             endpoint: H::ENDPOINT,
             observables: Arc::clone(&observables),
             tiles: Arc::clone(&tiles),
+            example: H::example(),
             handler: Box::new(BoundTo::<P, H> {
                 provider: Arc::clone(provider),
                 observables,

@@ -27,6 +27,10 @@ pub(crate) struct Handle;
 impl<P: Tiles> TilesHandler<P> for Handle {
     const ENDPOINT: Endpoint = ENDPOINT;
 
+    fn example() -> Option<&'static str> {
+        Some(P::EXAMPLE)
+    }
+
     async fn answer(request: Request<'_, P>, call: Call<P::Credentials>) -> Result<Reply, Error> {
         let chosen = request.tile()?;
         let (tile, period) = (chosen.tile, chosen.period()?);

@@ -18,6 +18,11 @@ pub(crate) trait TilesHandler<P: Tiles>: 'static {
     /// What it answers.
     const ENDPOINT: Endpoint;
 
+    /// An answer as JSON, for the documentation.
+    fn example() -> Option<&'static str> {
+        None
+    }
+
     /// Answers.
     fn answer(
         request: Request<'_, P>,
@@ -33,6 +38,10 @@ impl<P: Tiles, H: TilesHandler<P>> Handler<P> for OfTiles<H> {
 
     fn tiles(provider: &P) -> Vec<&'static Tile> {
         provider.tiles()
+    }
+
+    fn example() -> Option<&'static str> {
+        H::example()
     }
 
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {

@@ -95,7 +95,7 @@ impl Definitions {
     }
 
     fn operation(&mut self, described: &Described<'_>, method: &str) -> Value {
-        let Described { endpoint, observables, tiles } = described;
+        let Described { endpoint, observables, tiles, example } = described;
         // The first method has the endpoint's name; ids are distinct.
         let is_first = endpoint.methods.first() == Some(&method);
         let id = if is_first {
@@ -108,6 +108,9 @@ impl Definitions {
             None => json!({"type": "object"}),
         };
         let mut content = json!({"application/json": {"schema": answer}});
+        if let Some(example) = example.and_then(|example| serde_json::from_str::<Value>(example).ok()) {
+            content["application/json"]["example"] = example;
+        }
         if endpoint.page {
             content["text/html"] = json!({"schema": {"type": "string"}});
         }

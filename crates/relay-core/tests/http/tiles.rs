@@ -35,6 +35,8 @@ const SERIES: &[Series] = &[Series::new("all", "All")];
 pub(crate) type Listing = Digest<jiff::Timestamp, u64>;
 
 impl Tiles for Acme {
+    const EXAMPLE: &'static str = r#"{"data": {"tile_id": "counts"}}"#;
+
     const TILES: &'static [Tile] = &[
         TILE,
         Tile { id: "over_time", kind: TileKind::VerticalBarChart, title: "Over time", ..TILE },

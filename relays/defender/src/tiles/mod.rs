@@ -76,6 +76,8 @@ const ACTIONS: Tile = Tile {
 impl Tiles for Defender {
     const TILES: &'static [Tile] = &[BY_SEVERITY, BY_CATEGORY, WORK, DEVICES, ACTIONS];
 
+    const EXAMPLE: &'static str = include_str!("example.json");
+
     async fn tile(&self, call: &Call<Account>, tile: &'static Tile, window: &Window) -> Shown {
         if tile.id == DEVICES.id {
             return self.devices_at_risk(call, window).await;

@@ -364,3 +364,9 @@ async fn the_simulated_tenant_has_alerts_all_the_time() {
         (stage.tile_data("devices_at_risk", None).await, other.tile_data("devices_at_risk", None).await);
     assert_eq!(metrics(&counted), metrics(&listed));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_names_the_tiles_and_shows_an_answer() {
+    let stage = stage(&listing()).await;
+    relay_testkit::documented_tiles(&stage, "alerts_by_category", env!("CARGO_MANIFEST_DIR")).await;
+}

@@ -71,6 +71,8 @@ const ACTIVE: Tile = Tile {
 impl Tiles for Gigamon {
     const TILES: &'static [Tile] = &[BY_SEVERITY, BY_CATEGORY, TOP_DEVICES, ACTIVE];
 
+    const EXAMPLE: &'static str = include_str!("example.json");
+
     fn tile_scope(&self, credentials: &ApiToken) -> String {
         let ApiToken { region, account, test_accounts, .. } = credentials;
         format!("{region:?} {account:?} {test_accounts}")

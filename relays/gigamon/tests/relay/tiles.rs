@@ -277,3 +277,15 @@ async fn the_simulated_network_has_something_to_show() {
     let refused = stage.ask("/tiles/tile-data", Some("no.good.token"), &asked(&[])).await;
     assert_eq!(errors(&refused), [("fatal", "authorization error")]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_names_the_tiles_and_shows_an_answer() {
+    let stage = stage().await;
+    let detections = [
+        opened(1, "10.1.1.1", "2026-11-26T10:00:00Z"),
+        opened(1, "10.1.1.1", "2026-11-25T10:00:00Z"),
+        opened(2, "2001:db8::1", "2026-11-24T10:00:00Z"),
+    ];
+    pin(&stage, Answer::get(LIST).json(listing(&detections, 3)));
+    relay_testkit::documented_tiles(&stage, "top_devices", env!("CARGO_MANIFEST_DIR")).await;
+}

@@ -88,6 +88,8 @@ const ALERTS: &[Series] = &[Series::new("alerts", "Alerts")];
 impl Tiles for Graph {
     const TILES: &'static [Tile] = &[BY_SEVERITY, BY_SOURCE, INCIDENTS, TOP_DEVICES, TOP_USERS];
 
+    const EXAMPLE: &'static str = include_str!("example.json");
+
     /// None where only the retired API is asked, which has no such lists.
     fn tiles(&self) -> Vec<&'static Tile> {
         let has_lists = self.settings.alerts_api != AlertsApi::Legacy;

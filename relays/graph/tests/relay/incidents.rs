@@ -1,4 +1,4 @@
-//! The tile of incidents.
+//! The tile of incidents, which is shown in the documentation too.
 
 use provider_sim::login::directory::ALERTS_ONLY;
 use provider_sim::{Answer, SeenCall};
@@ -102,4 +102,11 @@ async fn without_the_permission_the_tile_names_it() {
     assert_eq!(errors(&tile), [("fatal", "permission denied")]);
     let message = tile["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains("SecurityIncident.Read.All"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_names_the_tiles_and_shows_an_answer() {
+    let stage = at().start().await;
+    incident_answers(&stage);
+    relay_testkit::documented_tiles(&stage, "incidents", env!("CARGO_MANIFEST_DIR")).await;
 }

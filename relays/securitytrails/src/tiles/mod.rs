@@ -31,6 +31,8 @@ const QUOTA: Tile = Tile {
 impl Tiles for SecurityTrails {
     const TILES: &'static [Tile] = &[QUOTA];
 
+    const EXAMPLE: &'static str = include_str!("example.json");
+
     fn tiles(&self) -> Vec<&'static Tile> {
         if self.options.usage { Self::TILES.iter().collect() } else { Vec::new() }
     }

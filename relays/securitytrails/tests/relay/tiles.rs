@@ -169,3 +169,9 @@ async fn health_reports_the_quota_where_it_is_wanted_and_asks_for_it_once_an_hou
     stage.sim.answer(SIDE, Answer::get("/account/usage").status(500));
     assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}), "no failure of health");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_names_the_tiles_and_shows_an_answer() {
+    let (stage, _) = shown(usage(json!({"current_monthly_usage": 46, "allowed_monthly_usage": 50}))).await;
+    relay_testkit::documented_tiles(&stage, "quota", env!("CARGO_MANIFEST_DIR")).await;
+}

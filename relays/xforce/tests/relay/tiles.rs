@@ -163,3 +163,9 @@ async fn a_token_that_ends_soon_warns() {
     let tiles = stage.ask("/tiles", Some(&token), &Value::Null).await;
     assert_eq!(errors(&tiles), []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_names_the_tiles_and_shows_an_answer() {
+    let stage = stage(usage()).await;
+    relay_testkit::documented_tiles(&stage, "usage_by_month", env!("CARGO_MANIFEST_DIR")).await;
+}
