@@ -70,7 +70,8 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(err, "{} {error:#}", ui::styled(ui::BAD, "error:"));
-            ExitCode::from(2)
+            // What the platform refused was asked for correctly.
+            ExitCode::from(if error.is::<platform::Refused>() { 1 } else { 2 })
         }
     }
 }

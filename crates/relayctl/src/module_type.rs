@@ -29,8 +29,8 @@ const PLACEHOLDER: &str = "https://relay.example";
 /// Without --push it prints what POST `/iroh/iroh-int/module-type` takes. With --push it looks the module type up on the
 /// platform and shows what would change; --yes does it.
 ///
-/// Exit code 0: done or shown; 1: problems found by --check; 2: refused, or invalid arguments; 3: --check-remote found a
-/// difference.
+/// Exit code 0: done or shown; 1: refused by the platform, or problems found by --check; 2: no answer, or invalid
+/// arguments; 3: --check-remote found a difference.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ModuleType {

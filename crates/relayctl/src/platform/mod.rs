@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 mod secrets;
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -98,12 +99,20 @@ impl Records {
     }
 }
 
-/// An answer of the platform that is no success.
+/// An answer of the platform that is no success. Its text has nothing secret.
 #[derive(Debug)]
-struct Refused {
+pub(crate) struct Refused {
     status: StatusCode,
     words: String,
 }
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// How many records are asked for at a time.
 const PAGE: usize = 100;
@@ -180,14 +189,10 @@ impl Platform {
     /// As [`Platform::list`].
     pub(crate) async fn create(&mut self, records: Records, record: &Value) -> anyhow::Result<String> {
         let url = self.url(records.path());
-        let made = self.call(Method::POST, url, Some(record)).await.with_context(|| {
+        // A refusal says that nothing was made.
+        let made = self.send(&Method::POST, &url, Some(record)).await.with_context(|| {
             format!("the {} may have been made all the same: look before you try again", records.noun())
-        });
-        let made = match made {
-            // A refusal says that nothing was made.
-            Err(error) if error.root_cause().to_string().contains(REFUSED) => bail!("{}", error.root_cause()),
-            made => made?,
-        };
+        })??;
         let id = made["id"].as_str().filter(|id| !id.is_empty());
         id.map(harmless)
             .with_context(|| format!("the platform did not say the id of the new {}", records.noun()))
@@ -209,7 +214,7 @@ impl Platform {
     pub(crate) async fn delete(&mut self, records: Records, id: &str) -> anyhow::Result<()> {
         let url = self.record_url(records, id)?;
         match self.send(&Method::DELETE, &url, None).await? {
-            Err(refused) if refused.status != StatusCode::NOT_FOUND => bail!("{}", refused.words),
+            Err(refused) if refused.status != StatusCode::NOT_FOUND => Err(refused.into()),
             _ => Ok(()),
         }
     }
@@ -240,10 +245,7 @@ impl Platform {
     }
 
     async fn call(&mut self, method: Method, url: Url, body: Option<&Value>) -> anyhow::Result<Value> {
-        match self.send(&method, &url, body).await? {
-            Ok(answer) => Ok(answer),
-            Err(refused) => bail!("{}", refused.words),
-        }
+        Ok(self.send(&method, &url, body).await??)
     }
 
     /// A token that has ended is replaced once; a refusal for lack of room is waited for, if it is short.
@@ -295,7 +297,7 @@ impl Platform {
             .form(&[("grant_type", "client_credentials")]);
         let (status, pause, bytes) = self.receive(request).await?;
         if !status.is_success() {
-            bail!("cannot get a token: {}", self.refused(status, pause.as_deref(), &bytes).words);
+            return Err(self.refused(status, pause.as_deref(), &bytes)).context("cannot get a token");
         }
         let answer: Value = serde_json::from_slice(&bytes).context("the platform's answer is not JSON")?;
         let token =
@@ -322,7 +324,7 @@ impl Platform {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let said: Vec<&str> =
             ["error", "error_description"].iter().filter_map(|name| body[*name].as_str()).collect();
-        let mut words = format!("{REFUSED} this with status {}", status.as_u16());
+        let mut words = format!("the platform refused this with status {}", status.as_u16());
         if !said.is_empty() {
             words = format!("{words}: {}", harmless(&said.join(": ")));
         }
@@ -335,9 +337,6 @@ impl Platform {
         Refused { status, words: self.secrets.without(&words) }
     }
 }
-
-/// How a refusal begins.
-const REFUSED: &str = "the platform refused";
 
 /// A pause as `Retry-After` says it, with or without a unit: `3172s`.
 fn seconds(text: &str) -> Option<Duration> {

@@ -302,7 +302,7 @@ async fn a_post_is_never_repeated_and_a_token_that_ended_is_replaced_once() {
         .faults()
         .add(Fault::status(429).header("Retry-After", "3172s").on("platform").path("/iroh/iroh-int"));
     let busy = world.push(&["--yes"]);
-    assert_eq!(busy.code, Some(2));
+    assert_eq!(busy.code, Some(1));
     assert!(busy.err.contains("again in 3172 s"), "{}", busy.err);
     world.check_output();
 }
@@ -333,6 +333,7 @@ async fn credentials_come_from_a_file_that_nobody_else_can_read() {
     let mut nobody = world.command(&["module-type", "xforce", "--url", &url, "--push"]);
     nobody.env("XDR_CLIENT_PASSWORD", "wrong-password");
     let refused = world.run_with(nobody);
+    assert_eq!(refused.code, Some(1));
     assert!(
         refused.err.contains("invalid_client") && !refused.err.contains("wrong-password"),
         "{}",
@@ -341,6 +342,7 @@ async fn credentials_come_from_a_file_that_nobody_else_can_read() {
     let mut reader = world.command(&["module-type", "xforce", "--url", &url, "--push", "--yes"]);
     reader.env("XDR_CLIENT_ID", "client-read").env("XDR_CLIENT_PASSWORD", "read-password");
     let refused = world.run_with(reader);
+    assert_eq!(refused.code, Some(1));
     assert!(
         refused.err.contains("insufficient_scope") && refused.err.contains("scope Integration"),
         "{}",
