@@ -12,11 +12,13 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use relay_core::auth::without_scheme;
-use relay_core::endpoint::{Endpoint, deliberate, health, observe, refer, respond};
+use relay_core::endpoint::{Endpoint, deliberate, health, observe, refer, respond, tile, tile_data, tiles};
+use serde_json::json;
 use url::Url;
 
 use crate::answer::{Answer, Observable, Problem};
 use crate::client;
+use crate::relays;
 use crate::token::read;
 use crate::ui::{BAD, DOUBTFUL, harmless, harmless_json, styled};
 
@@ -27,17 +29,18 @@ use crate::ui::{BAD, DOUBTFUL, harmless, harmless_json, styled};
 /// Exit code 0: success; 1: the response reports an error; 2: no response, or invalid arguments.
 #[derive(Args)]
 pub(crate) struct Ask {
-    /// The relay's URL, such as `https://relay.example`
-    #[arg(value_parser = client::relay_url)]
+    /// The relay: its URL, or the name of one that runs on this machine's usual port
+    #[arg(value_name = "NAME|URL", value_parser = relays::place)]
     url: Url,
 
     /// The endpoint
     #[arg(value_parser = PossibleValuesParser::new(CALLS.map(|call| call.name)).map(|name| endpoint_named(&name)))]
     call: Endpoint,
 
-    /// Observables, such as ip=192.0.2.1 or domain=login-verify.example
-    #[arg(value_name = "TYPE=VALUE", value_parser = observable)]
-    observables: Vec<Observable>,
+    /// Observables, such as ip=192.0.2.1 or domain=login-verify.example; for `tile` and `tile-data` a tile, and for the
+    /// latter perhaps a period
+    #[arg(value_name = "TYPE=VALUE|TILE|PERIOD")]
+    arguments: Vec<String>,
 
     /// The token, with or without `Bearer` before it. Other users can see arguments: prefer the variable or a file
     #[arg(long, env = "RELAY_TOKEN", hide_env_values = true)]
@@ -57,20 +60,52 @@ pub(crate) struct Ask {
 }
 
 /// The endpoints that can be called. Only the platform triggers actions.
-const CALLS: [Endpoint; 5] =
-    [observe::ENDPOINT, deliberate::ENDPOINT, refer::ENDPOINT, respond::ENDPOINT, health::ENDPOINT];
+const CALLS: [Endpoint; 8] = [
+    observe::ENDPOINT,
+    deliberate::ENDPOINT,
+    refer::ENDPOINT,
+    respond::ENDPOINT,
+    health::ENDPOINT,
+    tiles::ENDPOINT,
+    tile::ENDPOINT,
+    tile_data::ENDPOINT,
+];
 
 fn endpoint_named(name: &str) -> Endpoint {
     CALLS.into_iter().find(|call| call.name == name).unwrap_or(observe::ENDPOINT)
 }
 
 /// Parses `TYPE=VALUE`; the value may contain `=`.
-fn observable(text: &str) -> Result<Observable, String> {
+fn observable(text: &str) -> anyhow::Result<Observable> {
     match text.split_once('=') {
         Some((kind, value)) if !kind.trim().is_empty() && !value.trim().is_empty() => {
             Ok(Observable { kind: kind.to_owned(), value: value.to_owned() })
         }
-        _ => Err("write it like ip=192.0.2.1".to_owned()),
+        _ => bail!("`{}` is no observable: write it like ip=192.0.2.1", harmless(text)),
+    }
+}
+
+/// The body of a request with these arguments.
+fn body(call: Endpoint, arguments: &[String]) -> anyhow::Result<String> {
+    let name = call.name;
+    match (call.request, arguments) {
+        (None, []) => Ok(String::new()),
+        (None, _) => bail!("{name} takes no observables and no other arguments"),
+        (Some("TileRequest" | "TileDataRequest"), [tile]) => Ok(json!({"tile_id": tile}).to_string()),
+        (Some("TileDataRequest"), [tile, period]) => {
+            Ok(json!({"tile_id": tile, "period": period}).to_string())
+        }
+        (Some("TileRequest"), _) => bail!("{name} takes the id of a tile, such as alerts_by_severity"),
+        (Some("TileDataRequest"), _) => {
+            bail!(
+                "{name} takes the id of a tile and perhaps a period, such as alerts_by_severity last_7_days"
+            )
+        }
+        (Some(_), []) => bail!("no observables given; add some, such as ip=192.0.2.1"),
+        (Some(_), all) => {
+            let all = all.iter().map(|text| observable(text)).collect::<anyhow::Result<Vec<Observable>>>()?;
+            Ok(serde_json::to_string(&all)?)
+        }
     }
 }
 
@@ -80,13 +115,8 @@ impl Ask {
     /// # Errors
     /// The arguments are invalid, or there is no readable response.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let body = body(self.call, &self.arguments)?;
         let token = self.token()?;
-        let body = match (self.call.request, self.observables.is_empty()) {
-            (None, true) => String::new(),
-            (None, false) => bail!("{} takes no observables", self.call.name),
-            (_, true) => bail!("no observables given; add some, such as ip=192.0.2.1"),
-            (_, false) => serde_json::to_string(&self.observables)?,
-        };
         let http = client::http(&self.url, Duration::from_secs(self.timeout))?;
         let url = client::endpoint_url(&self.url, self.call);
         let place = url.to_string();

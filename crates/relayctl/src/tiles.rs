@@ -1,6 +1,6 @@
 //! `relayctl tiles`: draws a relay's dashboard tiles in the terminal.
 
-mod draw;
+pub(crate) mod draw;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ use crate::ui::{BAD, BOLD, DOUBTFUL, harmless, harmless_json, styled};
 #[derive(Args)]
 pub(crate) struct Tiles {
     /// The relay: its URL, or the name of one that runs on this machine's usual port
-    #[arg(value_name = "NAME|URL", value_parser = place)]
+    #[arg(value_name = "NAME|URL", value_parser = relays::place)]
     relay: Url,
 
     /// The tile; all of them where none is named
@@ -49,15 +49,6 @@ pub(crate) struct Tiles {
     /// Print the JSON of the responses instead
     #[arg(long)]
     json: bool,
-}
-
-fn place(text: &str) -> Result<Url, String> {
-    match relays::named(text) {
-        Ok(known) => {
-            Url::parse(&format!("http://127.0.0.1:{}", known.port)).map_err(|error| error.to_string())
-        }
-        Err(_) => client::relay_url(text),
-    }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@ use relay_core::endpoint::Endpoint;
 use serde_json::Value;
 
 use crate::answer::{Disposition, Entities, Observable, Offer, Opinion};
+use crate::tiles::draw;
 use crate::ui::{
     Align, BOLD, Cell, DIM, GOOD, LITERAL, PLAIN, Table, count, cut, disposition_style, harmless, styled,
 };
@@ -23,6 +24,9 @@ pub(super) fn data(call: Endpoint, data: Value) -> serde_json::Result<String> {
     }
     match call.response {
         Some("HealthResponse") => Ok(health(&data)),
+        Some("TilesResponse") => serde_json::from_value(data).map(|tiles: Vec<Value>| draw::list(&tiles)),
+        Some("TileResponse") => Ok(draw::list(&[data])),
+        Some("TileDataResponse") => Ok(draw::unnamed(&data)),
         Some("ReferResponse" | "RespondObservablesResponse") => {
             serde_json::from_value(data).map(|offers: Vec<Offer>| self::offers(&offers))
         }

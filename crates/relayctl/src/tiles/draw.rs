@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::ui::{BAD, BOLD, DIM, DOUBTFUL, GOOD, PLAIN, Style, WIDTH, cut, harmless, styled};
+use crate::ui::{
+    Align, BAD, BOLD, Cell, DIM, DOUBTFUL, GOOD, LITERAL, PLAIN, Style, Table, WIDTH, cut, harmless, styled,
+};
 
 /// Columns of a label, and of the longest bar.
 const LABEL: usize = 24;
 const BAR: usize = 24;
 
 /// A tile with its data.
-pub(super) fn tile(tile: &Value, data: Option<&Value>) -> String {
+pub(crate) fn tile(tile: &Value, data: Option<&Value>) -> String {
     let mut out = String::new();
     let tag = tile["tags"][0].as_str().unwrap_or_default();
     let _ = writeln!(out, "\n{} {}", styled(BOLD, text(&tile["title"])), styled(DIM, harmless(tag)));
@@ -35,6 +37,32 @@ pub(super) fn tile(tile: &Value, data: Option<&Value>) -> String {
         let _ = writeln!(out, "  nothing");
     }
     out
+}
+
+/// The data of a tile of which nothing else is known; their fields say how it is drawn.
+pub(crate) fn unnamed(data: &Value) -> String {
+    let kind = match (data.get("keys"), data.get("labels"), &data["data"][0]) {
+        (Some(_), ..) => "horizontal_bar_chart",
+        (_, Some(_), _) => "donut_graph",
+        (.., Value::String(_)) => "markdown",
+        _ => "metric_group",
+    };
+    tile(&json!({"title": data["tile_id"], "tags": [data["period"]], "type": kind}), Some(data))
+}
+
+/// The tiles of a list.
+pub(crate) fn list(tiles: &[Value]) -> String {
+    let mut table = Table::new([("", Align::Left); 3], 2, 2);
+    for tile in tiles {
+        let periods = tile["periods"].as_array().into_iter().flatten();
+        let periods: Vec<String> = periods.map(text).collect();
+        table.row([
+            Cell::new(LITERAL, text(&tile["id"])),
+            Cell::new(PLAIN, text(&tile["title"])),
+            Cell::new(DIM, periods.join(", ")),
+        ]);
+    }
+    table.to_string()
 }
 
 fn text(value: &Value) -> String {
@@ -111,8 +139,6 @@ fn donut(out: &mut String, data: &Value, entries: &[Value]) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn drawn(kind: &str, mut data: Value) -> String {

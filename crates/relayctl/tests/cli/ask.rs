@@ -12,16 +12,16 @@ use crate::{Ran, Scratch, program, ran, relayctl};
 const CLAIMS: &str = r#"{"key": "demo-key", "password": "demo-password"}"#;
 
 /// The X-Force relay before the simulator, accepting tokens by a secret that `relayctl token` made.
-struct TestBed {
-    sim: Sim,
+pub(crate) struct TestBed {
+    pub(crate) sim: Sim,
     _running: Running,
-    url: String,
-    token: String,
+    pub(crate) url: String,
+    pub(crate) token: String,
     scratch: Scratch,
 }
 
 impl TestBed {
-    async fn start(test: &str) -> Self {
+    pub(crate) async fn start(test: &str) -> Self {
         let scratch = Scratch::new(test);
         let secret_file = scratch.path("secret");
         let made = token(&["--relay", "xforce", "--file", "-", "--secret-file", &secret_file], CLAIMS);
@@ -43,7 +43,7 @@ impl TestBed {
     }
 
     /// Asks with a good token.
-    fn ask(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Ran {
         let arguments: Vec<&str> = ["ask", &self.url].iter().chain(arguments).copied().collect();
         ran(program(&arguments).env("RELAY_TOKEN", &self.token), "")
     }
@@ -139,6 +139,9 @@ fn a_question_that_is_not_right_is_not_sent() {
         (&["ask", "relay.example", "health"][..], "https://relay.example"),
         (&["ask", "https://relay.example", "observe", "ip"], "ip=192.0.2.1"),
         (&["ask", "https://relay.example", "refer"], "no observables given"),
+        (&["ask", "https://relay.example", "tile"], "takes the id of a tile"),
+        (&["ask", "https://relay.example", "tile-data", "a", "b", "c"], "perhaps a period"),
+        (&["ask", "https://relay.example", "tiles", "quota"], "no other arguments"),
         (&["ask", "https://relay.example", "trigger", "ip=192.0.2.1"], "possible values"),
         (&["ask", "https://relay.example", "health", "ip=192.0.2.1", "--token", "x"], "no observable"),
     ] {

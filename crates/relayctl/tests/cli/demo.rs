@@ -41,6 +41,28 @@ fn the_table_shows_the_verdicts_and_nothing_spoils_it() {
 }
 
 #[test]
+fn it_ends_with_a_tile_of_each_relay_and_none_is_empty() {
+    let ran = relayctl(&FREE_PORTS);
+    let (_, tiles) = ran.out.split_once("On a dashboard\n").unwrap();
+    let (tiles, _) = tiles.split_once("\nTo call the relays yourself").unwrap();
+    let shown: Vec<&str> = tiles.trim().split("\n\n").collect();
+    for (tile, title) in shown.iter().zip([
+        "Alerts by severity Microsoft Graph Security",
+        "Alerts by severity Microsoft Defender for Endpoint",
+        "Queries of the month SecurityTrails",
+        "Detections by severity Gigamon ThreatINSIGHT",
+        "Records of the month IBM X-Force Exchange",
+    ]) {
+        let (first, data) = tile.split_once('\n').unwrap();
+        assert!(first.starts_with(title), "{title}: {first}");
+        // The last word of a line is a number; the first ones may be a day's.
+        let last = |line: &str| line.split_whitespace().next_back().and_then(|word| word.parse().ok());
+        assert!(data.lines().skip(1).filter_map(last).any(|number: u64| number > 0), "{tile}");
+    }
+    assert_eq!(shown.len(), 5, "{tiles}");
+}
+
+#[test]
 fn a_proxy_in_the_environment_does_not_reach_the_demonstration() {
     let proxy = "http://127.0.0.1:1";
     let ran = ran(program(&FREE_PORTS).env("HTTP_PROXY", proxy).env("all_proxy", proxy), "");

@@ -8,6 +8,7 @@ mod demo;
 mod investigate;
 mod platform;
 mod registration;
+mod tiles;
 mod tokens;
 
 use std::io::{self, Write as _};
