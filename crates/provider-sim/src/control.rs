@@ -9,6 +9,7 @@
 //! | `DELETE /_control/faults` | removes all |
 //! | `POST /_control/answers` `{"provider": "xforce", "path": "/ipr/192.0.2.1", "json": {}}` | pins one ([`Answer`]) |
 //! | `POST /_control/platform/clients` `{"id": "…", "password": "…", "scopes": ["integration"]}` | adds an API client of the platform |
+//! | `POST /_control/registrations` `{"application": "…", "certificate": "PEM"}`, or `issuer`, `subject`, `audience` and `key` (public, PEM) in place of `certificate` | what an application may log in with instead of a secret |
 //! | `POST /_control/token` and claims | an RS256 token with these claims |
 //! | `POST /_control/reset` | resets everything: calls, faults, answers, and the state of the services |
 //!
@@ -60,6 +61,10 @@ fn control(simulator: &Simulator, call: &Request, words: &[&str]) -> Result<Repl
             simulator.pinned.add(service, answer);
             Ok(Reply::empty(204))
         }
+        ("POST", ["registrations"]) => {
+            simulator.registrations.add(read(call)?);
+            Ok(Reply::empty(204))
+        }
         ("POST", ["token"]) => {
             let claims: Value = read(call)?;
             Ok(Reply::json(200, &json!({"token": simulator.keys.sign(&claims)})))
@@ -76,7 +81,7 @@ fn control(simulator: &Simulator, call: &Request, words: &[&str]) -> Result<Repl
                 None => Err(problem(404, "no such control call; GET / lists them")),
             }
         }
-        (_, ["calls" | "faults" | "answers" | "token" | "reset", ..]) => {
+        (_, ["calls" | "faults" | "answers" | "registrations" | "token" | "reset", ..]) => {
             Err(problem(405, "method not allowed"))
         }
         _ => Err(problem(404, "no such control call; GET / lists them")),
@@ -131,6 +136,7 @@ fn index(simulator: &Simulator) -> Value {
             "POST|DELETE /_control/faults",
             "POST /_control/answers",
             "POST /_control/platform/clients",
+            "POST /_control/registrations",
             "POST /_control/token",
             "POST /_control/reset",
         ],

@@ -52,7 +52,7 @@ impl Keys {
     /// # Errors
     /// There is no such key, or it has fewer than 2048 bits.
     pub fn from_pem(pem: &str) -> io::Result<Self> {
-        let (label, der) = read_pem(pem).ok_or_else(|| bad("no PEM block found"))?;
+        let (label, der) = pem_block(pem).ok_or_else(|| bad("no PEM block found"))?;
         let pair = match label {
             "PRIVATE KEY" => RsaKeyPair::from_pkcs8(&der),
             "RSA PRIVATE KEY" => RsaKeyPair::from_der(&der),
@@ -185,7 +185,7 @@ fn with_signature(input: &str, signature: &[u8]) -> String {
 }
 
 /// Label and content of the first PEM block ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)).
-fn read_pem(text: &str) -> Option<(&str, Vec<u8>)> {
+pub(crate) fn pem_block(text: &str) -> Option<(&str, Vec<u8>)> {
     let (_, rest) = text.split_once("-----BEGIN ")?;
     let (label, rest) = rest.split_once("-----")?;
     let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;

@@ -1,13 +1,16 @@
 //! The list of services that are simulated. A further one is a module, declared in `lib.rs`, and a line here.
 
+use std::sync::Arc;
+
 use crate::keys::Keys;
+use crate::login::{Login, Registrations};
 use crate::service::Service;
 
 /// Everything that is simulated.
-pub(crate) fn all(keys: &Keys) -> Vec<Box<dyn Service>> {
+pub(crate) fn all(keys: &Keys, registrations: &Arc<Registrations>) -> Vec<Box<dyn Service>> {
     vec![
         Box::new(crate::jwks::Jwks::new(keys.clone())),
-        Box::new(crate::login::Login),
+        Box::new(Login::new(Arc::clone(registrations))),
         Box::new(crate::platform::Platform::new(keys.clone())),
         Box::new(crate::defender::Defender::default()),
         Box::new(crate::graph::Graph::default()),

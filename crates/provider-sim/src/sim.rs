@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::answer::Answer;
 use crate::fault::{Fault, Faults};
 use crate::keys::Keys;
+use crate::login::Registration;
 use crate::record::{self, SeenCall};
 use crate::server;
 use crate::simulator::Simulator;
@@ -130,6 +131,11 @@ impl Sim {
         let service = self.simulator.service_named(provider);
         let Some(service) = service else { panic!("no service is named {provider:?}") };
         self.simulator.pinned.add(service.name(), answer);
+    }
+
+    /// Registers what an application may log in with instead of a secret.
+    pub fn register(&self, registration: Registration) {
+        self.simulator.registrations.add(registration);
     }
 
     /// Resets everything: calls, pinned answers, faults, and the state of the services.

@@ -1,6 +1,7 @@
 //! The simulator: services, canned answers, faults, and the record of calls.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use crate::answer::Pinned;
 use crate::fault::{Fault, Faults, What};
 use crate::fixtures::Store;
 use crate::keys::Keys;
+use crate::login::Registrations;
 use crate::record::Record;
 use crate::registry;
 use crate::reply::Reply;
@@ -21,6 +23,7 @@ pub(crate) struct Simulator {
     pub(crate) pinned: Pinned,
     pub(crate) record: Record,
     pub(crate) keys: Keys,
+    pub(crate) registrations: Arc<Registrations>,
     fixtures: Store,
 }
 
@@ -44,7 +47,8 @@ pub(crate) enum Delivery {
 
 impl Simulator {
     pub(crate) fn new(keys: Keys, seed: u64, faults: &[Fault]) -> io::Result<Self> {
-        let services = registry::all(&keys);
+        let registrations = Arc::new(Registrations::default());
+        let services = registry::all(&keys, &registrations);
         let fixtures = Store::load(services.iter().map(|service| service.name()))?;
         let simulator = Self {
             services,
@@ -52,6 +56,7 @@ impl Simulator {
             pinned: Pinned::default(),
             record: Record::new(),
             keys,
+            registrations,
             fixtures,
         };
         let stray = faults.iter().find_map(|fault| simulator.check(fault).err());

@@ -147,7 +147,9 @@ impl Api {
     /// Ends the calls of the platform request that cannot succeed after this failure.
     pub(crate) fn stop(&self, failure: &Failure, kind: &'static str, context: &RequestContext) {
         let stops = match failure {
+            // Whatever is asked, the next call has the same credentials.
             Failure::Login(_) => Stop::All,
+            Failure::NotSent(error) if error.code() == Code::AUTHORIZATION => Stop::All,
             Failure::Rejected(rejection) => match self.meaning(rejection) {
                 Meaning::Failed { stops, .. } => stops,
                 Meaning::Nothing => Stop::Nothing,

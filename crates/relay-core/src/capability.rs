@@ -42,11 +42,19 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// What the token carries.
     type Credentials: Credentials;
 
-    /// Reads the settings once. No I/O.
+    /// Reads the settings once, and the files that they name. No calls.
     ///
     /// # Errors
     /// A setting is not usable.
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError>;
+
+    /// Reads what a token carries, where the settings of this relay decide what that must be.
+    ///
+    /// # Errors
+    /// As [`Credentials::from_claims`].
+    fn credentials(&self, claims: &Claims) -> Result<Self::Credentials, ClaimError> {
+        Self::Credentials::from_claims(claims)
+    }
 
     /// A real authenticated call that shows whether address and credentials are right.
     fn health(&self, call: &Call<Self::Credentials>) -> impl Future<Output = Result<(), Error>> + Send;

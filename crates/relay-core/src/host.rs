@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::admission::{Admission, Place, Refusal};
 use crate::auth::{Authenticator, Claims};
 use crate::call::{Call, Priority, RequestContext, Stops};
-use crate::capability::Credentials;
+use crate::capability::{Credentials as _, Provider};
 use crate::envelope::Reply;
 use crate::error::{Code, Error};
 use crate::module::Module;
@@ -108,12 +108,13 @@ impl Host {
     ///
     /// # Errors
     /// An `authorization error` that says which check failed.
-    pub(crate) async fn identify<C: Credentials>(
+    pub(crate) async fn identify<P: Provider>(
         &self,
+        provider: &P,
         asked: &Asked,
-    ) -> Result<(C, Claims, CredentialKey), Error> {
+    ) -> Result<(P::Credentials, Claims, CredentialKey), Error> {
         let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
-        let credentials = C::from_claims(&claims).map_err(Error::authorization)?;
+        let credentials = provider.credentials(&claims).map_err(Error::authorization)?;
         let credential = self.hasher.key(credentials.identity());
         Ok((credentials, claims, credential))
     }
@@ -139,12 +140,13 @@ impl Host {
     ///
     /// # Errors
     /// As [`Host::identify`].
-    pub(crate) async fn call<C: Credentials>(
+    pub(crate) async fn call<P: Provider>(
         &self,
+        provider: &P,
         asked: &Asked,
         priority: Priority,
-    ) -> Result<(Call<C>, Claims), Error> {
-        let (credentials, claims, credential) = self.identify::<C>(asked).await?;
+    ) -> Result<(Call<P::Credentials>, Claims), Error> {
+        let (credentials, claims, credential) = self.identify(provider, asked).await?;
         if let Some(place) = &asked.place {
             place.belongs_to(credential);
         }

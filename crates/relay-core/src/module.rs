@@ -61,12 +61,21 @@ pub struct Setting {
     pub default: &'static str,
     /// What it does, with its unit.
     pub help: &'static str,
+    /// Another variable that counts where the setting is not given.
+    pub instead: Option<&'static str>,
 }
 
 impl Setting {
     /// A row of a settings table.
     pub const fn new(key: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { key, default, help }
+        Self { key, default, help, instead: None }
+    }
+
+    /// The same, read from a variable of another name where it is not given.
+    #[must_use]
+    pub const fn or_from(mut self, variable: &'static str) -> Self {
+        self.instead = Some(variable);
+        self
     }
 
     /// The environment variable, e.g. `RELAY_PROVIDER__READ_TIMEOUT`.

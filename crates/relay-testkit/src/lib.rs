@@ -22,7 +22,9 @@ mod audit;
 pub mod cost;
 mod damage;
 mod golden;
+pub mod identity;
 pub mod load;
+pub mod logins;
 mod queries;
 mod script;
 mod tiles;
@@ -38,7 +40,7 @@ use relay_core::testing::TestRelay;
 use relay_core::testing::schema::{self, AnswerKind, Expect};
 use serde_json::{Map, Value, json};
 
-pub use audit::audit_lines;
+pub use audit::{audit_lines, log_lines};
 pub use damage::damaged;
 pub use golden::golden;
 pub use queries::Queries;
@@ -101,13 +103,28 @@ impl Setup {
         self.before(sim)
     }
 
+    /// Its settings before the world at this URL.
+    fn settings(&self, world: &str) -> BTreeMap<String, String> {
+        let bases = self.bases.iter().map(|(name, path)| (name.clone(), format!("{world}{path}")));
+        let mut settings: BTreeMap<String, String> = bases.collect();
+        settings.insert("RELAY_AUTH__JWKS_HOSTS".to_owned(), world.to_owned());
+        settings.extend(self.settings.clone());
+        settings.retain(|_, value| !value.is_empty());
+        settings
+    }
+
+    /// Why the relay does not start.
+    pub fn refused(&self) -> String {
+        let settings = self.settings("http://127.0.0.1:9");
+        TestRelay::refused(
+            &(self.relay)(),
+            settings.iter().map(|(name, value)| (name.as_str(), value.clone())),
+        )
+    }
+
     /// Starts the relay before a given simulator.
     pub fn before(self, sim: Sim) -> Stage {
-        let mut settings: BTreeMap<String, String> =
-            self.bases.into_iter().map(|(name, path)| (name, format!("{}{path}", sim.url()))).collect();
-        settings.insert("RELAY_AUTH__JWKS_HOSTS".to_owned(), sim.url());
-        settings.extend(self.settings);
-        settings.retain(|_, value| !value.is_empty());
+        let settings = self.settings(&sim.url());
         let given = settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let relay = TestRelay::start_at(&(self.relay)(), given, self.clock);
         let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");

@@ -1,7 +1,7 @@
 //! What a token carries: the application that the provider knows, and who asks.
 
 use relay_core::auth::{ClaimError, Claims};
-use relay_core::provider::entra::Application;
+use relay_core::provider::entra::{Application, Logins};
 use relay_core::relay::Credentials;
 
 /// The application, and what the token says of the person or module behind the request.
@@ -15,11 +15,18 @@ pub struct Account {
 
 impl Credentials for Account {
     fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
-        Ok(Self { application: Application::from_claims(claims, "client_id")?, asker: claims.asker() })
+        Self::read(claims, &Logins::default())
     }
 
     fn identity(&self) -> Vec<&str> {
         self.application.identity()
+    }
+}
+
+impl Account {
+    /// That of a token, for a relay that logs in as the operator chose.
+    pub(crate) fn read(claims: &Claims, logins: &Logins) -> Result<Self, ClaimError> {
+        Ok(Self { application: logins.application(claims, "client_id")?, asker: claims.asker() })
     }
 }
 

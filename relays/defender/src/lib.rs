@@ -29,12 +29,14 @@ pub mod settings;
 pub mod subject;
 mod tiles;
 
+use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::module::Module;
 use relay_core::observable::{Invalid, Observable, ObservableType, Trigger};
 use relay_core::provider::Client;
+use relay_core::provider::entra::Logins;
 use relay_core::relay::{Deliberate, Link, Observe, Offered, Provider, Refer, Relay, Respond};
 use relay_core::respond::Repetitions;
 use relay_core::settings::{ProviderSettings, SettingsError};
@@ -54,6 +56,7 @@ pub fn relay() -> Relay {
 pub struct Defender {
     client: Client,
     settings: Settings,
+    logins: Logins,
     memory: Memory,
     recent: Repetitions<Action>,
     listings: tiles::Listings,
@@ -64,6 +67,7 @@ impl Provider for Defender {
     type Credentials = Account;
 
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
+        let logins = Logins::start(settings, &client)?;
         let settings = Settings::read(settings)?;
         for warning in &settings.warnings {
             log::warn!("{warning}");
@@ -72,10 +76,15 @@ impl Provider for Defender {
         Ok(Self {
             client,
             settings,
+            logins,
             memory,
             recent: Repetitions::default(),
             listings: tiles::Listings::new(),
         })
+    }
+
+    fn credentials(&self, claims: &Claims) -> Result<Account, ClaimError> {
+        Account::read(claims, &self.logins)
     }
 
     async fn health(&self, call: &Call<Account>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! What a token carries: an application of the tenant, and who asks.
 
 use relay_core::auth::{ClaimError, Claims};
-use relay_core::provider::entra::Application;
+use relay_core::provider::entra::{Application, Logins};
 use relay_core::relay::Credentials;
 
 /// An application of the tenant, and as much as the token says of the person or module behind the request.
@@ -13,8 +13,7 @@ pub struct GraphCredentials {
 
 impl Credentials for GraphCredentials {
     fn from_claims(claims: &Claims) -> Result<Self, ClaimError> {
-        let application = Application::from_claims(claims, "application_id")?;
-        Ok(Self { application, asker: claims.asker() })
+        Self::read(claims, &Logins::default())
     }
 
     fn identity(&self) -> Vec<&str> {
@@ -26,6 +25,12 @@ impl Credentials for GraphCredentials {
 pub(crate) type Owner = (String, String);
 
 impl GraphCredentials {
+    /// Those of a token, for a relay that logs in as the operator chose.
+    pub(crate) fn read(claims: &Claims, logins: &Logins) -> Result<Self, ClaimError> {
+        let application = logins.application(claims, "application_id")?;
+        Ok(Self { application, asker: claims.asker() })
+    }
+
     /// The tenant and application that they belong to.
     pub(crate) fn owner(&self) -> Owner {
         (self.application.tenant.as_str().to_ascii_lowercase(), self.application.id.clone())

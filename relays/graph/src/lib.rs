@@ -27,6 +27,7 @@ pub mod search;
 pub mod settings;
 mod tiles;
 
+use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
@@ -34,6 +35,7 @@ use relay_core::memory::Lapsing;
 use relay_core::module::Module;
 use relay_core::observable::{Invalid, Observable, ObservableType, Trigger};
 use relay_core::provider::Client;
+use relay_core::provider::entra::Logins;
 use relay_core::relay::{Deliberate, Link, Observe, Offered, Provider, Refer, Relay, Respond};
 use relay_core::respond::Repetitions;
 use relay_core::settings::{ProviderSettings, SettingsError};
@@ -57,6 +59,7 @@ const TENANTS: u64 = 10_000;
 pub struct Graph {
     client: Client,
     settings: Settings,
+    logins: Logins,
     /// What a tenant lacks, so that it is paid for once and not with every request.
     lacks: Lapsing<(Owner, Lack), ()>,
     /// How many hosts in a row Threat Intelligence did not know; nothing where it ever knew one.
@@ -87,6 +90,7 @@ impl Provider for Graph {
     type Credentials = GraphCredentials;
 
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
+        let logins = Logins::start(settings, &client)?;
         let settings = Settings::new(settings)?;
         for warning in &settings.warnings {
             log::warn!("{warning}");
@@ -94,11 +98,16 @@ impl Provider for Graph {
         Ok(Self {
             client,
             settings,
+            logins,
             lacks: Lapsing::new(TENANTS * 5),
             unknown_hosts: Lapsing::new(TENANTS),
             recent: Repetitions::default(),
             digests: tiles::Digests::new(),
         })
+    }
+
+    fn credentials(&self, claims: &Claims) -> Result<GraphCredentials, ClaimError> {
+        GraphCredentials::read(claims, &self.logins)
     }
 
     async fn health(&self, call: &Call<GraphCredentials>) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use relay_core::error::Code;
 use relay_core::module::{Claim, ENTITIES_LIMIT, Module};
 use relay_core::observable::{ObservableType, TypeCase};
+use relay_core::provider::entra;
 use relay_core::settings::Setting;
 
 /// The provider's name in every entity.
@@ -77,6 +78,11 @@ pub(crate) const MODULE: Module = Module {
             "https://login.microsoftonline.com",
             "base URL of the login service",
         ),
+        entra::CREDENTIAL,
+        entra::CERTIFICATE_FILE,
+        entra::KEY_FILE,
+        entra::FEDERATED_TOKEN_FILE,
+        entra::ALLOWED_APPLICATIONS,
         Setting::new(
             "provider.ui_url",
             "https://security.microsoft.com",

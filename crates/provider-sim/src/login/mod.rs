@@ -7,13 +7,16 @@
 //!
 //! Tenants and applications are those of [`directory`]. A token is issued even without consent to any
 //! permission; it then has no roles, and its API rejects it. Tokens contain everything that the APIs need ([`Grant`]).
+//! An application logs in with a secret, or with an assertion of a credential that was registered ([`Registration`]).
 //! With the fault `expired-tokens`, it issues tokens that expired an hour ago.
 
+mod assertion;
 pub mod directory;
 pub mod grant;
 mod refusal;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -22,17 +25,28 @@ use crate::reply::Reply;
 use crate::request::Request;
 use crate::service::Service;
 
+use assertion::Once;
+pub use assertion::Registration;
+pub(crate) use assertion::Registrations;
 use directory::{Application, Resource, Tenant};
 pub use grant::{Grant, TokenError};
 use refusal::Refusal;
 
 /// Life of a token in seconds.
 const LIFE: i64 = 3599;
-const PARAMETERS: [&str; 4] = ["client_id", "client_secret", "grant_type", "scope"];
+const PARAMETERS: [&str; 6] =
+    ["client_assertion", "client_assertion_type", "client_id", "client_secret", "grant_type", "scope"];
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The service.
 #[derive(Debug, Default)]
-pub struct Login;
+pub struct Login(Arc<Registrations>);
+
+impl Login {
+    pub(crate) fn new(registrations: Arc<Registrations>) -> Self {
+        Self(registrations)
+    }
+}
 
 impl Service for Login {
     fn name(&self) -> &'static str {
@@ -44,14 +58,19 @@ impl Service for Login {
     }
 
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
-        checked(request).map(drop)
+        self.checked(request).map(drop)
     }
 
     fn answer(&self, request: &Request) -> Reply {
-        match checked(request) {
-            Ok(asked) => asked.granted(request.tokens_expired),
-            Err(refusal) => refusal,
-        }
+        let granted = self.checked(request).and_then(|mut asked| {
+            let used = asked.once.take().map_or(Ok(()), |once| self.0.use_up(once, now()));
+            used.map_err(|fault| fault.reply(request)).map(|()| asked.granted(request.tokens_expired))
+        });
+        granted.unwrap_or_else(|refusal| refusal)
+    }
+
+    fn reset(&self) {
+        self.0.clear();
     }
 
     fn decorate(&self, _: &Request, reply: &mut Reply) {
@@ -64,11 +83,13 @@ struct Asked {
     tenant: &'static Tenant,
     application: &'static Application,
     resource: Resource,
+    /// The assertion, where it serves once.
+    once: Option<Once>,
 }
 
 impl Asked {
     fn granted(&self, expired: bool) -> Reply {
-        let issued = Timestamp::now().as_second() - if expired { LIFE + 3600 } else { 0 };
+        let issued = now() - if expired { LIFE + 3600 } else { 0 };
         let grant = Grant {
             aud: self.resource.uri().to_owned(),
             tid: self.tenant.id.to_owned(),
@@ -89,41 +110,65 @@ impl Asked {
     }
 }
 
-/// All checks, in the service's order: the call, its form, the tenant, the application, its secret, the scope.
-fn checked(request: &Request) -> Result<Asked, Reply> {
-    let [tenant, "oauth2", "v2.0", "token"] = request.parts()[..] else {
-        return Err(Reply::html(
-            404,
-            "<html><body><h2>404 - File or directory not found.</h2></body></html>",
-        ));
-    };
-    token_for(tenant, request).map_err(|fault| fault.reply(request))
+impl Login {
+    /// All checks, in the service's order: the call, its form, the tenant, the application, its credential, the scope.
+    fn checked(&self, request: &Request) -> Result<Asked, Reply> {
+        let [tenant, "oauth2", "v2.0", "token"] = request.parts()[..] else {
+            return Err(Reply::html(
+                404,
+                "<html><body><h2>404 - File or directory not found.</h2></body></html>",
+            ));
+        };
+        self.token_for(tenant, request).map_err(|fault| fault.reply(request))
+    }
+
+    fn token_for(&self, tenant: &str, request: &Request) -> Result<Asked, Refusal> {
+        if request.method != "POST" {
+            return Err(Refusal::Method(request.method.clone()));
+        }
+        let form = form(request)?;
+        let field = |name: &'static str| form.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        let grant_type = field("grant_type").ok_or(Refusal::Missing("grant_type"))?;
+        if grant_type != "client_credentials" {
+            return Err(Refusal::GrantType(grant_type.to_owned()));
+        }
+        let client = field("client_id").ok_or(Refusal::Missing("client_id"))?;
+        let scope = field("scope").ok_or(Refusal::Missing("scope"))?;
+        if !is_tenant_name(tenant) {
+            return Err(Refusal::TenantName(tenant.to_owned()));
+        }
+        let tenant = Tenant::find(tenant).ok_or_else(|| Refusal::UnknownTenant(tenant.to_owned()))?;
+        let application = Application::find(client).ok_or_else(|| Refusal::UnknownApplication {
+            client: client.to_owned(),
+            tenant: tenant.domain,
+        })?;
+        let once = match (field("client_secret"), field("client_assertion")) {
+            (None, None) => return Err(Refusal::NoSecret),
+            (Some(_), Some(_)) => return Err(Refusal::TwoCredentials),
+            (Some(secret), None) => check_secret(secret, application).map(|()| None)?,
+            (None, Some(assertion)) => {
+                let kind = field("client_assertion_type").ok_or(Refusal::Missing("client_assertion_type"))?;
+                if kind != ASSERTION_TYPE {
+                    return Err(Refusal::AssertionType(kind.to_owned()));
+                }
+                let endpoint = format!("{}{}", request.base_url(), request.path);
+                self.0.check(application, assertion, &endpoint, now())?
+            }
+        };
+        resource(scope, tenant).map(|resource| Asked { tenant, application, resource, once })
+    }
 }
 
-fn token_for(tenant: &str, request: &Request) -> Result<Asked, Refusal> {
-    if request.method != "POST" {
-        return Err(Refusal::Method(request.method.clone()));
-    }
-    let form = form(request)?;
-    let field = |name: &'static str| form.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    let grant_type = field("grant_type").ok_or(Refusal::Missing("grant_type"))?;
-    if grant_type != "client_credentials" {
-        return Err(Refusal::GrantType(grant_type.to_owned()));
-    }
-    let client = field("client_id").ok_or(Refusal::Missing("client_id"))?;
-    let scope = field("scope").ok_or(Refusal::Missing("scope"))?;
-    if !is_tenant_name(tenant) {
-        return Err(Refusal::TenantName(tenant.to_owned()));
-    }
-    let tenant = Tenant::find(tenant).ok_or_else(|| Refusal::UnknownTenant(tenant.to_owned()))?;
-    let application = Application::find(client)
-        .ok_or_else(|| Refusal::UnknownApplication { client: client.to_owned(), tenant: tenant.domain })?;
-    let secret = field("client_secret").ok_or(Refusal::NoSecret)?;
+fn check_secret(secret: &str, application: &Application) -> Result<(), Refusal> {
     match directory::SECRETS.iter().find(|known| known.value == secret) {
         None => Err(Refusal::WrongSecret(application.id)),
         Some(known) if known.expired => Err(Refusal::ExpiredSecret(application.id)),
-        Some(_) => resource(scope, tenant).map(|resource| Asked { tenant, application, resource }),
+        Some(_) => Ok(()),
     }
+}
+
+fn now() -> i64 {
+    Timestamp::now().as_second()
 }
 
 /// The fields of the form; none if the body has another content type.

@@ -38,6 +38,38 @@ pub(super) enum Refusal {
     #[error("The provided client secret keys for app '{0}' are expired.")]
     ExpiredSecret(&'static str),
     #[error(
+        "Invalid input received from the user: 'client_assertion' and 'client_secret' are both presented."
+    )]
+    TwoCredentials,
+    #[error("Error validating the credentials. The client assertion type '{0}' is not supported.")]
+    AssertionType(String),
+    #[error("Invalid JWT token: {0}.")]
+    MalformedAssertion(&'static str),
+    #[error(
+        "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - \
+         {reason}, Thumbprint of key used by client: '{thumbprint}']"
+    )]
+    UnknownCertificate { reason: &'static str, thumbprint: String },
+    #[error("Client assertion application identifier doesn't match 'client_id' parameter.")]
+    AssertionSubject,
+    #[error("Client assertion audience claim does not match Realm issuer.")]
+    AssertionAudience,
+    #[error(
+        "Client assertion is not within its valid time range. Assertion valid from {begins}, expiry time of assertion \
+         {ends}."
+    )]
+    AssertionTime { begins: i64, ends: i64 },
+    #[error("Invalid JWT token: the client assertion has been used before.")]
+    UsedAssertion,
+    #[error("No matching federated identity record found for presented assertion issuer '{0}'.")]
+    UnknownIssuer(String),
+    #[error("No matching federated identity record found for presented assertion audience '{0}'.")]
+    UnknownAudience(String),
+    #[error("No matching federated identity record found for presented assertion subject '{0}'.")]
+    UnknownSubject(String),
+    #[error("Assertion failed signature validation.")]
+    AssertionSignature,
+    #[error(
         "The provided request must include a 'scope' input parameter. The provided value for the input \
          parameter 'scope' is not valid. The scope {0} is not valid."
     )]
@@ -53,7 +85,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// Status, OAuth's word and Microsoft's code.
-    fn codes(&self) -> (u16, &'static str, u32) {
+    pub(super) fn codes(&self) -> (u16, &'static str, u32) {
         match self {
             Self::Method(_) => (400, "invalid_request", 900_561),
             Self::Missing(_) => (400, "invalid_request", 900_144),
@@ -65,6 +97,17 @@ impl Refusal {
             Self::NoSecret => (401, "invalid_client", 7_000_218),
             Self::WrongSecret(_) => (401, "invalid_client", 7_000_215),
             Self::ExpiredSecret(_) => (401, "invalid_client", 7_000_222),
+            Self::TwoCredentials => (400, "invalid_request", 90_013),
+            Self::AssertionType(_) => (401, "invalid_client", 70_002),
+            Self::MalformedAssertion(_) | Self::UsedAssertion => (401, "invalid_client", 50_027),
+            Self::UnknownCertificate { .. } => (401, "invalid_client", 700_027),
+            Self::AssertionSubject => (401, "invalid_client", 700_021),
+            Self::AssertionAudience => (401, "invalid_client", 700_023),
+            Self::AssertionTime { .. } => (401, "invalid_client", 700_024),
+            Self::UnknownIssuer(_) => (401, "invalid_client", 700_211),
+            Self::UnknownAudience(_) => (401, "invalid_client", 700_212),
+            Self::UnknownSubject(_) => (401, "invalid_client", 700_213),
+            Self::AssertionSignature => (401, "invalid_client", 50_013),
             Self::Scope(_) => (400, "invalid_scope", 70_011),
             Self::NotDefaultScope(_) => (400, "invalid_scope", 1_002_012),
             Self::UnknownResource { .. } => (400, "invalid_resource", 500_011),

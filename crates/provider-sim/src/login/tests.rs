@@ -16,8 +16,21 @@ fn fields<'a>(client: &'a str, secret: &'a str, scope: &'a str) -> [(&'a str, &'
     [("client_id", client), ("client_secret", secret), ("grant_type", "client_credentials"), ("scope", scope)]
 }
 
+/// The form with an assertion that is none, instead of the secret.
+fn asserted<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut fields = fields(FULL.id, SECRET, GRAPH).to_vec();
+    fields.retain(|(name, _)| *name != "client_secret");
+    fields.push(("client_assertion", "no token"));
+    fields.extend(more);
+    fields
+}
+
 fn ask(request: &Request) -> (u16, Value) {
-    let reply = Login.authorize(request).map_or_else(|refusal| refusal, |()| Login.answer(request));
+    ask_at(&Login::default(), request)
+}
+
+fn ask_at(login: &Login, request: &Request) -> (u16, Value) {
+    let reply = login.authorize(request).map_or_else(|refusal| refusal, |()| login.answer(request));
     (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
 }
 
@@ -57,6 +70,20 @@ fn each_fault_has_its_code() {
         (call("POST", path, &fields(FULL.id, "guess", GRAPH)), 401, "invalid_client", 7_000_215),
         (call("POST", path, &fields(FULL.id, EXPIRED_SECRET, GRAPH)), 401, "invalid_client", 7_000_222),
         (call("POST", path, &fields(FULL.id, SECRET, "a b")), 400, "invalid_scope", 70_011),
+        (
+            call("POST", path, &[&good[..], &[("client_assertion", "a.b.c")]].concat()),
+            400,
+            "invalid_request",
+            90_013,
+        ),
+        (call("POST", path, &asserted(&[])), 400, "invalid_request", 900_144),
+        (call("POST", path, &asserted(&[("client_assertion_type", "saml")])), 401, "invalid_client", 70_002),
+        (
+            call("POST", path, &asserted(&[("client_assertion_type", ASSERTION_TYPE)])),
+            401,
+            "invalid_client",
+            50_027,
+        ),
         (
             call("POST", path, &fields(FULL.id, SECRET, "https://graph.microsoft.com/User.Read")),
             400,

@@ -165,7 +165,7 @@ impl<P: Provider> Request<'_, P> {
     /// # Errors
     /// As [`Request::call`].
     async fn call_and_claims(&self) -> Result<(Call<P::Credentials>, Claims), Error> {
-        self.host.call(self.asked, self.priority).await
+        self.host.call(self.provider, self.asked, self.priority).await
     }
 
     /// The observables of the body that the endpoint looks up, each once, in the order of the request.
@@ -299,7 +299,7 @@ struct BoundTo<P, H> {
 
 impl<P: Provider, H: Handler<P>> Bound for BoundTo<P, H> {
     fn tenant(&self, asked: &Asked, host: &Host) -> Option<CredentialKey> {
-        let (_, _, credential) = host.identify::<P::Credentials>(asked).now_or_never()?.ok()?;
+        let (_, _, credential) = host.identify(&*self.provider, asked).now_or_never()?.ok()?;
         Some(credential)
     }
 

@@ -59,6 +59,10 @@ impl Client {
         self.0.metrics.dropped(call, items);
     }
 
+    pub(super) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.0.metrics)
+    }
+
     pub(super) async fn send(&self, mut request: Request<'_>) -> Result<Answer, Failure> {
         if let Some(failure) = request.broken.take() {
             return Err(failure);
@@ -110,18 +114,23 @@ impl Client {
         let mut token_renewed = false;
         loop {
             stopped(request)?;
-            // Not one of the tries: a login has its own.
-            let token = match &request.auth {
-                Auth::Token(source) => Some((source, self.token(request, source).await?)),
+            let secret = match &request.auth {
+                // Not one of the tries: a login has its own.
+                Auth::Token(source) => Some(self.token(request, source).await?.secret),
+                // Anew for each try: an assertion serves once.
+                Auth::Login(source) => {
+                    Some(source.proof.make(source, context.now()).map_err(Failure::NotSent)?)
+                }
                 _ => None,
             };
-            let secret = token.as_ref().map(|(_, token)| &token.secret);
-            let outcome = self.attempt(request, order, &host, secret).await;
+            let outcome = self.attempt(request, order, &host, secret.as_ref()).await;
             let is_refused = match &outcome {
                 Ok(answer) => request.refused_inside.is_some_and(|is_refused| is_refused(&answer.body)),
                 Err(failed) => failed.failure.status() == Some(401),
             };
-            if let (Some((source, token)), true, false) = (&token, is_refused, token_renewed) {
+            if let (Auth::Token(source), Some(token), true, false) =
+                (&request.auth, &secret, is_refused, token_renewed)
+            {
                 self.0.tokens.forget(&TokenKey::new(context.credential(), source), token).await;
                 token_renewed = true;
                 continue;
@@ -174,7 +183,7 @@ impl Client {
         request: &Request<'_>,
         order: Order,
         host: &Host,
-        token: Option<&SecretString>,
+        secret: Option<&SecretString>,
     ) -> Result<Answer, Failed> {
         // Before it waits for anything, and again when others have failed meanwhile.
         if let Some(down) = host.breaker.failure() {
@@ -185,7 +194,7 @@ impl Client {
         let pass = host.breaker.enter().map_err(|down| self.spared(down))?;
         request.context.count_provider_call();
         let mut report = CallReport::new(&self.0.metrics, request);
-        match self.0.exchange.call(request, token, &mut room, slot).await {
+        match self.0.exchange.call(request, secret, &mut room, slot).await {
             Ok(answer) => {
                 pass.is_up();
                 report.answered();
@@ -265,9 +274,8 @@ impl Client {
 
     /// Asks the login service for a token that `request` needs: a call like any other that may be repeated.
     async fn login(&self, request: &Request<'_>, source: &TokenSource) -> Result<Token, Failure> {
-        let login = request.login(source).form(&oauth::form(source)).repeatable();
         let token = self
-            .boxed_tries(&login)
+            .boxed_tries(&request.login(source))
             .await
             .map_err(|failure| oauth::refusal(failure, source))
             .and_then(|answer| oauth::read(&answer));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
@@ -16,6 +16,7 @@ use super::body::{self, Bounds, ReadError};
 use super::connect::HttpClients;
 use super::failure::{Failure, REJECTION_BYTES, Rejection};
 use super::limit::Slot;
+use super::oauth;
 use super::request::{Auth, Request};
 use super::retry;
 use super::room::Room;
@@ -38,11 +39,12 @@ impl Exchange {
         Self { http, metrics, read_timeout: provider.read_timeout, max_answer: provider.max_answer }
     }
 
-    /// Sends and receives, within the time for one call.
+    /// Sends and receives, within the time for one call. `secret` is the access token, or what proves an application's
+    /// identity in a token request.
     pub(super) async fn call(
         &self,
         request: &Request<'_>,
-        token: Option<&SecretString>,
+        secret: Option<&SecretString>,
         room: &mut Room,
         mut slot: Option<Slot>,
     ) -> Result<Answer, Failure> {
@@ -54,7 +56,7 @@ impl Exchange {
             if !request.body.is_empty() {
                 builder = builder.body(request.body.clone());
             }
-            authorized(builder, &request.auth, token)
+            authorized(builder, &request.auth, secret)
         };
         let limit = request.timeout.unwrap_or(self.read_timeout);
         let answered = |headers: &HeaderMap| {
@@ -72,7 +74,7 @@ impl Exchange {
             Err(_) => Err(Failure::Timeout(limit)),
         };
         let outcome =
-            outcome.map_err(|failure| secrets(&request.auth, token).iter().fold(failure, Failure::without));
+            outcome.map_err(|failure| secrets(&request.auth, secret).iter().fold(failure, Failure::without));
         if let (Some(slot), Err(Failure::Rejected(rejection))) = (&slot, &outcome)
             && rejection.status == StatusCode::TOO_MANY_REQUESTS
             && let Some(pause) = rejection.retry_after
@@ -107,9 +109,7 @@ impl Exchange {
             Err(error) => match refused(&error) {
                 // It was not processed, or may be: at once on another connection.
                 Some(Refused::Unprocessed) => self.send_again(builder, request).await?,
-                Some(Refused::Closing) if request.changes_nothing() => {
-                    self.send_again(builder, request).await?
-                }
+                Some(Refused::Closing) if request.serves_twice() => self.send_again(builder, request).await?,
                 _ => return Err(Failure::of_transport(&error)),
             },
         };
@@ -150,7 +150,7 @@ impl Exchange {
 }
 
 /// What a call proves its identity with, in every form in which the provider could repeat it.
-fn secrets(auth: &Auth, token: Option<&SecretString>) -> Vec<SecretString> {
+fn secrets(auth: &Auth, secret: Option<&SecretString>) -> Vec<SecretString> {
     match auth {
         Auth::None => Vec::new(),
         Auth::Basic { user, password } => {
@@ -158,7 +158,7 @@ fn secrets(auth: &Auth, token: Option<&SecretString>) -> Vec<SecretString> {
             vec![BASE64_STANDARD.encode(pair).into(), password.clone(), user.clone()]
         }
         Auth::Header { value, .. } => vec![value.clone()],
-        Auth::Token(_) => token.cloned().into_iter().collect(),
+        Auth::Token(_) | Auth::Login(_) => secret.cloned().into_iter().collect(),
     }
 }
 
@@ -166,7 +166,7 @@ fn secrets(auth: &Auth, token: Option<&SecretString>) -> Vec<SecretString> {
 fn authorized(
     builder: RequestBuilder,
     auth: &Auth,
-    token: Option<&SecretString>,
+    secret: Option<&SecretString>,
 ) -> Result<RequestBuilder, Failure> {
     let sensitive = |text: &str| {
         let mut value = HeaderValue::from_str(text).map_err(|_| {
@@ -175,7 +175,7 @@ fn authorized(
         value.set_sensitive(true);
         Ok::<_, Failure>(value)
     };
-    Ok(match (auth, token) {
+    Ok(match (auth, secret) {
         (Auth::Basic { user, password }, _) => {
             builder.basic_auth(user.expose_secret(), Some(password.expose_secret()))
         }
@@ -185,6 +185,10 @@ fn authorized(
         (Auth::Token(_), Some(token)) => {
             builder.header(AUTHORIZATION, sensitive(&format!("Bearer {}", token.expose_secret()))?)
         }
-        (Auth::None, _) | (Auth::Token(_), None) => builder,
+        (Auth::Login(source), Some(proof)) => {
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            builder.header(CONTENT_TYPE, form).body(oauth::form(source, proof))
+        }
+        (Auth::None, _) | (Auth::Token(_) | Auth::Login(_), None) => builder,
     })
 }

@@ -12,6 +12,7 @@ mod breaker;
 mod budget;
 mod cache;
 mod client;
+mod client_assertion;
 mod connect;
 mod credential;
 pub mod entra;

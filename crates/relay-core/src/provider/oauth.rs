@@ -10,8 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use super::answer::Answer;
+use super::client_assertion::Proof;
 use super::credential::CredentialKey;
 use super::failure::{Failure, Rejection};
 use crate::error::Error;
@@ -30,13 +32,16 @@ pub struct TokenSource {
     pub url: Url,
     /// Identifier of the application.
     pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
+    /// What proves that it is the one.
+    pub(super) proof: Proof,
     /// What the token is for.
     pub scope: String,
     /// Turns a refusal into words that tell the user what to do; by default the service's own words.
-    pub advice: fn(&LoginRejection) -> Option<String>,
+    pub(super) advice: Advice,
 }
+
+/// What a refusal means, given what was sent as proof.
+pub(super) type Advice = fn(&LoginRejection, &Proof) -> Option<String>;
 
 /// Names what is asked, not the secret.
 impl fmt::Debug for TokenSource {
@@ -79,7 +84,7 @@ fn first_line(description: &str) -> Option<String> {
 }
 
 impl LoginRejection {
-    fn new(rejection: &Rejection, advice: fn(&Self) -> Option<String>) -> Self {
+    fn new(rejection: &Rejection, source: &TokenSource) -> Self {
         let refused: Refused = serde_json::from_slice(&rejection.body).unwrap_or_default();
         let mut login = Self {
             status: rejection.status,
@@ -87,7 +92,7 @@ impl LoginRejection {
             description: refused.error_description.as_deref().and_then(first_line),
             advice: None,
         };
-        login.advice = advice(&login);
+        login.advice = (source.advice)(&login, &source.proof);
         login
     }
 
@@ -140,9 +145,9 @@ impl Tokens {
     }
 
     /// Forgets a token that the provider refused, unless another call has replaced it already.
-    pub(super) async fn forget(&self, key: &TokenKey, refused: &Token) {
+    pub(super) async fn forget(&self, key: &TokenKey, refused: &SecretString) {
         let kept = self.0.get(key).await;
-        if kept.is_some_and(|kept| kept.secret.expose_secret() == refused.secret.expose_secret()) {
+        if kept.is_some_and(|kept| kept.secret.expose_secret() == refused.expose_secret()) {
             self.0.invalidate(key).await;
         }
     }
@@ -156,14 +161,12 @@ struct Granted {
     expires_in: Value,
 }
 
-/// The form that asks for a token.
-pub(super) fn form(source: &TokenSource) -> [(&'static str, &str); 4] {
-    [
-        ("client_id", &source.client_id),
-        ("client_secret", source.client_secret.expose_secret()),
-        ("grant_type", "client_credentials"),
-        ("scope", &source.scope),
-    ]
+/// The form that asks for a token, with the proof that was made for it.
+pub(super) fn form(source: &TokenSource, proof: &SecretString) -> String {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("client_id", &source.client_id);
+    source.proof.add_to(&mut form, proof);
+    form.append_pair("grant_type", "client_credentials").append_pair("scope", &source.scope).finish()
 }
 
 /// Reads the answer of a token endpoint. The body holds a secret, so a failure says nothing of it.
@@ -183,9 +186,9 @@ pub(super) fn read(answer: &Answer) -> Result<Token, Failure> {
 
 /// A refusal of the login service is one of the credentials; overload and faults are not.
 pub(super) fn refusal(failure: Failure, source: &TokenSource) -> Failure {
-    match failure.without(&source.client_secret) {
+    match failure {
         Failure::Rejected(rejection) if (400..500).contains(&rejection.status) && rejection.status != 429 => {
-            Failure::Login(LoginRejection::new(&rejection, source.advice))
+            Failure::Login(LoginRejection::new(&rejection, source))
         }
         other => other,
     }

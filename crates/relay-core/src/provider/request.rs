@@ -43,6 +43,8 @@ pub enum Auth {
     /// A bearer token that is fetched from a login service, kept until shortly before it expires, and
     /// replaced once when the provider refuses it.
     Token(TokenSource),
+    /// What the application proves its identity with in the form of a token request itself.
+    Login(TokenSource),
 }
 
 /// Decides about another try after a rejection.
@@ -237,6 +239,12 @@ impl<'c> Request<'c> {
         self.repeat == Repeat::Always
     }
 
+    /// Whether the very same call may be sent again although it may have arrived.
+    pub(super) fn serves_twice(&self) -> bool {
+        let is_used_up = matches!(&self.auth, Auth::Login(source) if source.proof.serves_once());
+        self.changes_nothing() && !is_used_up
+    }
+
     /// Where the call goes.
     pub(super) fn url(&self) -> Result<&Url, Failure> {
         self.url.as_ref().ok_or_else(|| {
@@ -247,15 +255,10 @@ impl<'c> Request<'c> {
 
     /// A call to the login service on behalf of this one.
     pub(super) fn login(&self, source: &TokenSource) -> Request<'c> {
-        Request::new(self.client, self.context, self.api, "login", Method::POST, Some(source.url.clone()))
-    }
-
-    /// A form as the body.
-    pub(super) fn form(mut self, fields: &[(&'static str, &str)]) -> Self {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        self.body = form.extend_pairs(fields).finish().into();
-        self.headers.push((CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
-        self
+        let url = Some(source.url.clone());
+        Request::new(self.client, self.context, self.api, "login", Method::POST, url)
+            .auth(Auth::Login(source.clone()))
+            .repeatable()
     }
 
     /// Other statuses than the API's mean that nothing is known.

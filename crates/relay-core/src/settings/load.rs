@@ -80,10 +80,10 @@ impl Values {
         }
         let mut given = BTreeMap::new();
         flatten("", builder.build().map_err(problem)?.cache, &mut given);
-        // The names of the original relays count only where ours are not set.
-        for (name, key) in [("SECRET_KEY", "auth.secret_key"), ("CTR_ENTITIES_LIMIT", "entities_limit")] {
-            if let Some(value) = environment.get(name) {
-                given.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+        // Names that others chose, such as those of the original relays, count only where ours are not set.
+        for row in rows(module) {
+            if let Some(value) = row.instead.and_then(|name| environment.get(name)) {
+                given.entry(row.key.to_owned()).or_insert_with(|| value.to_owned());
             }
         }
         Ok(Self { module, given: Arc::new(given) })

@@ -30,7 +30,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("trust_proxy", "false", "take scheme and host of a request from X-Forwarded-Proto/-Host"),
     Setting::new("max_body", "1048576", "largest request body in bytes"),
     Setting::new("answer_memory", "134217728", "memory for provider answers being read or mapped, in bytes"),
-    Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000"),
+    Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000")
+        .or_from("CTR_ENTITIES_LIMIT"),
     Setting::new("tiles", "true", "serve dashboard tiles"),
     Setting::new("health_quotas", "false", "report the account's quotas in health answers"),
     Setting::new("deadline", "25s", "time for a whole platform request"),
@@ -56,7 +57,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     Setting::new("keep_alive", "75s", "how long a connection may wait for its next request"),
     Setting::new("drain_delay", "5s", "time after SIGTERM in which connections and requests are still taken"),
-    Setting::new("auth.secret_key", "", "shared secret of HS256 tokens; without one they are refused"),
+    Setting::new("auth.secret_key", "", "shared secret of HS256 tokens; without one they are refused")
+        .or_from("SECRET_KEY"),
     Setting::new("auth.secret_key_file", "", "file that holds the shared secret"),
     Setting::new(
         "auth.jwks_hosts",

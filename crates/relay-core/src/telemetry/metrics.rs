@@ -34,6 +34,7 @@ pub struct Metrics {
     pub(crate) bounds: Bounds,
     tiles: IntCounterVec,
     quota_left: IntGaugeVec,
+    certificate_expires: IntGaugeVec,
 }
 
 impl Metrics {
@@ -76,7 +77,15 @@ impl Metrics {
         let quota_left = Opts::new("relay_quota_left", "What the only tenant's account has left of a quota");
         let quota_left = IntGaugeVec::new(quota_left, &["quota"])?;
         registry.register(Box::new(quota_left.clone()))?;
+        // Without labels, and yet a vector: it is shown only where there is a certificate.
+        let certificate_expires = Opts::new(
+            "relay_certificate_expires_timestamp_seconds",
+            "When the certificate that the relay logs in with expires, in seconds since 1970",
+        );
+        let certificate_expires = IntGaugeVec::new(certificate_expires, &[])?;
+        registry.register(Box::new(certificate_expires.clone()))?;
         Ok(Self {
+            certificate_expires,
             quota_left,
             requests: counter("relay_requests_total", "Answered requests", &["endpoint", "outcome"])?,
             request_seconds: seconds(
@@ -187,6 +196,10 @@ impl Metrics {
 
     pub(crate) fn quota_left(&self, quota: &str, left: u64) {
         self.quota_left.with_label_values(&[quota]).set(i64::try_from(left).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn certificate_expires(&self, seconds: i64) {
+        self.certificate_expires.with_label_values::<&str>(&[]).set(seconds);
     }
 
     pub(crate) fn hide_quotas(&self) {

@@ -40,14 +40,7 @@ impl TestRelay {
         settings: impl IntoIterator<Item = (&'a str, String)>,
         clock: Clock,
     ) -> Self {
-        let fixed = ["RELAY_LISTEN", "RELAY_ADMIN_LISTEN"].map(|name| (name, "127.0.0.1:0".to_owned()));
-        let defaults = [("RELAY_WORKERS", "1"), ("RELAY_DRAIN_DELAY", "0s")]
-            .map(|(name, value)| (name, value.to_owned()));
-        let environment = defaults.into_iter().chain(settings).chain(fixed);
-        let mut loaded = Settings::load(relay.module(), Environment::of(environment)).expect("good settings");
-        assert_eq!(loaded.warnings, Vec::<String>::new(), "a test's settings have their right names");
-        loaded.settings.clock = clock;
-        let running = server::start(relay, &loaded.settings).expect("a relay that starts");
+        let running = Self::run(relay, settings, clock).expect("a relay that starts");
         let url = |address: SocketAddr| format!("http://{address}");
         Self {
             url: url(running.address),
@@ -55,6 +48,34 @@ impl TestRelay {
             running,
             _limit: TestLimit::start(),
         }
+    }
+
+    /// Why a relay with these settings does not start.
+    ///
+    /// # Panics
+    /// It starts.
+    #[expect(clippy::panic, reason = "it is what the test is about")]
+    pub fn refused<'a>(relay: &Relay, settings: impl IntoIterator<Item = (&'a str, String)>) -> String {
+        match Self::run(relay, settings, Clock::System) {
+            Ok(_) => panic!("the relay starts"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its settings")]
+    fn run<'a>(
+        relay: &Relay,
+        settings: impl IntoIterator<Item = (&'a str, String)>,
+        clock: Clock,
+    ) -> Result<Running, server::StartError> {
+        let fixed = ["RELAY_LISTEN", "RELAY_ADMIN_LISTEN"].map(|name| (name, "127.0.0.1:0".to_owned()));
+        let defaults = [("RELAY_WORKERS", "1"), ("RELAY_DRAIN_DELAY", "0s")]
+            .map(|(name, value)| (name, value.to_owned()));
+        let environment = defaults.into_iter().chain(settings).chain(fixed);
+        let mut loaded = Settings::load(relay.module(), Environment::of(environment)).expect("good settings");
+        assert_eq!(loaded.warnings, Vec::<String>::new(), "a test's settings have their right names");
+        loaded.settings.clock = clock;
+        server::start(relay, &loaded.settings)
     }
 
     /// Stops it as SIGTERM would.

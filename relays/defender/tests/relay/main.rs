@@ -13,6 +13,7 @@ mod health;
 mod hostile;
 mod hunting;
 mod links;
+mod logins;
 mod lookups;
 mod offers;
 mod opinions;

@@ -12,6 +12,7 @@ mod incidents;
 mod intelligence;
 mod legacy;
 mod links;
+mod logins;
 mod opinions;
 mod respond;
 mod strategies;

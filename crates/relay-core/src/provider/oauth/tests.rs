@@ -8,6 +8,11 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, Request as Asked, ResponseTemplate};
 
+use std::path::Path;
+
+use relay_testkit::identity::Folder;
+
+use super::super::client_assertion::TokenFile;
 use super::*;
 use crate::api::Api;
 use crate::call::{Priority, RequestContext};
@@ -91,9 +96,9 @@ impl World {
         TokenSource {
             url: self.url("/tenant/token"),
             client_id: "app".to_owned(),
-            client_secret: SECRET.into(),
+            proof: Proof::Secret(SECRET.into()),
             scope: "api/.default".to_owned(),
-            advice: |login| (login.status == 404).then(|| "Check the tenant".to_owned()),
+            advice: |login, _| (login.status == 404).then(|| "Check the tenant".to_owned()),
         }
     }
 
@@ -238,6 +243,33 @@ async fn refusals_are_told_in_one_line_without_the_secret() {
         assert!(!told.contains(SECRET) && !told.contains("Trace ID"), "{told}");
         assert_eq!(world.calls().await, (1, 0), "a refusal is final");
     }
+}
+
+#[tokio::test]
+async fn an_assertion_that_the_login_service_repeats_is_struck_out() {
+    let folder = Folder::default();
+    let file = TokenFile::open(Path::new(&folder.write("token", SECRET))).expect("a token");
+    let world = World::new(|_| granted("t", &json!(3600))).await;
+    Mock::given(path("/federated/token"))
+        .and(body_string_contains("client_id=app&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A"))
+        .respond_with(|asked: &Asked| {
+            let form: Vec<(String, String)> = url::form_urlencoded::parse(&asked.body).into_owned().collect();
+            let body = json!({"error": "invalid_client", "error_description": format!("You sent {form:?}.")});
+            ResponseTemplate::new(401).set_body_json(body)
+        })
+        .mount(&world.server)
+        .await;
+    let source = TokenSource {
+        url: world.url("/federated/token"),
+        proof: Proof::Federated(Arc::new(file)),
+        ..world.source()
+    };
+    let context = world.context("one");
+    let call = world.client.api(&API, &context, Auth::Token(source)).get("things", world.url("/things"));
+    let failure = call.send().await.expect_err("a refusal");
+    let said = format!("{} {failure:?}", failure.to_error("Acme", None).message());
+    assert!(said.contains("client_assertion") && said.contains("[secret]"), "{said}");
+    assert!(!said.contains(SECRET), "{said}");
 }
 
 #[tokio::test]
