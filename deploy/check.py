@@ -256,6 +256,43 @@ def one_relay(name, resources):
     expect(mounted == wanted, where, "secret and setting do not match")
 
 
+def with_workload_identity(name):
+    """The overlay of a relay with the component `workload-identity` before its others, as the component says."""
+    overlay = yaml.safe_load((KUBERNETES / "overlays" / name / "kustomization.yaml").read_text())
+    overlay["components"].insert(0, "../../components/workload-identity")
+    with tempfile.TemporaryDirectory(dir=KUBERNETES / "overlays") as folder:
+        Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        resources = kustomize(folder)
+    if not resources:
+        return resources
+    one_relay(name, resources)
+    where = f"overlays/{name} with workload-identity"
+    by_kind = {resource["kind"]: resource for resource in resources}
+    pod = by_kind["Deployment"]["spec"]["template"]["spec"]
+    annotations = by_kind["ServiceAccount"]["metadata"].get("annotations", {})
+    expect("azure.workload.identity/client-id" in annotations, where, "the service account names no application")
+    expect(pod["serviceAccountName"] == by_kind["ServiceAccount"]["metadata"]["name"], where, "has another account")
+    values = by_kind["ConfigMap"]["data"]
+    expect(values.get("RELAY_PROVIDER__CREDENTIAL") == "federated", where, "logs in by a secret")
+    tokens = {
+        f'{mount["mountPath"]}/{source["serviceAccountToken"]["path"]}': source["serviceAccountToken"]["audience"]
+        for mount in pod["containers"][0]["volumeMounts"]
+        for volume in pod["volumes"] if volume["name"] == mount["name"]
+        for source in volume.get("projected", {}).get("sources", [])
+    }
+    expect(tokens == {values.get("RELAY_PROVIDER__FEDERATED_TOKEN_FILE"): "api://AzureADTokenExchange"}, where,
+           f"has the tokens {tokens}")
+    return resources
+
+
+def validate(where, resource):
+    for version in VERSIONS:
+        try:
+            kubernetes_validate.validate(resource, version, strict=True)
+        except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
+            fail(f"{where} ({version})", error.message)
+
+
 def kubernetes():
     if not kustomizer():
         skip("deploy/kubernetes", "neither kustomize nor kubectl 1.24 or newer is installed")
@@ -264,6 +301,9 @@ def kubernetes():
         resources = kustomize(KUBERNETES / "overlays" / name)
         if resources:
             one_relay(name, resources)
+        if "entra::CREDENTIAL" in (ROOT / "relays" / name / "src/module.rs").read_text():
+            for resource in with_workload_identity(name):
+                validate(f"overlays/{name} with workload-identity: {resource['kind']}", resource)
     resources = everything()
     named = [(resource["kind"], resource["metadata"]["name"]) for resource in resources]
     expect(len(named) == len(set(named)), "overlays/all", "two resources have the same name")
@@ -277,11 +317,7 @@ def kubernetes():
             expect(all(matches(selector, service["metadata"]["labels"]) for service in services), where,
                    "does not select every service")
             continue
-        for version in VERSIONS:
-            try:
-                kubernetes_validate.validate(resource, version, strict=True)
-            except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
-                fail(f"{where} ({version})", error.message)
+        validate(where, resource)
 
 
 # --- Monitoring ---------------------------------------------------------------------------------------------------
