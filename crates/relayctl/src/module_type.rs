@@ -1,5 +1,6 @@
 //! `relayctl module-type`: how a relay is registered on the platform.
 
+mod credential;
 mod lint;
 mod push;
 
@@ -18,6 +19,7 @@ use crate::relays::{self, RELAYS};
 use crate::token::secret_of;
 use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled};
 
+use credential::Credential;
 use push::Push;
 pub(crate) use push::dry_run;
 
@@ -45,6 +47,10 @@ pub(crate) struct ModuleType {
     /// How the platform signs tokens: with its own keys, or with a secret that it shares with the relay
     #[arg(long, value_enum, default_value_t)]
     auth: Auth,
+
+    /// How the relay logs in (`RELAY_PROVIDER__CREDENTIAL`): only with a secret does the form ask for one
+    #[arg(long, value_enum, default_value_t, conflicts_with = "check")]
+    credential: Credential,
 
     /// File with the shared secret, for --auth hs256 with --push
     #[arg(long, value_name = "FILE")]
@@ -98,14 +104,15 @@ impl ModuleType {
     /// There is no such relay, or the platform refuses.
     pub(crate) async fn run(&self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let Some(name) = &self.name else { return check(out) };
-        let template = relays::named(name)?.module_type;
+        let known = relays::named(name)?;
+        let template = self.credential.apply(known.module_type, known.module())?;
         let push = Push { id: self.id.as_deref(), yes: self.yes, check_only: self.check_remote };
         if self.delete {
             return push.delete(&mut Platform::new(&self.access)?, out).await;
         }
         let text = match &self.url {
-            Some(url) => rendered(template, url)?,
-            None => template.to_owned(),
+            Some(url) => rendered(&template, url)?,
+            None => template,
         };
         let text = self.with_auth(&text)?;
         if self.push || self.check_remote {
