@@ -18,7 +18,7 @@ const WAITING: Duration = Duration::from_secs(2);
 /// Requests that come together would all end at their deadline together, thousands of lookups each, and keep a small
 /// request waiting meanwhile. So each has a little less time than the one before it: the last of as many as there may
 /// be, this fraction less.
-const SPREAD: u32 = 12;
+const SPREAD: usize = 12;
 
 /// The requests at work.
 pub(crate) struct Admission {
@@ -124,8 +124,8 @@ impl State {
 impl Place {
     /// How much of the time that requests have this one may take.
     pub(crate) fn time(&self, allowed: Duration) -> Duration {
-        let (before, most) = (saturated(self.before), saturated(self.admission.most).max(1));
-        allowed - allowed / SPREAD * before.min(most) / most
+        let most = self.admission.most.max(1);
+        allowed.mul_f64(1.0 - self.before.min(most) as f64 / (most * SPREAD) as f64)
     }
 
     /// Says whose request it is, once the token was checked.
@@ -138,10 +138,6 @@ impl Place {
             *tenant = Some(credential);
         }
     }
-}
-
-fn saturated(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl Drop for Place {
