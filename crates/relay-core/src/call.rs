@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::provider::{Account, CredentialKey, Room, Tenant};
+use crate::provider::{Account, CredentialKey, LearntAnswer, Room, Tenant};
 
 /// A platform request with the credentials that its token carries.
 ///
@@ -80,6 +80,8 @@ pub struct RequestContext {
     pub(crate) provider_calls: Arc<AtomicU32>,
     /// What stopped further calls, by kind of call.
     pub(crate) stops: Stops,
+    /// Answers that the other replicas may use once the request has ended.
+    pub(crate) learnt: Mutex<Vec<LearntAnswer>>,
 }
 
 /// The errors that stopped kinds of calls.
@@ -174,6 +176,7 @@ impl RequestContext {
             kept: Mutex::default(),
             provider_calls: Arc::default(),
             stops: Stops::default(),
+            learnt: Mutex::default(),
         }
     }
 
@@ -185,6 +188,11 @@ impl RequestContext {
             Some(kept) => kept.absorb(room),
             None => *kept = Some(room),
         }
+    }
+
+    /// Shares an answer when the request has ended, unless something was wrong with it.
+    pub(crate) fn learn(&self, answer: LearntAnswer) {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
     }
 
     pub(crate) fn count_provider_call(&self) {

@@ -4,10 +4,11 @@
 //! Messages are plain words for a person. They never contain a credential or a token.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::observable::{Invalid, Observable};
 use crate::text::sanitized;
@@ -56,6 +57,22 @@ impl Code {
         Self(text)
     }
 
+    /// A code that a replica has written.
+    fn read(text: &str) -> Self {
+        static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = known.get(text) {
+            return Self(text);
+        }
+        // Texts of the program itself; more than these are not its own.
+        if known.len() >= 64 {
+            return Self::UNKNOWN;
+        }
+        let text: &'static str = String::leak(text.to_owned());
+        known.insert(text);
+        Self(text)
+    }
+
     /// The text that goes into the answer.
     pub const fn as_str(self) -> &'static str {
         self.0
@@ -69,7 +86,7 @@ impl fmt::Display for Code {
 }
 
 /// How much of the answer an error spoils, as the platform sees it in `errors[].type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The module is misconfigured or the provider is down.
@@ -219,6 +236,20 @@ impl std::error::Error for Error {}
 impl From<Invalid> for Error {
     fn from(fault: Invalid) -> Self {
         Self::fatal(Code::INVALID_ARGUMENT, fault.to_string())
+    }
+}
+
+/// As it is written, between replicas of a relay: the words hold what it concerns.
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            r#type: Severity,
+            code: String,
+            message: String,
+        }
+        let Written { r#type, code, message } = Written::deserialize(deserializer)?;
+        Ok(Self::fatal(Code::read(&code), message).with_severity(r#type))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::module::Module;
 use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Rooms, Tenants};
 use crate::quota::AccountQuota;
 use crate::settings::{Clock, Settings, SettingsError};
+use crate::shared::Shared;
 use crate::telemetry::{Bound, Metrics};
 use crate::tiles::{Keeping, Period};
 
@@ -55,6 +56,8 @@ pub(crate) struct Host {
     pub(crate) health_quotas: bool,
     first_tenant: OnceLock<CredentialKey>,
     several_tenants: AtomicBool,
+    /// What the replicas share, if they do.
+    shared: Option<Shared>,
     /// The day of the last line of [`Host::log_once_a_day`].
     logged_on: AtomicI64,
     /// The data of tiles, by tenant, what else their token says, tile, period and beginning of the window.
@@ -80,11 +83,19 @@ impl Host {
         );
         let concurrency = settings.provider.max_concurrency.min(max_concurrency);
         let http = HttpClients::new(module, &settings.provider)?;
-        let client = Client::new(http.clone(), settings, Arc::clone(&metrics));
+        let shared = match &settings.shared {
+            Some(store) => Some(Shared::new(module, store, settings.clock, &metrics)?),
+            None => None,
+        };
+        let hasher = match &shared {
+            Some(shared) => CredentialHasher::of_replicas(shared.keys().names()),
+            None => CredentialHasher::new()?,
+        };
+        let client = Client::new(http.clone(), settings, Arc::clone(&metrics), shared.clone());
         let host = Self {
             auth: Authenticator::new(&settings.auth, http.pooled, Arc::clone(&metrics))?,
-            hasher: CredentialHasher::new()?,
-            tenants: Tenants::new(concurrency),
+            hasher,
+            tenants: Tenants::new(concurrency, shared.clone()),
             rooms: Arc::new(Rooms::new(settings.answer_memory)),
             concurrency,
             entities_limit: settings.entities_limit,
@@ -96,12 +107,20 @@ impl Host {
             health_quotas: settings.health_quotas,
             first_tenant: OnceLock::new(),
             several_tenants: AtomicBool::new(false),
+            shared,
             logged_on: AtomicI64::new(i64::MIN),
             tiles: Keeping::new(TILES_KEPT),
             max_entities: settings.max_entities,
             metrics,
         };
         Ok((host, client))
+    }
+
+    /// Begins to share with the other replicas, once every memory is there.
+    pub(crate) fn begin_sharing(&self) {
+        if let Some(shared) = &self.shared {
+            shared.begin();
+        }
     }
 
     /// Checks token and claims: whose request it is.
@@ -166,6 +185,7 @@ impl Host {
             kept: Mutex::default(),
             provider_calls: Arc::clone(&asked.provider_calls),
             stops: Stops::default(),
+            learnt: Mutex::default(),
         };
         Ok((Call::new(credentials, context), claims))
     }

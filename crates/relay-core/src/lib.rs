@@ -25,6 +25,7 @@
 //! | [`error`], [`text`] | what the user sees when something fails; texts from outside made safe to show |
 //! | [`auth`] | tokens and claims |
 //! | [`settings`] | settings from file and environment |
+//! | `shared` | the store that several replicas share, where there is one |
 //! | [`server`] | listeners and endpoints, the only code that knows actix |
 //! | [`telemetry`] | logs and metrics |
 //! | `testing` | for tests: a relay on a free port, and the check of answers against CTIM |
@@ -56,6 +57,7 @@ mod run;
 mod selection;
 pub mod server;
 pub mod settings;
+mod shared;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -3,14 +3,23 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use moka::Expiry;
 use moka::sync::Cache;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::shared::{Feed, Shared};
 
 /// Values that lapse, each after a time of its own. Bounded: beyond the capacity, what was used least is forgotten.
-pub struct Lapsing<K, V>(Cache<K, Entry<V>>);
+pub struct Lapsing<K, V> {
+    entries: Cache<K, Entry<V>>,
+    /// To the memories of the other replicas.
+    feed: Option<Arc<Feed<K, V>>>,
+}
 
 impl<K, V> fmt::Debug for Lapsing<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,22 +77,39 @@ where
 {
     /// A memory of at most `capacity` values.
     pub fn new(capacity: u64) -> Self {
-        Self(Cache::builder().max_capacity(capacity).expire_after(AfterItsTime).build())
+        Self {
+            entries: Cache::builder().max_capacity(capacity).expire_after(AfterItsTime).build(),
+            feed: None,
+        }
+    }
+
+    /// The same, shared with the other replicas under this name.
+    pub(crate) fn shared(self, shared: &Shared, name: &'static str) -> Self
+    where
+        K: Serialize + DeserializeOwned,
+        V: Serialize + DeserializeOwned,
+    {
+        let entries = self.entries.clone();
+        let learn = move |key, value, lasts, now| entries.insert(key, Entry { value, since: now, lasts });
+        Self { feed: Some(shared.feed(name, learn)), ..self }
     }
 
     /// Remembers a value for a time, in place of an older one.
     pub fn remember(&self, key: K, value: V, lasts: Duration, now: Timestamp) {
-        self.0.insert(key, Entry { value, since: now, lasts });
+        if let Some(feed) = &self.feed {
+            feed.tell(&key, &value, lasts);
+        }
+        self.entries.insert(key, Entry { value, since: now, lasts });
     }
 
     /// The value, where it has not lapsed.
     pub fn recall(&self, key: &K, now: Timestamp) -> Option<V> {
-        self.0.get(key).filter(|entry| entry.holds(now)).map(|entry| entry.value)
+        self.entries.get(key).filter(|entry| entry.holds(now)).map(|entry| entry.value)
     }
 
     /// Whether there is a value that has not lapsed.
     pub fn holds(&self, key: &K, now: Timestamp) -> bool {
-        self.0.get(key).is_some_and(|entry| entry.holds(now))
+        self.entries.get(key).is_some_and(|entry| entry.holds(now))
     }
 
     /// The value, where it has not lapsed and is the `same`; else one that is made and remembered. Of several who ask
@@ -97,8 +123,10 @@ where
         make: impl FnOnce() -> V,
     ) -> Remembered<V> {
         let entry = || Entry { value: make(), since: now, lasts };
-        let entry =
-            self.0.entry(key).or_insert_with_if(entry, |entry| !entry.holds(now) || !same(&entry.value));
+        let entry = self
+            .entries
+            .entry(key)
+            .or_insert_with_if(entry, |entry| !entry.holds(now) || !same(&entry.value));
         let is_first = entry.is_fresh();
         let value = entry.into_value().value;
         if is_first { Remembered::First(value) } else { Remembered::Again(value) }
@@ -106,7 +134,7 @@ where
 
     /// Forgets a value.
     pub fn forget(&self, key: &K) {
-        self.0.invalidate(key);
+        self.entries.invalidate(key);
     }
 }
 
@@ -160,7 +188,7 @@ mod tests {
         for number in 0..1000 {
             memory.remember(number, (), HOUR, at(0));
         }
-        memory.0.run_pending_tasks();
-        assert!(memory.0.entry_count() <= 10, "{}", memory.0.entry_count());
+        memory.entries.run_pending_tasks();
+        assert!(memory.entries.entry_count() <= 10, "{}", memory.entries.entry_count());
     }
 }

@@ -7,20 +7,14 @@
 //! | [`Repetitions`] | the setting `provider.repeat_window`: an identical trigger is answered from the first one's outcome |
 //! | [`Audit`] | one log line for each trigger |
 
-use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+mod repetitions;
 
-use jiff::Timestamp;
 use log::kv::{Key, Source, Value, VisitSource};
-use tokio::sync::OnceCell;
 
 use crate::error::{Code, Error};
-use crate::memory::{Lapsing, Remembered};
 use crate::observable::Trigger;
-use crate::provider::CredentialKey;
 use crate::settings::{ProviderSettings, SettingsError};
+pub use repetitions::{Repetitions, Turn};
 
 /// Which groups of actions the operator allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,85 +98,6 @@ impl DryRun {
     }
 }
 
-/// The last trigger for each target, of the whole process.
-#[derive(Debug)]
-pub struct Repetitions<A>(Lapsing<(CredentialKey, String), Arc<Taken<A>>>);
-
-/// An action that was taken.
-#[derive(Debug)]
-struct Taken<A> {
-    action: A,
-    begun: AtomicBool,
-    outcome: OnceCell<Result<(), Error>>,
-}
-
-/// Targets that are remembered.
-const TARGETS: u64 = 100_000;
-
-impl<A> Default for Repetitions<A>
-where
-    A: PartialEq + Send + Sync + 'static,
-{
-    fn default() -> Self {
-        Self(Lapsing::new(TARGETS))
-    }
-}
-
-impl<A: PartialEq + Send + Sync + 'static> Repetitions<A> {
-    /// The turn of a trigger. It is a repetition if it equals the last one of its target, which was less than `window`
-    /// ago: an action that was undone in between can be taken again. `action` holds everything that makes two triggers
-    /// equal.
-    pub fn turn(
-        &self,
-        whose: CredentialKey,
-        target: String,
-        action: A,
-        window: Duration,
-        now: Timestamp,
-    ) -> Turn<A> {
-        let taken = Arc::new(Taken { action, begun: AtomicBool::new(false), outcome: OnceCell::new() });
-        let same = |known: &Arc<Taken<A>>| known.action == taken.action;
-        match self.0.recall_or_remember((whose, target), window, now, same, || Arc::clone(&taken)) {
-            Remembered::First(taken) => Turn { taken, is_repetition: false },
-            Remembered::Again(taken) => Turn { taken, is_repetition: true },
-        }
-    }
-}
-
-/// Whether a trigger is the first of its kind, and what it comes to.
-#[derive(Debug)]
-pub struct Turn<A> {
-    taken: Arc<Taken<A>>,
-    is_repetition: bool,
-}
-
-impl<A> Turn<A> {
-    /// Whether the same was triggered before.
-    pub fn is_repetition(&self) -> bool {
-        self.is_repetition
-    }
-
-    /// The outcome: that of the first, which is waited for while it runs. `work` is never begun twice, also not if the
-    /// first one was dropped half-way, since by then it may have arrived.
-    ///
-    /// # Errors
-    /// Those of `work`; or it was begun by a request that was broken off.
-    pub async fn outcome(&self, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-        let taken = &self.taken;
-        let outcome = taken.outcome.get_or_init(|| async {
-            if taken.begun.swap(true, Ordering::SeqCst) {
-                return Err(Error::fatal(
-                    Code::UNKNOWN,
-                    "The same action was triggered a moment ago, but that request was broken off: look before you \
-                     ask again whether it was carried out",
-                ));
-            }
-            work.await
-        });
-        outcome.await.clone()
-    }
-}
-
 /// The target of the lines, to be filtered by: `RELAY_LOG=info,audit=info`.
 const LOG: &str = "audit";
 /// How much of a value is repeated, in characters.
@@ -217,6 +132,16 @@ impl Audit {
         if !value.is_empty() {
             self.fields.push((name, value.chars().take(LENGTH).collect()));
         }
+    }
+
+    /// The outcome is that of an earlier trigger.
+    fn repeats(&mut self) {
+        self.field("repeat", "answered");
+    }
+
+    /// The store that replicas share was away: none of them may have taken the action before, or one may.
+    fn is_unchecked(&mut self) {
+        self.field("repeat", "unchecked");
     }
 
     /// The trigger has ended.
@@ -261,57 +186,15 @@ impl Drop for Audit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::CredentialHasher;
 
-    fn done(counter: &AtomicBool) -> impl Future<Output = Result<(), Error>> {
-        futures::future::lazy(|_| {
-            assert!(!counter.swap(true, Ordering::SeqCst), "done once");
-            Ok(())
-        })
-    }
+    impl Audit {
+        pub(super) fn empty() -> Self {
+            Self { fields: Vec::new(), outcome: None }
+        }
 
-    #[test]
-    fn a_trigger_is_a_repetition_only_in_time_and_while_it_is_the_last_of_its_target() {
-        let hasher = CredentialHasher::new().expect("random numbers");
-        let recent = Repetitions::default();
-        let is_first = |whose: &str, target: &str, action: &'static str, seconds: i64| {
-            let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(seconds);
-            let turn =
-                recent.turn(hasher.key([whose]), target.to_owned(), action, Duration::from_secs(30), now);
-            !turn.is_repetition()
-        };
-        assert!(is_first("one", "a.example", "13", 0));
-        assert!(!is_first("one", "a.example", "13", 29));
-        assert!(is_first("one", "a.example", "13", 30), "the time counts from the first one");
-        assert!(is_first("other", "a.example", "13", 31) && is_first("one", "b.example", "13", 31));
-        assert!(is_first("one", "a.example", "14", 32), "another action");
-        assert!(is_first("one", "a.example", "13", 33), "which was done in between");
-    }
-
-    fn turns() -> (Turn<&'static str>, Turn<&'static str>) {
-        let whose = CredentialHasher::new().expect("random numbers").key([]);
-        let recent = Repetitions::default();
-        let turn =
-            || recent.turn(whose, "x".to_owned(), "13", Duration::from_secs(30), Timestamp::UNIX_EPOCH);
-        (turn(), turn())
-    }
-
-    #[tokio::test]
-    async fn the_second_is_answered_from_the_first() {
-        let ((first, again), counter) = (turns(), AtomicBool::new(false));
-        let (a, b) = tokio::join!(first.outcome(done(&counter)), again.outcome(done(&counter)));
-        assert_eq!((a, b), (Ok(()), Ok(())));
-    }
-
-    #[tokio::test]
-    async fn one_that_was_broken_off_is_not_begun_again() {
-        let (first, again) = turns();
-        let broken_off = tokio::time::timeout(Duration::ZERO, first.outcome(std::future::pending())).await;
-        assert!(broken_off.is_err());
-        let counter = AtomicBool::new(false);
-        let again = again.outcome(done(&counter)).await;
-        assert_eq!(again.expect_err("no outcome").code(), Code::UNKNOWN);
-        assert!(!counter.load(Ordering::SeqCst));
+        pub(super) fn repeat(&self) -> Option<&str> {
+            self.fields.iter().find(|(name, _)| *name == "repeat").map(|(_, value)| value.as_str())
+        }
     }
 
     #[test]

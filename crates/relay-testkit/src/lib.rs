@@ -27,11 +27,13 @@ pub mod load;
 pub mod logins;
 mod queries;
 mod script;
+mod store;
 mod tiles;
 mod tls;
 mod zone;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use provider_sim::{Options, Sim};
 use relay_core::Relay;
@@ -46,6 +48,7 @@ pub use golden::golden;
 pub use queries::Queries;
 pub use relay_core::testing::{PATIENCE, TestLimit, eventually, eventually_blocking, in_time};
 pub use script::golden_scripts;
+pub use store::Store;
 pub use tiles::documented_tiles;
 pub use tls::{host_with_certificate, self_signed_host};
 pub use zone::passes_far_from_utc;
@@ -122,8 +125,15 @@ impl Setup {
         )
     }
 
+    /// With a store that replicas share.
+    #[must_use]
+    pub fn shared(self, store: &Store) -> Self {
+        self.setting("RELAY_SHARED__URL", &store.url()).setting("RELAY_SHARED__KEY", store::KEY)
+    }
+
     /// Starts the relay before a given simulator.
-    pub fn before(self, sim: Sim) -> Stage {
+    pub fn before(self, sim: impl Into<Arc<Sim>>) -> Stage {
+        let sim = sim.into();
         let settings = self.settings(&sim.url());
         let given = settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let relay = TestRelay::start_at(&(self.relay)(), given, self.clock);
@@ -135,7 +145,7 @@ impl Setup {
 /// A relay that runs before its simulator.
 pub struct Stage {
     /// The simulated world.
-    pub sim: Sim,
+    pub sim: Arc<Sim>,
     /// The relay.
     pub relay: TestRelay,
     /// The client that stands for the platform.

@@ -72,13 +72,13 @@ impl Provider for Defender {
         for warning in &settings.warnings {
             log::warn!("{warning}");
         }
-        let memory = Memory::new(settings.keeps_facts);
+        let memory = Memory::new(&client, settings.keeps_facts);
         Ok(Self {
+            recent: client.repetitions(),
             client,
             settings,
             logins,
             memory,
-            recent: Repetitions::default(),
             listings: tiles::Listings::new(),
         })
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use relay_core::error::Error;
 use relay_core::memory::Lapsing;
-use relay_core::provider::CredentialKey;
+use relay_core::provider::{Client, CredentialKey};
+use serde::{Deserialize, Serialize};
 
 use crate::api::hunting::Provider;
 use crate::model::{File, Indicator, Machine};
@@ -25,7 +26,7 @@ pub const UNKNOWN_FILE: Duration = Duration::from_secs(600);
 pub const INDICATORS: Duration = Duration::from_secs(300);
 
 /// Which hunting API works for a tenant's application.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum HuntingApi {
     /// This one answers.
     Works(Provider),
@@ -34,7 +35,7 @@ pub enum HuntingApi {
 }
 
 /// A call for several things that a provider may refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ListCall {
     /// Devices by their ids.
     Machines,
@@ -45,7 +46,7 @@ pub enum ListCall {
 }
 
 /// What the provider may be able to count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Countable {
     /// Devices.
     Machines,
@@ -64,7 +65,7 @@ impl Countable {
 }
 
 /// A source of opinions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DeniedSource {
     /// Custom indicators.
     Indicators,
@@ -79,7 +80,7 @@ pub struct Memory {
     pub hunting_api: Lapsing<CredentialKey, HuntingApi>,
     /// The tables that are asked one by one, because the query of all is refused; of them those that are asked
     /// without the fair cut.
-    pub single_tables: Lapsing<CredentialKey, Arc<[Table]>>,
+    pub single_tables: Lapsing<CredentialKey, Vec<Table>>,
     /// Lists that are refused: each thing is asked for alone.
     pub refused_lists: Lapsing<(CredentialKey, ListCall), ()>,
     /// What the provider does not count.
@@ -122,14 +123,15 @@ const TENANTS: u64 = 10_000;
 const THINGS: u64 = 20_000;
 
 impl Memory {
-    /// An empty memory. `keeps_facts` is whether answers may be reused at all.
-    pub fn new(keeps_facts: bool) -> Self {
+    /// An empty memory. `keeps_facts` is whether answers may be reused at all. What a provider lacks is known to all
+    /// replicas.
+    pub fn new(client: &Client, keeps_facts: bool) -> Self {
         Self {
-            hunting_api: Lapsing::new(TENANTS),
-            single_tables: Lapsing::new(TENANTS),
-            refused_lists: Lapsing::new(TENANTS),
-            uncounted: Lapsing::new(TENANTS),
-            denied_opinions: Lapsing::new(TENANTS),
+            hunting_api: client.memory("hunting_api", TENANTS),
+            single_tables: client.memory("single_tables", TENANTS),
+            refused_lists: client.memory("refused_lists", TENANTS),
+            uncounted: client.memory("uncounted", TENANTS),
+            denied_opinions: client.memory("denied_opinions", TENANTS),
             machines: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),
             files: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),
             indicators: Kept(keeps_facts.then(|| Lapsing::new(THINGS))),

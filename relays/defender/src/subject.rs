@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use relay_core::observable::{self, Observable, ObservableType};
+use serde::Serialize;
 use url::Url;
 
 use crate::network;
@@ -196,7 +197,7 @@ impl Account {
 }
 
 /// A device's id: at most 64 letters, digits and hyphens, so that it is safe in a path and in a query.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct MachineId(String);
 
 impl MachineId {

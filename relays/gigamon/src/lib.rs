@@ -32,6 +32,7 @@ use relay_core::observable::Observable;
 use relay_core::provider::Client;
 use relay_core::relay::{Link, Observe, Provider, Refer, Relay};
 use relay_core::settings::{ProviderSettings, SettingsError};
+use serde::{Deserialize, Serialize};
 
 use api::Calls;
 use credentials::ApiToken;
@@ -55,7 +56,7 @@ pub struct Gigamon {
 }
 
 /// What the event search of a region may lack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Lacking {
     /// The search itself, which is in no list of today's APIs.
     Search,
@@ -70,11 +71,11 @@ impl Provider for Gigamon {
     fn start(settings: &ProviderSettings, client: Client) -> Result<Self, SettingsError> {
         let [icebrg, us, eu] = Region::NAMES.map(|(_, region)| Site::of(region, settings));
         Ok(Self {
-            client,
             sites: [icebrg?, us?, eu?],
             region: settings.choice("region", &Region::NAMES)?,
             options: Options::of(settings)?,
-            lacking: Lapsing::new(16),
+            lacking: client.memory("lacking", 16),
+            client,
             counts: tiles::Counted::new(),
         })
     }

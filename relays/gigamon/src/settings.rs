@@ -1,12 +1,13 @@
 //! Where an account lives: one row per region, and the settings that override its columns; and how lookups are made.
 
 use relay_core::settings::{ProviderSettings, SettingsError};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::links::{Links, RulePage};
 
 /// A region of the service. A token names one of these, never a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Region {
     /// Under the names from before the product was sold.
     Icebrg,

@@ -39,6 +39,7 @@ use relay_core::provider::entra::Logins;
 use relay_core::relay::{Deliberate, Link, Observe, Offered, Provider, Refer, Relay, Respond};
 use relay_core::respond::Repetitions;
 use relay_core::settings::{ProviderSettings, SettingsError};
+use serde::{Deserialize, Serialize};
 
 use credentials::{GraphCredentials, Owner};
 use mapping::matching::Matcher;
@@ -71,7 +72,7 @@ pub struct Graph {
 }
 
 /// What a tenant may lack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Lack {
     /// The API `alerts`.
     LegacyAlerts,
@@ -96,13 +97,13 @@ impl Provider for Graph {
             log::warn!("{warning}");
         }
         Ok(Self {
+            lacks: client.memory("lacks", TENANTS * 5),
+            unknown_hosts: Lapsing::new(TENANTS),
+            recent: client.repetitions(),
+            digests: tiles::Digests::new(),
             client,
             settings,
             logins,
-            lacks: Lapsing::new(TENANTS * 5),
-            unknown_hosts: Lapsing::new(TENANTS),
-            recent: Repetitions::default(),
-            digests: tiles::Digests::new(),
         })
     }
 

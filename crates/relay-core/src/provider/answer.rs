@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
@@ -29,6 +30,8 @@ pub struct Answer {
 struct Reading {
     /// Set by a reader for whom it was no full answer: it must not serve again.
     spent: AtomicBool,
+    /// For how long it may serve, where another replica has received it.
+    lasts: Option<Duration>,
     /// The report on the call, until the first reading shows how it went.
     report: Mutex<Option<CallReport>>,
 }
@@ -58,6 +61,27 @@ impl Answer {
     pub(super) fn reporting(self, report: CallReport) -> Self {
         *self.reading.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         self
+    }
+
+    /// The same answer, which may serve again for this long only.
+    pub(super) fn lasting(self, lasts: Duration) -> Self {
+        Self { reading: Arc::new(Reading { lasts: Some(lasts), ..Reading::default() }), ..self }
+    }
+
+    /// For how long it may serve again, where that is less than for others.
+    pub(super) fn lasts(&self) -> Option<Duration> {
+        self.reading.lasts
+    }
+
+    /// Whether it was read, and nothing in it had failed.
+    pub(super) fn is_good(&self) -> bool {
+        let unread = self.reading.report.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        !unread && !self.is_spent()
+    }
+
+    /// The headers that were kept.
+    pub(super) fn kept_headers(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.headers.iter()
     }
 
     /// Keeps the answer from later calls, since a part of it is a failure, such as a call of a batch.

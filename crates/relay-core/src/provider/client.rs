@@ -9,6 +9,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use moka::future::Cache;
 use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout_at};
 
 use super::admission::{Admission, Denied, Entry, Patience};
@@ -20,13 +22,17 @@ use super::failure::Failure;
 use super::flight::{self, Flight, Seat};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::places::{FOR_TILES, Order, Place};
+use super::replicas::{self, LearntAnswer};
 use super::report::CallReport;
 use super::request::{Auth, Request};
 use super::retry;
 use super::tenant::Host;
 use crate::call::{Priority, RequestContext};
 use crate::error::{Code, Error, Severity};
+use crate::memory::Lapsing;
+use crate::respond::Repetitions;
 use crate::settings::Settings;
+use crate::shared::Shared;
 use crate::telemetry::{Bound, Metrics};
 
 /// The way to the provider, shared by all requests of a relay. Cheap to clone.
@@ -40,17 +46,32 @@ struct Inner {
     flight: Arc<Flight>,
     metrics: Arc<Metrics>,
     retries: u32,
+    /// What the replicas share, if they do.
+    shared: Option<Shared>,
+    ttl: Duration,
+    max_answer: usize,
 }
 
 impl Client {
-    pub(crate) fn new(http: HttpClients, settings: &Settings, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        http: HttpClients,
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+        shared: Option<Shared>,
+    ) -> Self {
         Self(Arc::new(Inner {
             exchange: Exchange::new(http, settings, Arc::clone(&metrics)),
-            cache: AnswerCache::new(settings.cache_ttl, settings.cache_entries),
+            cache: match &shared {
+                Some(_) => AnswerCache::of_replicas(settings.cache_ttl, settings.cache_entries),
+                None => AnswerCache::new(settings.cache_ttl, settings.cache_entries),
+            },
             tokens: Tokens::new(),
             flight: Arc::new(Flight::new(flight::MOST)),
             metrics,
             retries: settings.provider.retries,
+            shared,
+            ttl: settings.cache_ttl,
+            max_answer: settings.provider.max_answer,
         }))
     }
 
@@ -61,6 +82,36 @@ impl Client {
 
     pub(super) fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.0.metrics)
+    }
+
+    /// A memory that the replicas share, if they share anything. The name tells it from the relay's other memories.
+    pub fn memory<K, V>(&self, name: &'static str, capacity: u64) -> Lapsing<K, V>
+    where
+        K: Eq + Hash + Serialize + DeserializeOwned + Send + Sync + 'static,
+        V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        let memory = Lapsing::new(capacity);
+        match &self.0.shared {
+            Some(shared) => memory.shared(shared, name),
+            None => memory,
+        }
+    }
+
+    /// The actions taken a moment ago, by any replica.
+    pub fn repetitions<A: PartialEq + Serialize + Send + Sync + 'static>(&self) -> Repetitions<A> {
+        Repetitions::new(self.0.shared.clone())
+    }
+
+    /// The store, where answers may be kept for later requests.
+    fn store(&self) -> Option<&Shared> {
+        self.0.shared.as_ref().filter(|_| !self.0.ttl.is_zero())
+    }
+
+    /// An answer that another replica has received, kept here from now on.
+    async fn recall(&self, key: &CacheKey) -> Option<Answer> {
+        let answer = replicas::recall(self.store()?, key, self.0.max_answer * 2).await?;
+        self.0.cache.entries().insert(key.clone(), answer.clone()).await;
+        Some(answer)
     }
 
     pub(super) async fn send(&self, mut request: Request<'_>) -> Result<Answer, Failure> {
@@ -84,7 +135,10 @@ impl Client {
             url: request.url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
             body: request.body.clone(),
         };
-        let kept = self.0.cache.get(&key).await;
+        let kept = match self.0.cache.get(&key).await {
+            None if self.store().is_some() => Box::pin(self.recall(&key)).await,
+            kept => kept,
+        };
         self.0.metrics.cache(kept.is_some());
         let ours = AtomicBool::new(false);
         let answer = if let Some(answer) = kept {
@@ -96,6 +150,9 @@ impl Client {
             });
             made.await?
         };
+        if let Some(shared) = self.store().filter(|_| ours.load(Ordering::Relaxed)) {
+            request.context.learn(LearntAnswer::new(shared, &key, &answer, self.0.ttl));
+        }
         // Made by another request, which has its own room for it.
         if !ours.load(Ordering::Relaxed) {
             let room = request.context.account.room_for(answer.body.len()).await;

@@ -2,14 +2,24 @@
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
+use serde::{Deserialize, Serialize};
 
 use crate::settings::SettingsError;
 
-/// A keyed hash of a tenant's credentials. Equal credentials have equal keys within one process only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A keyed hash of a tenant's credentials. Equal credentials have equal keys within
+/// one process only, or within the replicas that share a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CredentialKey([u8; 16]);
 
-/// Makes [`CredentialKey`]s with a key that is drawn at start and never leaves the process.
+impl CredentialKey {
+    /// What it is a part of: names of entries that replicas share.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Makes [`CredentialKey`]s with a key that is drawn at start and never leaves the process, or with that of all
+/// replicas.
 pub(crate) struct CredentialHasher(hmac::Key);
 
 impl CredentialHasher {
@@ -17,6 +27,11 @@ impl CredentialHasher {
         hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map(Self)
             .map_err(|_| SettingsError::value("workers", "the system gives no random numbers"))
+    }
+
+    /// With a key that all replicas have.
+    pub(crate) fn of_replicas(key: hmac::Key) -> Self {
+        Self(key)
     }
 
     /// The key of credentials that consist of these parts.

@@ -4,6 +4,7 @@
 //! it at the latest, which is when its answer came. So neither a slow connection nor the jitter of the network lets
 //! one call more into any stretch of the quota's time. Calls that wait hold no place among those in flight.
 
+mod replicas;
 mod window;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::admission::{Admission, Denied, Entry, Patience};
 use super::failure::Rejection;
 use super::places::Order;
+use crate::shared::{SharedWindow, Stamp};
 use window::{Blocked, Windows};
 
 /// So many calls per time, for one credential.
@@ -42,6 +44,12 @@ impl Quota {
     /// So many calls per hour; the longest there is.
     pub const fn per_hour(calls: u32) -> Self {
         Self { calls, per: Duration::from_secs(3600), unit: "an hour" }
+    }
+
+    /// One of a length that providers use.
+    fn of(calls: u32, per: Duration) -> Option<Self> {
+        let all = [Self::per_second(calls), Self::per_minute(calls), Self::per_hour(calls)];
+        all.into_iter().find(|quota| quota.per == per)
     }
 
     /// Never none: a provider that says so would never be called again.
@@ -88,6 +96,8 @@ pub struct QuotaUsedUp {
 pub(super) struct Bucket {
     rate: &'static Rate,
     state: Mutex<State>,
+    /// Where the calls of all replicas are counted, if they share a store.
+    shared: Option<SharedWindow>,
 }
 
 struct State {
@@ -111,14 +121,22 @@ enum Step {
 }
 
 impl Bucket {
-    pub(super) fn new(rate: &'static Rate) -> Self {
+    pub(super) fn new(rate: &'static Rate, shared: Option<SharedWindow>) -> Self {
         let windows = Windows::new(rate.quotas);
-        Self { rate, state: Mutex::new(State { windows, waiting: BTreeMap::new() }) }
+        Self { rate, state: Mutex::new(State { windows, waiting: BTreeMap::new() }), shared }
     }
 
     /// Waits until a call that counts as `weight` calls may be made, and counts it. Nothing is counted where that
     /// would be too late; nor for a call that is given up while it waits.
     pub(super) async fn enter(self: &Arc<Self>, entry: &Entry<'_>, weight: u32) -> Result<Admission, Denied> {
+        match &self.shared {
+            None => self.enter_here(entry, weight).await,
+            Some(shared) => Box::pin(self.enter_shared(shared, entry, weight)).await,
+        }
+    }
+
+    /// The same, by what this process knows.
+    async fn enter_here(self: &Arc<Self>, entry: &Entry<'_>, weight: u32) -> Result<Admission, Denied> {
         if let Some(admission) = self.try_enter(entry, weight) {
             return Ok(admission);
         }
@@ -176,7 +194,7 @@ impl Bucket {
     }
 
     fn slot(self: &Arc<Self>, id: u64) -> Slot {
-        Slot { bucket: Arc::clone(self), id, settled: false }
+        Slot { bucket: Arc::clone(self), id, settled: false, stamp: None }
     }
 
     /// The provider says how many calls it allows: the first quota becomes this one.
@@ -184,11 +202,21 @@ impl Bucket {
         let mut state = self.lock();
         if state.windows.adapt(quota) {
             state.wake_all();
+            if let Some(shared) = &self.shared {
+                shared.adapt(quota.calls(), quota.per);
+            }
         }
     }
 
     /// The provider says that nothing is left for this long, by a hint or by the refusal of a call.
     pub(super) fn pause(&self, duration: Duration, refusal: Option<Rejection>) {
+        if let Some(shared) = &self.shared {
+            shared.pause(duration, refusal.as_ref().and_then(replicas::written));
+        }
+        self.pause_here(duration, refusal);
+    }
+
+    fn pause_here(&self, duration: Duration, refusal: Option<Rejection>) {
         let mut state = self.lock();
         state.windows.pause(Instant::now() + duration, refusal);
         state.wake_all();
@@ -242,7 +270,7 @@ impl InLine {
                 Step::GiveUp(self.bucket.denied(blocked, state.windows.refusal(), now))
             }
             _ if ahead > 0 => Step::WaitForOthers,
-            Some(blocked) => Step::WaitUntil(blocked.until),
+            Some(blocked) => Step::WaitUntil(state.windows.look_again(blocked.until)),
             None => Step::Enter,
         }
     }
@@ -272,6 +300,8 @@ pub(super) struct Slot {
     bucket: Arc<Bucket>,
     id: u64,
     settled: bool,
+    /// Its place among the calls of all replicas.
+    stamp: Option<Stamp>,
 }
 
 /// What a provider can still be sent after its caller has given up.
@@ -293,6 +323,10 @@ impl Slot {
             let mut state = self.bucket.lock();
             state.windows.settle(self.id, seen);
             state.wake_first();
+            drop(state);
+            if let (Some(shared), Some(stamp)) = (&self.bucket.shared, &self.stamp) {
+                shared.settle(stamp, seen);
+            }
         }
     }
 }

@@ -13,11 +13,13 @@ use super::budget::Budget;
 use super::credential::CredentialKey;
 use super::limit::{Bucket, Rate};
 use super::places::Places;
+use crate::shared::Shared;
 
 /// The credentials that were used in the last hours.
 pub(crate) struct Tenants {
     known: Cache<CredentialKey, Arc<Tenant>>,
     concurrency: usize,
+    shared: Option<Shared>,
 }
 
 /// No quota is longer than an hour: after this much idle time all of it is free again and may be forgotten.
@@ -27,13 +29,17 @@ const MOST: u64 = 100_000;
 
 impl Tenants {
     /// Each with this many calls in flight.
-    pub(crate) fn new(concurrency: usize) -> Self {
-        Self { known: Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build(), concurrency }
+    pub(crate) fn new(concurrency: usize, shared: Option<Shared>) -> Self {
+        Self { known: Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build(), concurrency, shared }
     }
 
     /// What is kept for a credential.
     pub(crate) fn of(&self, credential: CredentialKey) -> Arc<Tenant> {
-        self.known.get_with(credential, || Arc::new(Tenant::new(self.concurrency)))
+        let new = || Tenant {
+            shared: self.shared.clone().map(|shared| (shared, credential)),
+            ..Tenant::new(self.concurrency)
+        };
+        self.known.get_with(credential, || Arc::new(new()))
     }
 }
 
@@ -44,6 +50,8 @@ pub(crate) struct Tenant {
     /// By [`Rate::name`].
     buckets: Mutex<BTreeMap<&'static str, Arc<Bucket>>>,
     hosts: Mutex<Vec<Arc<Host>>>,
+    /// Where the calls of all replicas are counted, and by what name.
+    shared: Option<(Shared, CredentialKey)>,
 }
 
 /// A host that the credential's calls go to.
@@ -65,13 +73,20 @@ impl Tenant {
             places: Arc::new(Places::new(concurrency)),
             buckets: Mutex::default(),
             hosts: Mutex::default(),
+            shared: None,
         }
     }
 
     /// The calls that were made under a rate.
     pub(super) fn bucket(&self, rate: &'static Rate) -> Arc<Bucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(buckets.entry(rate.name).or_insert_with(|| Arc::new(Bucket::new(rate))))
+        let new = || {
+            let shared = self.shared.as_ref();
+            let window =
+                shared.map(|(shared, tenant)| shared.window(&[tenant.bytes(), rate.name.as_bytes()]));
+            Arc::new(Bucket::new(rate, window))
+        };
+        Arc::clone(buckets.entry(rate.name).or_insert_with(new))
     }
 
     /// The host of a URL.

@@ -87,6 +87,7 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     let module = relay.module();
     let (host, client) = Host::new(module, relay.max_concurrency(), settings)?;
     let mut endpoints = relay.start(&settings.provider, client)?;
+    host.begin_sharing();
     endpoints.retain(|served| (served.endpoint.served)(settings));
     let auth_modes = host.auth.modes();
     let warnings = host.auth.warnings(&settings.auth);

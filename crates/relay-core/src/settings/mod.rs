@@ -7,6 +7,7 @@
 mod connections;
 mod load;
 mod provider;
+mod shared;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 pub use connections::ConnectionSettings;
 pub use load::{Environment, Loaded};
 pub use provider::ProviderSettings;
+pub use shared::SharedSettings;
 
 pub use crate::module::Setting;
 use crate::module::{Module, variable};
@@ -82,6 +84,20 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("provider.ca_file", "", "PEM file with further certificate authorities"),
     Setting::new("cache.ttl", "60s", "how long a provider answer is reused; `0s` disables"),
     Setting::new("cache.entries", "10000", "provider answers kept"),
+    Setting::new(
+        "shared.url",
+        "",
+        "store that the replicas of this relay share, redis:// or rediss://; default: none",
+    ),
+    Setting::new("shared.password_file", "", "file that holds the store's password"),
+    Setting::new(
+        "shared.key",
+        "",
+        "secret of at least 32 bytes, the same for all replicas; needed with a store",
+    ),
+    Setting::new("shared.key_file", "", "file that holds this secret"),
+    Setting::new("shared.ca_file", "", "PEM file with the certificate authorities of a rediss:// store"),
+    Setting::new("shared.timeout", "100ms", "time for one exchange with the store"),
     Setting::new("log", "info", "log filter, as env_logger reads it"),
     Setting::new("log_format", "text", "`text` or `json`"),
     Setting::new("log_queue", "8192", "log lines that may wait for their reader; further ones are dropped"),
@@ -126,6 +142,8 @@ pub struct Settings {
     pub cache_ttl: Duration,
     /// How many provider answers are kept.
     pub cache_entries: u64,
+    /// The store that several replicas share.
+    pub shared: Option<SharedSettings>,
     /// Log filter in `env_logger`'s language.
     pub log: String,
     /// How log lines are written.
@@ -234,12 +252,13 @@ impl Settings {
             deadline: values.patience("deadline")?,
             connections: ConnectionSettings::new(&values)?,
             auth: AuthSettings {
-                secret_key: secret_key(&values)?,
+                secret_key: secret(&values, "auth.secret_key")?,
                 jwks_hosts: values.list("auth.jwks_hosts"),
                 audience: values.list("auth.audience"),
             },
             cache_ttl: values.duration("cache.ttl")?,
             cache_entries: values.integer("cache.entries", 0, 10_000_000)?,
+            shared: SharedSettings::new(&values)?,
             log: log_filter(&values)?,
             log_format: match values.text("log_format") {
                 None | Some("text") => LogFormat::Text,
@@ -274,19 +293,24 @@ fn log_filter(values: &Values) -> Result<String, SettingsError> {
     }
 }
 
-/// The shared secret from the setting, its file, or the name that the original relays use.
-fn secret_key(values: &Values) -> Result<Option<SecretString>, SettingsError> {
-    if let Some(path) = values.text("auth.secret_key_file").map(PathBuf::from) {
-        let secret = std::fs::read_to_string(&path).map_err(|error| {
-            SettingsError::value("auth.secret_key_file", format!("cannot read {}: {error}", path.display()))
-        })?;
-        let secret = secret.trim_end_matches(['\r', '\n']);
-        if secret.is_empty() {
-            return Err(SettingsError::value("auth.secret_key_file", format!("{} is empty", path.display())));
-        }
-        return Ok(Some(SecretString::from(secret)));
+/// A secret from the file that `<key>_file` names, else from the setting itself.
+fn secret(values: &Values, key: &str) -> Result<Option<SecretString>, SettingsError> {
+    match secret_file(values, &format!("{key}_file"))? {
+        Some(secret) => Ok(Some(secret)),
+        None => Ok(values.verbatim(key).map(SecretString::from)),
     }
-    Ok(values.verbatim("auth.secret_key").map(SecretString::from))
+}
+
+/// A secret from the file that a setting names.
+fn secret_file(values: &Values, key: &str) -> Result<Option<SecretString>, SettingsError> {
+    let Some(path) = values.text(key).map(PathBuf::from) else { return Ok(None) };
+    let secret = std::fs::read_to_string(&path)
+        .map_err(|error| SettingsError::value(key, format!("cannot read {}: {error}", path.display())))?;
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(SettingsError::value(key, format!("{} is empty", path.display())));
+    }
+    Ok(Some(SecretString::from(secret)))
 }
 
 #[cfg(test)]

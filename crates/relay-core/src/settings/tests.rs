@@ -26,7 +26,7 @@ static MODULE: Module = Module {
     ],
 };
 
-fn load(variables: &[(&str, &str)]) -> Result<Loaded, SettingsError> {
+pub(super) fn load(variables: &[(&str, &str)]) -> Result<Loaded, SettingsError> {
     Settings::load(&MODULE, Environment::of(variables.iter().copied()))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    TextEncoder, core::Collector,
 };
 
 use super::bounds::Bounds;
@@ -137,6 +137,11 @@ impl Metrics {
             tiles: counter("relay_tiles_total", "Answers with the data of a tile", &["tile", "outcome"])?,
             registry,
         })
+    }
+
+    /// Adds metrics of a part of the relay that not every one has.
+    pub(crate) fn register(&self, part: Box<dyn Collector>) -> Result<(), prometheus::Error> {
+        self.registry.register(part)
     }
 
     /// All metrics as Prometheus text.

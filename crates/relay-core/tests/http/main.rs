@@ -19,6 +19,7 @@ mod lookups;
 mod manners;
 mod openapi;
 mod platform_keys;
+mod replicas;
 mod retries;
 mod stop;
 mod tenants;

@@ -3,6 +3,7 @@
 
 use relay_core::error::{Code, Error};
 use relay_core::provider::{Failure, Request};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::read::Failed;
@@ -16,7 +17,7 @@ use crate::subject::MachineId;
 const UNCERTAIN: &str = "it may have been done all the same: look before you ask for it again";
 
 /// What can be asked of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum MachineCall {
     /// Cut it off from the network.
     Isolate,

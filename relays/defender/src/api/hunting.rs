@@ -8,6 +8,7 @@ use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
 use relay_core::lenient::List;
 use relay_core::provider::Failure;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{ApiKind, DEFENDER_HUNTING, DefenderApi, GRAPH_HUNTING};
@@ -20,7 +21,7 @@ use crate::settings::{Endpoint, Hunting};
 const END_OF_DEFENDER_API: Timestamp = Timestamp::constant(1_801_440_000, 0); // 2027-02-01T00:00:00Z
 
 /// One of the two APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Provider {
     /// The one of Defender for Endpoint.
     Defender,

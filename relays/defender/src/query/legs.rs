@@ -1,10 +1,12 @@
 //! The parts of a query, one for each table.
 
+use serde::{Deserialize, Serialize};
+
 use super::Depth;
 use super::lists::{List, Lists};
 
 /// A table of device events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Table {
     /// Network connections.
     Network,

@@ -7,6 +7,7 @@ use relay_core::error::{Code, Error};
 use relay_core::observable::{Invalid, ObservableType, Trigger, TypeCase, hash_type};
 use relay_core::respond::{Audit, DryRun};
 use relay_core::text::sanitized;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::device;
@@ -37,7 +38,7 @@ const TITLE: &str = "From Cisco XDR";
 const DESCRIPTION: &str = "Added on request of a user of Cisco XDR";
 
 /// What a trigger comes to: one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Action {
     /// Asks something of a device.
     Machine(MachineId, MachineCall, Value),
@@ -103,10 +104,7 @@ async fn carried_out(api: &DefenderApi<'_>, trigger: &Trigger, audit: &mut Audit
     let (credential, now) = (api.call.credential(), api.call.now());
     let turn =
         api.relay.recent.turn(credential, plan.target, plan.action.clone(), settings.repeat_window, now);
-    if turn.is_repetition() {
-        audit.field("repeat", "answered");
-    }
-    turn.outcome(async {
+    turn.outcome(audit, api.call.deadline(), async {
         match &plan.action {
             Action::Machine(machine, call, body) => api.act(machine, *call, body).await,
             Action::Cancel(id, body) => api.cancel(id, body).await,

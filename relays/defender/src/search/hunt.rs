@@ -1,7 +1,6 @@
 //! One hunting query for all observables, and what is done where the provider refuses it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 use relay_core::error::{Code, Error};
@@ -150,7 +149,6 @@ fn run<'a: 'f, 'f>(
         }
         let is_new = legs.len() > 1 || !plain.is_empty();
         if any && is_new {
-            let plain: Arc<[Table]> = plain.into();
             api.relay.memory.single_tables.remember(credential, plain, HOUR, now);
         }
         vec![outcome]

@@ -18,6 +18,7 @@ mod lookups;
 mod offers;
 mod opinions;
 mod quotas;
+mod replicas;
 mod respond;
 mod tiles;
 mod triggers;

@@ -7,6 +7,7 @@ pub(crate) mod trigger;
 use relay_core::call::Call;
 use relay_core::error::Error;
 use relay_core::observable::{Observable, ObservableType};
+use serde::Serialize;
 
 use crate::Graph;
 use crate::api::accounts::unreadable;
@@ -36,7 +37,7 @@ struct Entry {
 }
 
 /// What an action does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Effect {
     /// Ends the sessions of an account.
     Revoke,

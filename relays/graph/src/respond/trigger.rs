@@ -5,6 +5,7 @@ use relay_core::error::{Code, Error};
 use relay_core::observable::{Invalid, Observable, Trigger};
 use relay_core::respond::{Audit, DryRun};
 use relay_core::text::sanitized;
+use serde::Serialize;
 
 use super::{ACTIONS, Effect, Entry, Subject, TYPES, name_of};
 use crate::Graph;
@@ -17,7 +18,7 @@ use crate::module::{MODULE, TITLE};
 const USER_ID: &str = "user_id";
 
 /// What makes two triggers of one target equal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Taken {
     effect: Effect,
     user_id: Option<String>,
@@ -76,10 +77,7 @@ async fn carried_out(
     let target = user_id.clone().unwrap_or_else(|| format!("{} {}", about.kind(), about.value()));
     let taken = Taken { effect: entry.effect, user_id };
     let turn = relay.recent.turn(call.credential(), target, taken, settings.repeat_window, call.now());
-    if turn.is_repetition() {
-        audit.field("repeat", "answered");
-    }
-    turn.outcome(act(relay, call, entry, &subject)).await
+    turn.outcome(audit, call.deadline(), act(relay, call, entry, &subject)).await
 }
 
 /// The account as it is now.

@@ -16,7 +16,7 @@ fn between(one: &SeenCall, other: &SeenCall) -> Duration {
 }
 
 /// The most calls that came within a second.
-fn most_in_a_second(calls: &[SeenCall]) -> usize {
+pub(crate) fn most_in_a_second(calls: &[SeenCall]) -> usize {
     let within = |first: &SeenCall| {
         calls
             .iter()

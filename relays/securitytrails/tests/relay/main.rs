@@ -12,6 +12,7 @@ mod lookups;
 mod paging;
 mod queries;
 mod refer;
+mod replicas;
 mod requests;
 mod stops;
 mod tiles;

@@ -26,7 +26,7 @@ impl Provider {
         let quotas: &'static [Quota] = Box::leak(quotas.to_vec().into_boxed_slice());
         let rate = Box::leak(Box::new(Rate { name: "calls", whose: "the account", quotas }));
         Self {
-            bucket: Arc::new(Bucket::new(rate)),
+            bucket: Arc::new(Bucket::new(rate, None)),
             places: Arc::new(Places::new(1000)),
             flight: Arc::new(Flight::new(1000)),
             tenant: CredentialHasher::new().expect("random numbers").key([]),

@@ -1,5 +1,5 @@
-//! The last calls under the quotas of one rate. Pure counting: the time is given, nothing waits here. A store that
-//! several replicas share would stand in the place of [`Windows::blocked`] and [`Windows::take`].
+//! The last calls under the quotas of one rate, of this process. Pure counting: the time is given, nothing waits here.
+//! What a store that several replicas share says of their calls is one more reason to wait ([`Windows::elsewhere`]).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::Quota;
 use crate::provider::Rejection;
 
 /// When the provider has seen a call at the latest, though the answer takes longer: a connection is made by then.
-const SEEN_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// All quotas of a rate.
 pub(super) struct Windows {
@@ -18,8 +18,22 @@ pub(super) struct Windows {
     /// Calls without an answer yet; they count in every window.
     under_way: Vec<UnderWay>,
     pause: Option<Pause>,
+    /// Why replicas together have no room.
+    elsewhere: Option<Elsewhere>,
+    /// Replicas that divide the quotas among them, while nothing counts for all of them.
+    sharing: u32,
     next_id: u64,
 }
+
+/// What the store said last.
+struct Elsewhere {
+    blocked: Blocked,
+    /// When it is asked again: a quota may have become larger meanwhile.
+    ask_again: Instant,
+}
+
+/// For how long the word of the store is believed.
+const BELIEVED: Duration = Duration::from_secs(5);
 
 /// No call for a while, by the provider's own word.
 struct Pause {
@@ -56,7 +70,14 @@ pub(super) struct Blocked {
 impl Windows {
     pub(super) fn new(quotas: &[Quota]) -> Self {
         let window = |quota: &Quota| Window { quota: *quota, seen: VecDeque::new(), used: 0 };
-        Self { quotas: quotas.iter().map(window).collect(), under_way: Vec::new(), pause: None, next_id: 0 }
+        Self {
+            quotas: quotas.iter().map(window).collect(),
+            under_way: Vec::new(),
+            pause: None,
+            elsewhere: None,
+            sharing: 1,
+            next_id: 0,
+        }
     }
 
     /// Why this many calls have no room now, where so many others go before them. Calls that are made together, and
@@ -65,9 +86,10 @@ impl Windows {
         self.forget(now);
         let under_way: u32 = self.under_way.iter().map(|one| one.calls).sum();
         let quotas = self.quotas.iter().filter_map(|window| {
-            let until = window.free_at(ahead, calls, under_way, now)?;
+            let until = window.free_at(ahead, calls, under_way, self.sharing, now)?;
             Some(Blocked { until, by: Some(window.quota) })
         });
+        let quotas = quotas.chain(self.elsewhere.iter().map(|elsewhere| elsewhere.blocked));
         match (quotas.max_by_key(|blocked| blocked.until), &self.pause) {
             // A hint of the provider tells no more than its quota.
             (Some(by_quota), Some(pause)) if pause.refusal.is_none() => {
@@ -100,6 +122,36 @@ impl Windows {
         }
     }
 
+    /// Forgets calls that are not made after all.
+    pub(super) fn give_back(&mut self, id: u64) {
+        self.under_way.retain(|one| one.id != id);
+    }
+
+    /// All replicas together have no room under the quota of this number for so long.
+    pub(super) fn elsewhere(&mut self, wait: Duration, quota: usize, now: Instant) {
+        let by = self.quotas.get(quota).map(|window| window.quota);
+        let blocked = Blocked { until: now + wait, by };
+        self.elsewhere = Some(Elsewhere { blocked, ask_again: now + wait.min(BELIEVED) });
+    }
+
+    /// When to look again whether there is room, where there is none before `until`.
+    pub(super) fn look_again(&self, until: Instant) -> Instant {
+        self.elsewhere.as_ref().map_or(until, |elsewhere| elsewhere.ask_again.min(until))
+    }
+
+    /// Among how many replicas the quotas are divided.
+    pub(super) fn share_among(&mut self, replicas: u32) {
+        self.sharing = replicas.max(1);
+        if replicas > 1 {
+            self.elsewhere = None;
+        }
+    }
+
+    /// The quotas that hold now.
+    pub(super) fn quotas(&self) -> impl Iterator<Item = Quota> {
+        self.quotas.iter().map(|window| window.quota)
+    }
+
     /// The first quota becomes this one; says whether it was another.
     pub(super) fn adapt(&mut self, quota: Quota) -> bool {
         match self.quotas.first_mut() {
@@ -130,6 +182,7 @@ impl Windows {
     /// What no longer matters.
     fn forget(&mut self, now: Instant) {
         self.pause.take_if(|pause| pause.until <= now);
+        self.elsewhere.take_if(|elsewhere| elsewhere.ask_again <= now);
         while let Some(slow) = self.under_way.iter().position(|one| one.sent + SEEN_WITHIN <= now) {
             let UnderWay { sent, calls, .. } = self.under_way.swap_remove(slow);
             self.note(sent + SEEN_WITHIN, calls);
@@ -147,8 +200,8 @@ impl Windows {
 
 impl Window {
     /// When there is room for this many calls behind so many others, if not now.
-    fn free_at(&self, ahead: u32, calls: u32, under_way: u32, now: Instant) -> Option<Instant> {
-        let (most, per) = (self.quota.calls(), self.quota.per);
+    fn free_at(&self, ahead: u32, calls: u32, under_way: u32, sharing: u32, now: Instant) -> Option<Instant> {
+        let (most, per) = ((self.quota.calls() / sharing).max(1), self.quota.per);
         let calls = ahead.saturating_add(calls.clamp(1, most));
         // Where there are more than fit at once, each group is a whole window behind the one before it.
         let groups_before = (calls - 1) / most;
