@@ -83,7 +83,8 @@ def composer():
 
 def composed(*files, variables=None):
     """The composition as Compose reads it."""
-    arguments = [*(part for file in files for part in ("-f", file)), "--profile", "monitoring", "--profile", "tools"]
+    arguments = [*(part for file in files for part in ("-f", file)), "--profile", "monitoring", "--profile", "tools",
+                 "--profile", "replicas"]
     with tempfile.NamedTemporaryFile("w", suffix=".env") as empty:
         # The user's .env and environment must not matter.
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -137,16 +138,24 @@ def compose():
     # Every name in .env.example is one that the composition reads; set to nothing, it leaves the simulator.
     example = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     read = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    unread = set(example) - read - {"COMPOSE_FILE"}
+    unread = set(example) - read - {"COMPOSE_FILE", "COMPOSE_PROFILES"}
     expect(not unread, ".env.example", f"{sorted(unread)} are read nowhere")
     missing = {name for name in read if name.endswith(("_URL", "_HOSTS", "_AUDIENCE"))} - set(example)
     expect(not missing, ".env.example", f"lacks {sorted(missing)}")
-    example.pop("COMPOSE_FILE", None)
+    for name in ("COMPOSE_FILE", "COMPOSE_PROFILES"):
+        example.pop(name, None)
     for name in RELAYS:
         values = settings(composed("docker-compose.yml", variables=example).get(f"relay-{name}", {}))
         # NO_PROXY may still name the simulator.
         left = [key for key, value in values.items() if key.startswith("RELAY_") and "provider-sim" in (value or "")]
         expect(not left, ".env.example", f"with all of it, relay-{name} still has the simulator in {left}")
+
+    # Replicas of a relay have one store, one key, and everything else alike.
+    replicas = composed("docker-compose.yml", "deploy/compose/replicas.yml")
+    one, two = (replicas.get(f"relay-securitytrails{number}", {}) for number in ("", "-2"))
+    expect(settings(one) == settings(two), "deploy/compose/replicas.yml", "the replicas have other settings")
+    expect("RELAY_SHARED__URL" in settings(one), "deploy/compose/replicas.yml", "the replicas share nothing")
+    expect(one.get("secrets") == two.get("secrets"), "deploy/compose/replicas.yml", "the replicas have other secrets")
 
     secret = composed("docker-compose.yml", "deploy/compose/secrets.yml")
     for name in RELAYS:
@@ -216,10 +225,55 @@ def secured(where, pod):
             expect(container[probe]["httpGet"]["port"] == "admin", where, f"{probe} is not on the admin port")
 
 
-def one_relay(name, resources):
+def with_store(name):
+    """The overlay with the component that its comment offers."""
+    text = (KUBERNETES / "overlays" / name / "kustomization.yaml").read_text()
+    expect("  # - ../../components/shared-store\n" in text, f"overlays/{name}", "does not offer the shared store")
+    with tempfile.TemporaryDirectory(dir=KUBERNETES / "overlays") as folder:
+        Path(folder, "kustomization.yaml").write_text(text.replace("  # - ../../components/shared-store",
+                                                                   "  - ../../components/shared-store"))
+        return kustomize(folder)
+
+
+def shared_store(name, resources, store):
+    """Several replicas, each with the store's address and secrets, which may connect to it."""
+    where = f"overlays/{name} with components/shared-store"
+    by_kind = {resource["kind"]: resource for resource in resources}
+    spec, data = by_kind["Deployment"]["spec"], by_kind["ConfigMap"]["data"]
+    expect("replicas" not in spec, where, "number of replicas and autoscaler contradict each other")
+    target = by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
+    expect(target == by_kind["Deployment"]["metadata"]["name"], where, "the autoscaler has no target")
+    [service] = of_kind(store, "Service")
+    port = service["spec"]["ports"][0]["port"]
+    expect(data.get("RELAY_SHARED__URL") == f"redis://{service['metadata']['name']}:{port}/0", where,
+           "calls another store")
+    pod = spec["template"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+    secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["spec"]["volumes"]}
+    expect(secrets.get("shared-store") == "relay-shared-store", where, "has no secret of the store")
+    for setting in ("RELAY_SHARED__KEY_FILE", "RELAY_SHARED__PASSWORD_FILE"):
+        expect(data.get(setting, "").startswith(mounts.get("shared-store", "?")), where, f"{setting} is not mounted")
+    [server] = of_kind(store, "Deployment")
+    server = server["spec"]["template"]["metadata"]["labels"]
+    peers = [peer for rule in by_kind["NetworkPolicy"]["spec"]["egress"] for peer in rule["to"]]
+    expect(any(selects(peer, server) for peer in peers), where, "may not connect to the store")
+    [policy] = of_kind(store, "NetworkPolicy")
+    peers = [peer for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+    expect(any(selects(peer, pod["metadata"]["labels"]) for peer in peers), where, "the store lets nobody in")
+    expect(matches(policy["spec"]["podSelector"]["matchLabels"], server), "valkey", "its policy does not hold for it")
+    expect(matches(service["spec"]["selector"], server), "valkey", "its service does not select it")
+    expect(not matches(service["spec"]["selector"], pod["metadata"]["labels"]), where, "is taken for the store")
+
+
+def selects(peer, labels):
+    rules = peer.get("podSelector", {}).get("matchExpressions", [])
+    return rules and all(rule["operator"] == "In" and labels.get(rule["key"]) in rule["values"] for rule in rules)
+
+
+def one_relay(name, resources, scaled=False):
     where = f"overlays/{name}"
     kinds = sorted(resource["kind"] for resource in resources)
-    expect(kinds == ["ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy",
+    expect(kinds == ["ConfigMap", "Deployment", *["HorizontalPodAutoscaler"] * scaled, "Ingress", "NetworkPolicy",
                      "PodDisruptionBudget", "Service", "ServiceAccount"], where, f"has {kinds}")
     by_kind = {resource["kind"]: resource for resource in resources}
     deployment, service, ingress = by_kind["Deployment"], by_kind["Service"], by_kind["Ingress"]
@@ -240,10 +294,10 @@ def one_relay(name, resources):
     ]:
         expect(matches(selector, labels), where, f"the {of} does not select the pods")
         expect(f"relay-{name}" in selector.values(), where, f"the {of} selects the pods of other relays")
-    target = by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
-    expect(target == deployment["metadata"]["name"], where, "the autoscaler has no target")
+    expect(scaled or deployment["spec"].get("replicas") == 1, where, "has several replicas that share nothing")
     peers = [peer for rule in by_kind["NetworkPolicy"]["spec"]["egress"] for peer in rule["to"]]
-    expect(not any("podSelector" in peer for peer in peers), where, "egress to pods that have this relay's labels")
+    expect(not any("matchLabels" in peer.get("podSelector", {}) for peer in peers), where,
+           "egress to pods that have this relay's labels")
     rule = ingress["spec"]["rules"][0]
     expect(by_kind["ConfigMap"]["data"]["RELAY_AUTH__AUDIENCE"] == f"https://{rule['host']}", where,
            "audience and ingress host differ")
@@ -297,14 +351,22 @@ def kubernetes():
     if not kustomizer():
         skip("deploy/kubernetes", "neither kustomize nor kubectl 1.24 or newer is installed")
         return
+    store = kustomize(KUBERNETES / "valkey")
     for name in RELAYS:
         resources = kustomize(KUBERNETES / "overlays" / name)
         if resources:
             one_relay(name, resources)
+        resources = with_store(name)
+        if resources:
+            one_relay(name, resources, scaled=True)
+            shared_store(name, resources, store)
         if "entra::CREDENTIAL" in (ROOT / "relays" / name / "src/module.rs").read_text():
             for resource in with_workload_identity(name):
                 validate(f"overlays/{name} with workload-identity: {resource['kind']}", resource)
     resources = everything()
+    for where, documents in [("valkey", store), ("overlays/xforce with shared-store", with_store("xforce"))]:
+        for document in documents:
+            validate(f"{where}: {document['kind']}", document)
     named = [(resource["kind"], resource["metadata"]["name"]) for resource in resources]
     expect(len(named) == len(set(named)), "overlays/all", "two resources have the same name")
     expect(len(of_kind(resources, "Deployment")) == len(RELAYS), "overlays/all", "does not hold every relay once")
@@ -331,7 +393,8 @@ PROCESS = {f"process_{name}" for name in (
 
 def monitoring():
     """Rules and dashboard use existing metrics and labels."""
-    source = (ROOT / "crates/relay-core/src/telemetry/metrics.rs").read_text()
+    sources = ("telemetry/metrics.rs", "shared/metrics.rs")
+    source = "".join((ROOT / "crates/relay-core/src" / file).read_text() for file in sources)
     # A name, a description, and labels as a list or as a single text.
     declared = re.findall(r'"(relay_[a-z_]+)",\s*"[^"]*"(?:,\s*(?:&\[([^\]]*)\]|"([a-z_]+)"))?', source)
     labels = {name: {"relay", "le", "job", "instance", *re.findall(r"\w+", several + one)}

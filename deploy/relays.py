@@ -62,13 +62,14 @@ def providers():
 
 def overlay(name):
     secret = RELAYS[name].get("shared_secret")
+    store = "  # Several replicas, which share their state in a store (deploy/README.md):\n  # - ../../components/shared-store\n"
     component = ("  # Also tokens signed with a shared secret, as modules made for the Python relay have them. If all\n"
                  "  # tokens are RS256, remove this line and the last patch.\n  - ../../components/shared-secret\n")
     if not secret:
         component = "  # Also tokens signed with a shared secret:\n  # - ../../components/shared-secret\n"
-    patch = ("  - target: {{kind: Deployment}}\n    patch: |-\n"
-             "      - {{op: replace, path: /spec/template/spec/volumes/0/secret/secretName, "
-             "value: {package}-secret-key}}\n")
+    patch = ("  - patch: |-\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: {{name: relay}}\n"
+             "      spec: {{template: {{spec: {{volumes: [{{name: secret-key, "
+             "secret: {{secretName: {package}-secret-key}}}}]}}}}}}\n")
     if not secret:
         patch = "".join(f"  # {line[2:]}" for line in patch.splitlines(keepends=True))
     return each("""# Written by deploy/relays.py. Copy it to change it.
@@ -77,7 +78,7 @@ kind: Kustomization
 resources: [../../base]
 components:
   - ../../components/ingress
-""" + component + """nameSuffix: -{name}
+""" + store + component + """nameSuffix: -{name}
 labels:
   - pairs: {{app.kubernetes.io/name: {package}}}
     includeSelectors: true
