@@ -66,7 +66,7 @@ impl Client {
                 None => AnswerCache::new(settings.cache_ttl, settings.cache_entries),
             },
             tokens: Tokens::new(),
-            flight: Arc::new(Flight::new(flight::MOST)),
+            flight: Arc::new(Flight::new(flight::MOST, flight::OWN)),
             metrics,
             retries: settings.provider.retries,
             shared,

@@ -1,7 +1,7 @@
 //! Places for the calls of all tenants together. Each call in flight holds a connection; without a bound two hundred
 //! tenants would have thousands of them, and their answers would come faster than they can be mapped.
 //!
-//! A tenant without a call in flight always has a place. All other places go, as they come free, to the tenant with
+//! A tenant always has the places that one observable takes. All other places go, as they come free, to the tenant with
 //! the fewest calls in flight, so a tenant with one observable does not wait for one with a thousand.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,9 +16,13 @@ use super::places::Order;
 /// that answer within 300 ms they are 1,700 calls a second, more than one core maps.
 pub(super) const MOST: usize = 512;
 
+/// Places that a tenant has in any case: as many as the calls about one observable.
+pub(super) const OWN: usize = 4;
+
 /// The calls in flight of all tenants.
 pub(super) struct Flight {
     most: usize,
+    own: usize,
     state: Mutex<State>,
 }
 
@@ -52,17 +56,17 @@ impl std::fmt::Debug for Flight {
 }
 
 impl Flight {
-    /// For this many calls at a time.
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default() }
+    /// For this many calls at a time, and in any case this many of each tenant.
+    pub(super) fn new(most: usize, own: usize) -> Self {
+        Self { most, own, state: Mutex::default() }
     }
 
     /// A place, if there is one now. Calls that go before lookups always have one: they are few.
     pub(super) fn try_enter(self: &Arc<Self>, tenant: CredentialKey, order: Order) -> Option<Seat> {
         let mut state = self.lock();
         let free = state.in_flight < self.most && state.waiting == 0;
-        let is_first = state.tenants.get(&tenant).is_none_or(|line| line.in_flight == 0);
-        (free || is_first || order.is_urgent()).then(|| {
+        let is_own = state.tenants.get(&tenant).is_none_or(|line| line.in_flight < self.own);
+        (free || is_own || order.is_urgent()).then(|| {
             state.in_flight += 1;
             state.tenants.entry(tenant).or_default().in_flight += 1;
             self.seat(tenant)
@@ -98,13 +102,16 @@ impl Flight {
         // Places that were granted to calls that have stopped waiting; dropping one takes the lock again.
         let mut unwanted = Vec::new();
         let mut state = self.lock();
-        while state.waiting > 0 && state.in_flight < self.most {
+        while state.waiting > 0 {
             let waiting = state.tenants.iter().filter_map(|(tenant, line)| {
                 let (order, _) = line.waiting.first_key_value()?;
                 Some((order.priority(), line.in_flight, *order, *tenant))
             });
             let next = waiting.min_by_key(|(priority, in_flight, order, _)| (*priority, *in_flight, *order));
-            let Some((.., order, tenant)) = next else { break };
+            let Some((_, in_flight, order, tenant)) = next else { break };
+            if state.in_flight >= self.most && in_flight >= self.own {
+                break;
+            }
             state.waiting -= 1;
             let Some(grant) = state.tenants.get_mut(&tenant).and_then(|line| line.waiting.remove(&order))
             else {
@@ -177,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_tenant_without_calls_and_urgent_calls_always_have_a_place() {
-        let flight = Arc::new(Flight::new(8));
+        let flight = Arc::new(Flight::new(8, 1));
         let [one, other] = tenants();
         assert_eq!(fill(&flight, one).len(), 8);
         let held = fill(&flight, one);
@@ -191,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_free_place_goes_to_the_tenant_with_the_fewest_calls() {
-        let flight = Arc::new(Flight::new(4));
+        let flight = Arc::new(Flight::new(4, 1));
         let [many, few] = tenants();
         let mut held = fill(&flight, many);
         let more = enter(&flight, many, Lookup);
@@ -209,8 +216,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_tenant_has_its_own_places_beside_the_calls_of_others() {
+        let flight = Arc::new(Flight::new(8, 3));
+        let [many, few] = tenants();
+        let held = fill(&flight, many);
+        assert_eq!(held.len(), 8);
+        let mut own = fill(&flight, few);
+        assert_eq!(own.len(), 3);
+        let fourth = enter(&flight, few, Lookup);
+        own.pop();
+        // No place of all is free, but the tenant has fewer than its own.
+        assert!(fourth.now_or_never().is_some());
+        drop(held);
+    }
+
+    #[tokio::test]
     async fn a_call_that_stops_waiting_takes_no_place_with_it() {
-        let flight = Arc::new(Flight::new(1));
+        let flight = Arc::new(Flight::new(1, 1));
         let [one, other] = tenants();
         let held = fill(&flight, one);
         let (gone, granted, last) = (enter(&flight, one, Lookup), enter(&flight, one, Lookup), other);

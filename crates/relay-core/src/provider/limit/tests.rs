@@ -28,7 +28,7 @@ impl Provider {
         Self {
             bucket: Arc::new(Bucket::new(rate, None)),
             places: Arc::new(Places::new(1000)),
-            flight: Arc::new(Flight::new(1000)),
+            flight: Arc::new(Flight::new(1000, 1)),
             tenant: CredentialHasher::new().expect("random numbers").key([]),
             account: Arc::new(Rooms::new(1 << 30)).account(),
         }
