@@ -170,7 +170,7 @@ def investigation():
 def relayctl():
     """`relayctl investigate` works inside the composition and from outside, and prints valid tokens."""
     inside = [*COMPOSE, "run", "--rm", "-T", "relayctl", "investigate"]
-    outside = ["docker", "run", "--rm", "--network=host", "--read-only", "relays-test/relayctl", "investigate"]
+    outside = ["docker", "run", "--rm", "--network=host", "--read-only", "relays-test/relayctl", "investigate", "--sim"]
     for command in (inside, outside):
         result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
         output = result.stdout

@@ -1,7 +1,9 @@
 //! Responses of relays, read leniently: they may come from anything.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub(crate) use relayctl::observables::Observable;
 
 /// The envelope of every response.
 #[derive(Debug, Default, Deserialize)]
@@ -13,8 +15,23 @@ pub(crate) struct Answer {
     pub(crate) errors: Vec<Problem>,
 }
 
+/// The code of what this program says itself where a relay does not.
+const NO_ANSWER: &str = "no answer";
+
+/// Words for what a relay says of an observable. The same in tables, JSON and on the page.
+pub(crate) mod words {
+    /// It was looked up, and the relay knows something.
+    pub(crate) const FOUND: &str = "found";
+    /// It was looked up, and the relay knows nothing.
+    pub(crate) const NOTHING_KNOWN: &str = "nothing known";
+    /// It was not looked up: the relay does not do so for this type.
+    pub(crate) const NOT_ASKED: &str = "not asked";
+    /// Nobody knows: the lookup failed.
+    pub(crate) const FAILED: &str = "failed";
+}
+
 /// One entry of `errors`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default)]
 pub(crate) struct Problem {
     /// `fatal`, `error` or `warning`.
@@ -27,6 +44,16 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// That there is no answer to read.
+    pub(crate) fn no_answer(error: &anyhow::Error) -> Self {
+        Self { severity: "fatal".to_owned(), code: NO_ANSWER.to_owned(), message: format!("{error:#}") }
+    }
+
+    /// Whether there was no answer to read.
+    pub(crate) fn is_no_answer(&self) -> bool {
+        self.code == NO_ANSWER
+    }
+
     /// Whether it is more than a warning about an incomplete response.
     pub(crate) fn is_failure(&self) -> bool {
         self.severity != "warning"
@@ -71,15 +98,6 @@ pub(crate) struct Opinion {
 #[serde(default)]
 pub(crate) struct ValidTime {
     pub(crate) end_time: Option<String>,
-}
-
-/// An observable as it is sent and returned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
-#[serde(default)]
-pub(crate) struct Observable {
-    #[serde(rename = "type")]
-    pub(crate) kind: String,
-    pub(crate) value: String,
 }
 
 /// A sighting.
@@ -159,11 +177,6 @@ impl Disposition {
             Self::Common => "Common",
             Self::Clean => "Clean",
         }
-    }
-
-    /// Whether the observable needs attention.
-    pub(crate) fn is_alarming(self) -> bool {
-        matches!(self, Self::Malicious | Self::Suspicious)
     }
 }
 

@@ -11,36 +11,39 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use relay_core::auth::without_scheme;
 use relay_core::endpoint::{Endpoint, deliberate, health, observe, refer, respond, tile, tile_data, tiles};
 use serde_json::json;
-use url::Url;
 
-use crate::answer::{Answer, Observable, Problem};
+use crate::answer::{Answer, Problem, words};
 use crate::client;
-use crate::relays;
+use crate::connections::Config;
+use crate::input::Input;
 use crate::token::read;
-use crate::ui::{BAD, DOUBTFUL, harmless, harmless_json, styled};
+use crate::ui::{BAD, DIM, DOUBTFUL, harmless, harmless_json, styled};
 
 /// Sends one request to a relay and shows the response
 ///
 /// Example: `relayctl ask https://relay.example observe domain=bad.example --token-file token.txt`
 ///
-/// Exit code 0: success; 1: the response reports an error; 2: no response, or invalid arguments.
+/// Exit code 0: success; 3: nothing is known (0 with --json); 1: the response reports an error; 2: no response, or
+/// invalid arguments.
 #[derive(Args)]
 pub(crate) struct Ask {
-    /// The relay: its URL, or the name of one that runs on this machine's usual port
-    #[arg(value_name = "NAME|URL", value_parser = relays::place)]
-    url: Url,
+    /// The relay: a connection of relays.toml, its URL, or the name of one on this machine's usual port
+    #[arg(value_name = "NAME|URL")]
+    relay: String,
 
     /// The endpoint
     #[arg(value_parser = PossibleValuesParser::new(CALLS.map(|call| call.name)).map(|name| endpoint_named(&name)))]
     call: Endpoint,
 
-    /// Observables, such as ip=192.0.2.1 or domain=login-verify.example; for `tile` and `tile-data` a tile, and for the
-    /// latter perhaps a period
-    #[arg(value_name = "TYPE=VALUE|TILE|PERIOD")]
+    /// Observables, such as ip=192.0.2.1 or `hxxps://bad[.]example/x`, files with them (@FILE), or - for standard input;
+    /// for `tile` and `tile-data` a tile, and for the latter perhaps a period
+    #[arg(value_name = "OBSERVABLE|TILE|PERIOD")]
     arguments: Vec<String>,
+
+    #[command(flatten)]
+    config: Config,
 
     /// The token, with or without `Bearer` before it. Other users can see arguments: prefer the variable or a file
     #[arg(long, env = "RELAY_TOKEN", hide_env_values = true)]
@@ -75,26 +78,22 @@ fn endpoint_named(name: &str) -> Endpoint {
     CALLS.into_iter().find(|call| call.name == name).unwrap_or(observe::ENDPOINT)
 }
 
-/// Parses `TYPE=VALUE`; the value may contain `=`.
-fn observable(text: &str) -> anyhow::Result<Observable> {
-    match text.split_once('=') {
-        Some((kind, value)) if !kind.trim().is_empty() && !value.trim().is_empty() => {
-            Ok(Observable { kind: kind.to_owned(), value: value.to_owned() })
-        }
-        _ => bail!("`{}` is no observable: write it like ip=192.0.2.1", harmless(text)),
-    }
+/// What is asked.
+enum Question {
+    /// A body as it is.
+    Body(String),
+    /// Observables, of types that the relay is known to look up or not.
+    Observables(Input),
 }
 
-/// The body of a request with these arguments.
-fn body(call: Endpoint, arguments: &[String]) -> anyhow::Result<String> {
+/// The question of these arguments.
+fn question(call: Endpoint, arguments: &[String]) -> anyhow::Result<Question> {
     let name = call.name;
-    match (call.request, arguments) {
-        (None, []) => Ok(String::new()),
+    let body = match (call.request, arguments) {
+        (None, []) => String::new(),
         (None, _) => bail!("{name} takes no observables and no other arguments"),
-        (Some("TileRequest" | "TileDataRequest"), [tile]) => Ok(json!({"tile_id": tile}).to_string()),
-        (Some("TileDataRequest"), [tile, period]) => {
-            Ok(json!({"tile_id": tile, "period": period}).to_string())
-        }
+        (Some("TileRequest" | "TileDataRequest"), [tile]) => json!({"tile_id": tile}).to_string(),
+        (Some("TileDataRequest"), [tile, period]) => json!({"tile_id": tile, "period": period}).to_string(),
         (Some("TileRequest"), _) => bail!("{name} takes the id of a tile, such as alerts_by_severity"),
         (Some("TileDataRequest"), _) => {
             bail!(
@@ -102,11 +101,9 @@ fn body(call: Endpoint, arguments: &[String]) -> anyhow::Result<String> {
             )
         }
         (Some(_), []) => bail!("no observables given; add some, such as ip=192.0.2.1"),
-        (Some(_), all) => {
-            let all = all.iter().map(|text| observable(text)).collect::<anyhow::Result<Vec<Observable>>>()?;
-            Ok(serde_json::to_string(&all)?)
-        }
-    }
+        (Some(_), all) => return Input::read(all).map(Question::Observables),
+    };
+    Ok(Question::Body(body))
 }
 
 impl Ask {
@@ -115,32 +112,66 @@ impl Ask {
     /// # Errors
     /// The arguments are invalid, or there is no readable response.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let body = body(self.call, &self.arguments)?;
+        let question = question(self.call, &self.arguments)?;
         let token = self.token()?;
-        let http = client::http(&self.url, Duration::from_secs(self.timeout))?;
-        let url = client::endpoint_url(&self.url, self.call);
+        let mut relay = self.config.relay(&self.relay, token.as_deref(), err)?;
+        ensure!(
+            relay.credential.is_some() || !self.call.token,
+            "{} needs a token: set --token-file, --token or RELAY_TOKEN; `relayctl token` creates one",
+            self.call.name
+        );
+        let mut asked = Vec::new();
+        let body = match question {
+            Question::Body(body) => body,
+            Question::Observables(input) => {
+                relay.learn().await;
+                (asked, _) = input.checked(std::slice::from_ref(&relay), self.call, err)?;
+                serde_json::to_string(&asked)?
+            }
+        };
+        let http = client::http(&relay.called_at, Duration::from_secs(self.timeout))?;
+        let url = client::endpoint_url(&relay.called_at, self.call);
         let place = url.to_string();
+        let token = relay.token()?.filter(|_| self.call.token);
         let call = client::post(&http, url, token.as_deref(), body);
         let (status, body) = with_progress(call, &place, err, io::stderr().is_terminal()).await??;
         let answer: Answer = serde_json::from_slice(&body).with_context(|| {
             format!("{place} answered with status {status} and a body that is not the JSON of a relay")
         })?;
+        let mut nothing = false;
         if self.json {
             writeln!(out, "{}", harmless_json(&String::from_utf8_lossy(&body)))?;
         } else {
+            let failed = answer.errors.iter().any(Problem::is_failure);
             let data = answer.data.unwrap_or_default();
-            write!(
-                out,
-                "{}",
-                show::data(self.call, data).with_context(|| format!("{place} returned unexpected data"))?
-            )?;
+            let text =
+                show::data(self.call, data).with_context(|| format!("{place} returned unexpected data"))?;
+            nothing = text.is_none();
+            match text {
+                Some(text) => write!(out, "{text}")?,
+                // That nothing is known is said where it was looked up.
+                None if failed => {}
+                None => writeln!(out, "{}", styled(DIM, words::NOTHING_KNOWN))?,
+            }
+            for one in asked.iter().filter(|one| !relay.looks_up(self.call, &one.kind)) {
+                let (not_asked, why) = (words::NOT_ASKED, relay.why_not(&one.kind));
+                writeln!(
+                    out,
+                    "{}",
+                    styled(DIM, format_args!("{not_asked}: {} ({why})", harmless(&one.value)))
+                )?;
+            }
             out.flush()?;
             for problem in &answer.errors {
                 print_problem(problem, err)?;
             }
         }
         let failed = status != 200 || answer.errors.iter().any(Problem::is_failure);
-        Ok(ExitCode::from(u8::from(failed)))
+        Ok(ExitCode::from(match (failed, nothing) {
+            (true, _) => 1,
+            (false, true) => 3,
+            (false, false) => 0,
+        }))
     }
 
     fn token(&self) -> anyhow::Result<Option<String>> {
@@ -149,17 +180,15 @@ impl Ask {
             (Some(token), None) => Some(token.clone()),
             (None, None) => None,
         };
-        let token = token.map(|token| without_scheme(&token).to_owned()).filter(|token| !token.is_empty());
-        ensure!(
-            token.is_some() || !self.call.token,
-            "{} needs a token: set --token-file, --token or RELAY_TOKEN; `relayctl token` creates one",
-            self.call.name
-        );
-        Ok(token)
+        Ok(token.filter(|token| !token.trim().is_empty()))
     }
 }
 
-fn print_problem(problem: &Problem, err: &mut impl Write) -> io::Result<()> {
+/// Prints what went wrong.
+///
+/// # Errors
+/// The output is closed.
+pub(crate) fn print_problem(problem: &Problem, err: &mut impl Write) -> io::Result<()> {
     let style = if problem.is_failure() { BAD } else { DOUBTFUL };
     writeln!(
         err,
@@ -199,15 +228,6 @@ async fn with_progress<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_value_may_contain_an_equals_sign() {
-        let read = observable("url=https://a.example/?x=1&y=2").unwrap();
-        assert_eq!((read.kind.as_str(), read.value.as_str()), ("url", "https://a.example/?x=1&y=2"));
-        for bad in ["ip", "=192.0.2.1", "ip=", "ip= "] {
-            assert!(observable(bad).is_err(), "{bad}");
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn long_waits_are_reported() {

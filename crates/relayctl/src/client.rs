@@ -16,6 +16,11 @@ const MAX_ANSWER: usize = 64 << 20;
 /// # Errors
 /// The URL is `https` and the system has no certificate authorities.
 pub(crate) fn http(url: &Url, timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    builder(url, timeout).build()
+}
+
+/// The same client, not built yet.
+pub(crate) fn builder(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -28,7 +33,7 @@ pub(crate) fn http(url: &Url, timeout: Duration) -> reqwest::Result<reqwest::Cli
         // Nothing to verify, so this works without certificate authorities too.
         builder = builder.tls_certs_only([]);
     }
-    builder.build()
+    builder
 }
 
 /// Whether a URL points to this machine.

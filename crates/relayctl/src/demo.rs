@@ -12,6 +12,7 @@ use provider_sim::Fault;
 use provider_sim::fault::spec;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::investigate;
 use crate::investigation::{self, instructions};
 use crate::relays::PORT_BASE;
 use crate::tiles;
@@ -40,6 +41,14 @@ pub(crate) struct Demo {
     /// Let them fail, for example xforce:status=503,rate=0.3 (repeatable)
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
+
+    /// Observables to look up instead: 8.8.8.8, ip=8.8.8.8, `hxxps://bad[.]example`, - for standard input, @FILE
+    #[arg(value_name = "OBSERVABLE")]
+    observables: Vec<String>,
+
+    /// Print one JSON document instead of tables
+    #[arg(long, conflicts_with = "serve")]
+    json: bool,
 }
 
 impl Demo {
@@ -50,8 +59,19 @@ impl Demo {
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let faults = self.faults.into_iter().chain(self.latency.map(Fault::latency)).collect();
         let demonstration = Demonstration::start(self.port_base, faults, err).await?;
-        let reports = investigation::run(&demonstration.relays, &demonstration.simulator, out).await?;
-        tiles::demonstrate(&demonstration.relays, out).await?;
+        let relays = &demonstration.relays;
+        let (reports, notes) = investigate::reports(&self.observables, relays, err)?;
+        if !self.json {
+            investigate::announce(relays, &reports, true, out)?;
+        }
+        let done = investigation::run(relays, Some(&demonstration.simulator), reports, &|_| {}).await?;
+        let code = ExitCode::from(u8::from(done.has_failed()));
+        if self.json {
+            writeln!(out, "{:#}", done.document(&notes))?;
+            return Ok(code);
+        }
+        done.print(out)?;
+        tiles::demonstrate(relays, out).await?;
         if self.serve {
             // Before the first line is printed: its reader may stop the program at once.
             let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
@@ -60,7 +80,7 @@ impl Demo {
             instructions::print(
                 headline,
                 &demonstration.relays,
-                &reports,
+                &done.reports,
                 &demonstration.sim.url().parse()?,
                 out,
             )?;
@@ -76,6 +96,6 @@ impl Demo {
                 styled(LITERAL, "--serve")
             )?;
         }
-        Ok(ExitCode::from(u8::from(investigation::has_failed(&reports))))
+        Ok(code)
     }
 }

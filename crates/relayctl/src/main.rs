@@ -5,7 +5,13 @@
 //! | [`relays`] | the relays of `relays/relays.toml` |
 //! | [`investigation`] | queries relays for a list of observables and prints the results |
 //! | [`demo`] | simulator and relays in one process, and an investigation with them |
-//! | [`investigate`] | an investigation with relays that are already running |
+//! | [`investigate`] | an investigation with the user's relays, or with the composition's |
+//! | [`connections`] | `relays.toml`: the user's relays |
+//! | [`input`] | the observables of a command; how they are recognised is in the library |
+//! | [`relay_client`] | a relay as it is called |
+//! | [`respond`] | response actions |
+//! | [`compare`] | the answers of two relays |
+//! | [`doctor`] | every step between a user and a provider |
 //! | [`simulator`] | the simulator's control API |
 //! | [`client`], [`answer`] | requests to relays, and their responses |
 //! | [`token`], [`keys`] | tokens, and keys to sign them |
@@ -14,20 +20,28 @@
 //! | [`tiles`] | dashboard tiles in the terminal |
 //! | [`module_type`], [`module_instance`] | registration of a relay |
 //! | [`platform`] | the platform's API for it |
+//! | [`manual`] | completions and manual pages |
 //! | [`ui`] | output: styles and tables |
 
 mod answer;
 mod ask;
 mod client;
+mod compare;
+mod connections;
 mod demo;
+mod doctor;
 mod explain;
+mod input;
 mod investigate;
 mod investigation;
 mod keys;
+mod manual;
 mod module_instance;
 mod module_type;
 mod platform;
+mod relay_client;
 mod relays;
+mod respond;
 mod simulator;
 mod tiles;
 mod token;
@@ -43,7 +57,7 @@ use clap::{Parser, Subcommand};
 /// Demonstrates, registers and debugs the relays between Cisco XDR and providers of threat intelligence
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
-struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -51,14 +65,20 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
-    Investigate(investigate::Investigate),
+    Investigate(Box<investigate::Investigate>),
+    Connections(connections::List),
     Token(token::Token),
     Keys(keys::Keys),
     Ask(ask::Ask),
+    Respond(respond::Respond),
+    Compare(compare::Compare),
+    Doctor(doctor::Doctor),
     ModuleType(module_type::ModuleType),
     ModuleInstance(module_instance::ModuleInstance),
     Explain(explain::Explain),
     Tiles(tiles::Tiles),
+    Completions(manual::Completions),
+    Man(manual::Man),
 }
 
 fn main() -> ExitCode {
@@ -77,7 +97,12 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
-    if let Command::Demo(_) | Command::Investigate(_) = command {
+    let is_simulated = match &command {
+        Command::Demo(_) => true,
+        Command::Investigate(investigate) => investigate.is_simulated(),
+        _ => false,
+    };
+    if is_simulated {
         without_proxies()?;
     }
     let mut out = anstream::stdout().lock();
@@ -86,6 +111,12 @@ fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
         match command {
             Command::Demo(demo) => demo.run(&mut out, err).await,
             Command::Investigate(investigate) => investigate.run(&mut out, err).await,
+            Command::Connections(list) => list.run(&mut out, err).await,
+            Command::Respond(respond) => respond.run(&mut out, err).await,
+            Command::Compare(compare) => compare.run(&mut out, err).await,
+            Command::Doctor(doctor) => doctor.run(&mut out, err).await,
+            Command::Completions(completions) => completions.run(&mut out),
+            Command::Man(man) => man.run(&mut out),
             Command::Token(token) => token.run(&mut out, err),
             Command::Keys(keys) => keys.run(&mut out),
             Command::Ask(ask) => ask.run(&mut out, err).await,

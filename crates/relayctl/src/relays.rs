@@ -3,9 +3,6 @@
 use anyhow::Context as _;
 use relay_core::Relay;
 use relay_core::module::Module;
-use url::Url;
-
-use crate::client;
 
 /// An entry of the list, with its relay.
 pub(crate) struct Known {
@@ -54,19 +51,6 @@ pub(crate) fn named(name: &str) -> anyhow::Result<&'static Known> {
         let names: Vec<&str> = RELAYS.iter().map(|known| known.name).collect();
         format!("no relay is named `{name}`; there are: {}", names.join(", "))
     })
-}
-
-/// The URL of a relay: given as such, or as the name of one that runs on this machine's usual port.
-///
-/// # Errors
-/// It is neither.
-pub(crate) fn place(text: &str) -> Result<Url, String> {
-    match named(text) {
-        Ok(known) => {
-            Url::parse(&format!("http://127.0.0.1:{}", known.port)).map_err(|error| error.to_string())
-        }
-        Err(_) => client::relay_url(text),
-    }
 }
 
 #[cfg(test)]

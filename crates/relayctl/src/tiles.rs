@@ -5,18 +5,17 @@ pub(crate) mod draw;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use relay_core::auth::without_scheme;
 use relay_core::endpoint::{Endpoint, tile_data, tiles};
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::answer::{Answer, Problem};
 use crate::client;
-use crate::investigation::RelayClient;
+use crate::connections::Config;
+use crate::relay_client::{RelayClient, TIMEOUT};
 use crate::relays;
 use crate::token::read;
 use crate::ui::{BAD, BOLD, DOUBTFUL, harmless, harmless_json, styled};
@@ -28,9 +27,12 @@ use crate::ui::{BAD, BOLD, DOUBTFUL, harmless, harmless_json, styled};
 /// Exit code 0: success; 1: the response reports an error; 2: no response, or invalid arguments.
 #[derive(Args)]
 pub(crate) struct Tiles {
-    /// The relay: its URL, or the name of one that runs on this machine's usual port
-    #[arg(value_name = "NAME|URL", value_parser = relays::place)]
-    relay: Url,
+    /// The relay: a connection of relays.toml, its URL, or the name of one on this machine's usual port
+    #[arg(value_name = "NAME|URL")]
+    relay: String,
+
+    #[command(flatten)]
+    config: Config,
 
     /// The tile; all of them where none is named
     id: Option<String>,
@@ -51,8 +53,6 @@ pub(crate) struct Tiles {
     json: bool,
 }
 
-const TIMEOUT: Duration = Duration::from_secs(60);
-
 impl Tiles {
     /// Runs the command.
     ///
@@ -60,11 +60,14 @@ impl Tiles {
     /// The arguments are invalid, or there is no readable response.
     pub(crate) async fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let token = match (&self.token_file, &self.token) {
-            (Some(file), _) => read(file)?,
-            (None, Some(token)) => token.clone(),
-            (None, None) => bail!("tiles need a token: set --token-file, --token or RELAY_TOKEN"),
+            (Some(file), _) => Some(read(file)?),
+            (None, token) => token.clone(),
         };
-        let relay = Relay::new(&self.relay, without_scheme(&token).trim())?;
+        let client = self.config.relay(&self.relay, token.as_deref(), err)?;
+        let Some(token) = client.token()? else {
+            bail!("tiles need a token: set --token-file, --token or RELAY_TOKEN");
+        };
+        let relay = Relay::new(&client.called_at, &token)?;
         let (raw, listed) = relay.ask(tiles::ENDPOINT, &json!({})).await?;
         let all = listed.data.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         let mut failed = problems(&listed.errors, err)?;
@@ -142,13 +145,14 @@ impl<'a> Relay<'a> {
 pub(crate) async fn demonstrate(relays: &[RelayClient], out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "\n{}", styled(BOLD, "On a dashboard"))?;
     for client in relays {
-        let has_tiles = relays::named(client.module.name).is_ok_and(|known| {
+        let has_tiles = relays::named(client.kind()).is_ok_and(|known| {
             (known.relay)().endpoints().iter().any(|one| one.path == tiles::ENDPOINT.path)
         });
         if !has_tiles {
             continue;
         }
-        let relay = Relay::new(&client.called_at, &client.token)?;
+        let token = client.token()?.unwrap_or_default();
+        let relay = Relay::new(&client.called_at, &token)?;
         let (_, listed) = relay.ask(tiles::ENDPOINT, &json!({})).await?;
         let Some(tile) = listed.data.as_ref().and_then(|tiles| tiles.get(0)) else { continue };
         let (_, shown) = relay.ask(tile_data::ENDPOINT, &json!({"tile_id": tile["id"]})).await?;

@@ -4,15 +4,37 @@
 //! if `NO_COLOR` is set.
 
 use std::fmt::{self, Write as _};
+use std::io;
+use std::sync::OnceLock;
 
 use clap::builder::styling::AnsiColor;
 pub(crate) use clap::builder::styling::Style;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 use relay_core::text::is_control_or_bidi;
 
 use crate::answer::Disposition;
 
-/// Columns of the output: the default width of terminals.
-pub(crate) const WIDTH: usize = 80;
+/// Columns where the output is no terminal.
+const WIDTH: usize = 80;
+
+/// Columns of the output: those of the terminal, from 40 to 200; `COLUMNS` says otherwise.
+pub(crate) fn width() -> usize {
+    static COLUMNS: OnceLock<usize> = OnceLock::new();
+    *COLUMNS.get_or_init(|| {
+        if cfg!(test) {
+            return WIDTH;
+        }
+        let set = std::env::var_os("COLUMNS").and_then(|set| set.to_str()?.parse().ok());
+        let terminal =
+            || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        set.or_else(terminal).unwrap_or(WIDTH).clamp(40, 200)
+    })
+}
+
+/// How many columns a text takes; styles take none.
+pub(crate) fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
 
 /// As it is.
 pub(crate) const PLAIN: Style = Style::new();
@@ -72,12 +94,9 @@ pub(crate) fn harmless_json(json: &str) -> String {
     out
 }
 
-/// At most `most` characters of a text, the rest shown as `…`.
+/// At most `most` columns of a text, the rest shown as `…`.
 pub(crate) fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
-    }
+    console::truncate_str(text, most, "…").into_owned()
 }
 
 /// A number with its noun: `1 relay`, `2 relays`.
@@ -88,24 +107,24 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     }
 }
 
-/// A list of texts, broken into lines of at most [`WIDTH`] columns. The first line begins with `head`, the
-/// others are indented as far. Styles in `head` take no room.
+/// A list of texts, broken into lines that fit the output. The first line begins with `head`, the others are indented
+/// as far. Styles in `head` take no room.
 pub(crate) fn wrapped(head: &str, items: &[impl AsRef<str>], separator: &str) -> String {
-    let indent = anstream::adapter::strip_str(head).to_string().chars().count();
+    let indent = columns(head);
     let mut lines = head.to_owned();
     let mut column = indent;
     for (position, item) in items.iter().enumerate() {
         let last = position + 1 == items.len();
         let item = format!("{}{}", item.as_ref(), if last { "" } else { separator });
         for word in item.split_inclusive(' ') {
-            let length = word.trim_end().chars().count();
-            if column + length > WIDTH && column > indent {
+            let length = columns(word.trim_end());
+            if column + length > width() && column > indent {
                 lines.truncate(lines.trim_end().len());
                 let _ = write!(lines, "\n{:indent$}", "");
                 column = indent;
             }
             lines.push_str(word);
-            column += word.chars().count();
+            column += columns(word);
         }
     }
     lines.truncate(lines.trim_end().len());
@@ -122,6 +141,10 @@ impl Cell {
     /// A text in a style.
     pub(crate) fn new(style: Style, text: impl Into<String>) -> Self {
         Self { text: text.into(), style }
+    }
+
+    fn styled(&self) -> String {
+        if self.text.is_empty() { String::new() } else { styled(self.style, &self.text) }
     }
 
     /// A number; zero is shown as a faint dot, so that the others stand out.
@@ -171,46 +194,21 @@ impl<const N: usize> Table<N> {
         self.rows.push(Row::Line(text.into()));
     }
 
-    fn widths(&self) -> [usize; N] {
-        let mut widths = self.columns.map(|(head, _)| head.chars().count());
+    /// The table in at most so many columns: texts that do not fit are broken.
+    pub(crate) fn fitted(&self, room: usize) -> String {
+        let head = self.columns.map(|(head, _)| Cell::new(DIM, head));
+        let has_head = self.columns.iter().any(|(head, _)| !head.is_empty());
+        let mut widths = self.columns.map(|(head, _)| columns(head));
         for row in &self.rows {
-            if let Row::Cells(cells) = row {
-                for (width, cell) in widths.iter_mut().zip(cells) {
-                    *width = (*width).max(cell.text.chars().count());
-                }
+            let Row::Cells(cells) = row else { continue };
+            for (width, cell) in widths.iter_mut().zip(cells) {
+                *width = (*width).max(columns(&cell.text));
             }
         }
-        widths
-    }
-
-    fn write(&self, out: &mut String, widths: &[usize; N], cells: &[Cell; N]) {
-        let _ = write!(out, "{:indent$}", "", indent = self.indent);
-        let mut space = 0;
-        for ((cell, width), (_, align)) in cells.iter().zip(widths).zip(&self.columns) {
-            if *width == 0 {
-                continue;
-            }
-            let fill = width - cell.text.chars().count();
-            let before = space + if *align == Align::Right { fill } else { 0 };
-            if cell.text.is_empty() {
-                // Not written yet: a line does not end with spaces.
-                space += self.gap + width;
-                continue;
-            }
-            let _ = write!(out, "{:before$}{}", "", styled(cell.style, &cell.text));
-            space = self.gap + if *align == Align::Left { fill } else { 0 };
-        }
-        out.push('\n');
-    }
-}
-
-/// Headings only when one of them has a text.
-impl<const N: usize> fmt::Display for Table<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.widths();
+        let widths = self.shrunk(widths, room);
         let mut out = String::new();
-        if self.columns.iter().any(|(head, _)| !head.is_empty()) {
-            self.write(&mut out, &widths, &self.columns.map(|(head, _)| Cell::new(DIM, head)));
+        if has_head {
+            self.write(&mut out, &widths, &head);
         }
         for row in &self.rows {
             match row {
@@ -221,7 +219,61 @@ impl<const N: usize> fmt::Display for Table<N> {
                 }
             }
         }
-        f.write_str(&out)
+        out
+    }
+
+    /// The widths of the columns, those of texts narrowed until all fit, and those of numbers only if that is too little.
+    fn shrunk(&self, mut widths: [usize; N], room: usize) -> [usize; N] {
+        let shown = widths.iter().filter(|width| **width > 0).count();
+        let room = room.saturating_sub(self.indent + self.gap * shown.saturating_sub(1));
+        for align in [Align::Left, Align::Right] {
+            while widths.iter().sum::<usize>() > room {
+                let of = widths.iter_mut().zip(&self.columns).filter(|(_, (_, of))| *of == align);
+                match of.map(|(width, _)| width).max() {
+                    Some(width) if *width > NARROWEST => *width -= 1,
+                    _ => break,
+                }
+            }
+        }
+        widths
+    }
+
+    fn write(&self, out: &mut String, widths: &[usize; N], cells: &[Cell; N]) {
+        let mut line = laid_out();
+        let shown = || widths.iter().enumerate().filter(|(_, width)| **width > 0);
+        line.add_row(shown().map(|(at, _)| cells[at].styled()));
+        let mut total = 0;
+        for (position, (at, width)) in shown().enumerate() {
+            let before = if position == 0 { self.indent } else { self.gap };
+            let Some(column) = line.column_mut(position) else { continue };
+            column.set_padding((u16::try_from(before).unwrap_or_default(), 0));
+            let fixed = u16::try_from(before + width).unwrap_or(u16::MAX);
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(fixed)));
+            if self.columns[at].1 == Align::Right {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            total += before + width;
+        }
+        line.set_width(u16::try_from(total).unwrap_or(u16::MAX));
+        out.push_str(&line.trim_fmt());
+        out.push('\n');
+    }
+}
+
+/// Columns are not made narrower than this.
+const NARROWEST: usize = 4;
+
+/// A table without lines, in which only its columns' widths matter.
+fn laid_out() -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
+    table
+}
+
+/// Headings only when one of them has a text.
+impl<const N: usize> fmt::Display for Table<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.fitted(width()))
     }
 }
 
@@ -241,6 +293,22 @@ mod tests {
         empty.row(["a", "", "c"].map(|text| Cell::new(PLAIN, text)));
         assert_eq!(empty.to_string(), "a  c\n");
         assert_eq!(plain, " NAME     N\n längst  10  x\nbetween\n a        ·\n          1  y\n");
+    }
+
+    #[test]
+    fn tables_fit_terminals_of_all_widths() {
+        let mut table = Table::new([("NAME", Align::Left), ("N", Align::Right), ("WHY", Align::Left)], 2, 2);
+        table.row([
+            Cell::new(BAD, "ein langer Name"),
+            Cell::number(1234),
+            Cell::new(PLAIN, "漢字と words ".repeat(20)),
+        ]);
+        for room in 40..=200 {
+            let text = table.fitted(room);
+            let widest = text.lines().map(columns).max().unwrap();
+            assert!(widest <= room, "{widest} of {room}: {text}");
+            assert!(text.contains("1234"), "numbers stay whole: {text}");
+        }
     }
 
     #[test]

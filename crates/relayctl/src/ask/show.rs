@@ -14,19 +14,21 @@ use crate::ui::{
 /// Characters of an observable's value: those of the longest hash.
 const VALUE: usize = 64;
 
-/// What an endpoint answered.
+/// What an endpoint answered; `None` where nothing is known.
 ///
 /// # Errors
 /// It is not what this endpoint answers.
-pub(super) fn data(call: Endpoint, data: Value) -> serde_json::Result<String> {
+pub(super) fn data(call: Endpoint, data: Value) -> serde_json::Result<Option<String>> {
     if data.is_null() {
-        return Ok(String::new());
+        return Ok(None);
     }
     match call.response {
-        Some("HealthResponse") => Ok(health(&data)),
-        Some("TilesResponse") => serde_json::from_value(data).map(|tiles: Vec<Value>| draw::list(&tiles)),
-        Some("TileResponse") => Ok(draw::list(&[data])),
-        Some("TileDataResponse") => Ok(draw::unnamed(&data)),
+        Some("HealthResponse") => Ok(Some(health(&data))),
+        Some("TilesResponse") => {
+            serde_json::from_value(data).map(|tiles: Vec<Value>| Some(draw::list(&tiles)))
+        }
+        Some("TileResponse") => Ok(Some(draw::list(&[data]))),
+        Some("TileDataResponse") => Ok(Some(draw::unnamed(&data))),
         Some("ReferResponse" | "RespondObservablesResponse") => {
             serde_json::from_value(data).map(|offers: Vec<Offer>| self::offers(&offers))
         }
@@ -39,9 +41,9 @@ fn health(data: &Value) -> String {
     format!("{}\n", styled(if status == "ok" { GOOD } else { PLAIN }, harmless(status)))
 }
 
-fn offers(offers: &[Offer]) -> String {
+fn offers(offers: &[Offer]) -> Option<String> {
     if offers.is_empty() {
-        return nothing();
+        return None;
     }
     let mut out = String::new();
     for offer in offers {
@@ -59,12 +61,12 @@ fn offers(offers: &[Offer]) -> String {
             harmless(&offer.description)
         );
     }
-    out
+    Some(out)
 }
 
-fn entities(found: &Entities) -> String {
+fn entities(found: &Entities) -> Option<String> {
     if found.is_empty() {
-        return nothing();
+        return None;
     }
     let mut out = String::new();
     let mut section = |number: usize, noun: &str, table: String| {
@@ -105,7 +107,7 @@ fn entities(found: &Entities) -> String {
         ]);
     }
     section(found.relations().count(), "relation", relations.to_string());
-    out
+    Some(out)
 }
 
 fn opinions(opinions: &[Opinion]) -> String {
@@ -134,10 +136,6 @@ fn value(observable: &Observable) -> String {
     cut(&harmless(&observable.value), VALUE)
 }
 
-fn nothing() -> String {
-    format!("{}\n", styled(DIM, "nothing found"))
-}
-
 #[cfg(test)]
 mod tests {
     use relay_core::endpoint::{health, observe, refer, respond};
@@ -146,7 +144,8 @@ mod tests {
     use super::*;
 
     fn shown(call: Endpoint, data: Value) -> String {
-        anstream::adapter::strip_str(&super::data(call, data).unwrap()).to_string()
+        let text = super::data(call, data).unwrap().unwrap_or_default();
+        anstream::adapter::strip_str(&text).to_string()
     }
 
     #[test]
@@ -177,8 +176,8 @@ mod tests {
         let action = json!([{"id": "isolate", "title": "T", "description": "D"}]);
         assert_eq!(shown(respond::ENDPOINT, action), "T\n  D\n  action isolate\n");
         assert_eq!(shown(health::ENDPOINT, json!({"status": "ok"})), "ok\n");
-        assert_eq!(shown(observe::ENDPOINT, json!({})), "nothing found\n");
-        assert_eq!(shown(refer::ENDPOINT, json!([])), "nothing found\n");
+        assert_eq!(shown(observe::ENDPOINT, json!({})), "");
+        assert_eq!(shown(refer::ENDPOINT, json!([])), "");
         assert!(super::data(refer::ENDPOINT, json!({})).is_err());
     }
 }

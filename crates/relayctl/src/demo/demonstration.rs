@@ -8,7 +8,8 @@ use relay_core::server::{self, Running, StartError};
 use relay_core::settings::{Environment, Settings};
 use url::Url;
 
-use crate::investigation::RelayClient;
+use crate::connections::credential::Credential;
+use crate::relay_client::{self, RelayClient};
 use crate::relays::{Known, RELAYS};
 use crate::simulator::Simulator;
 
@@ -47,9 +48,15 @@ impl Demonstration {
             let running = start_relay(known, &sim, port, err)?;
             let url: Url = format!("http://{}", running.address).parse()?;
             let token = simulator.token(known, &url).await?;
-            relays.push(RelayClient { module: known.module(), called_at: url.clone(), url, token });
+            relays.push(RelayClient::at(
+                known.name,
+                Some(known.module()),
+                url,
+                Some(Credential::token(&token)),
+            ));
             all.push(running);
         }
+        relay_client::learn(&mut relays).await;
         Ok(Self { sim, simulator, relays, _running: all })
     }
 }

@@ -14,9 +14,24 @@ async fn run(demonstration: &Demonstration, targets: Vec<Target>) -> anyhow::Res
     let (mut out, mut err) = (Vec::new(), Vec::new());
     // An address that is only printed; calls must use the other one.
     let shown = "http://simulator.invalid".parse().unwrap();
-    let code = investigate(targets, &demonstration.simulator, &shown, &mut out, &mut err).await?;
+    let arguments = Investigate { simulator: shown, ..arguments() };
+    let code = arguments.simulated(targets, &demonstration.simulator, &mut out, &mut err).await?;
     let plain = |bytes: &[u8]| anstream::adapter::strip_str(std::str::from_utf8(bytes).unwrap()).to_string();
     Ok(Output { code, out: plain(&out), err: plain(&err) })
+}
+
+fn arguments() -> Investigate {
+    Investigate {
+        observables: Vec::new(),
+        config: Config::default(),
+        relay: Vec::new(),
+        json: false,
+        sim: true,
+        port_base: 9101,
+        simulator: "http://127.0.0.1:9100".parse().unwrap(),
+        jwks_host: "provider-sim:9100".to_owned(),
+        by_service: false,
+    }
 }
 
 async fn demonstration() -> (Demonstration, Vec<Target>) {
@@ -40,15 +55,10 @@ async fn all_relays_answer_and_each_can_be_called_by_what_is_printed() {
     assert!(output.out.starts_with("5 relays asked about "), "{}", output.out);
     assert!(output.out.contains("What stands out\nMalicious  login-verify.example\n"), "{}", output.out);
     for relay in &demonstration.relays {
-        let head = format!("\n{}  {}  ", relay.module.name, relay.url.as_str().trim_end_matches('/'));
+        let head = format!("\n{}  {}  ", relay.name, relay.url.as_str().trim_end_matches('/'));
         let printed = output.out.split_once(&head).map(|(_, rest)| rest).unwrap_or_default();
         let token = printed.lines().find_map(|line| line.strip_prefix("TOKEN=")).unwrap();
-        let relay = RelayClient {
-            module: relay.module,
-            url: relay.url.clone(),
-            called_at: relay.called_at.clone(),
-            token: token.to_owned(),
-        };
+        let relay = RelayClient { credential: Some(Credential::token(token)), ..relay.clone() };
         check_health(&relay).await.unwrap();
     }
     assert!(output.out.contains("curl -s http://simulator.invalid/_control/calls"), "{}", output.out);
@@ -84,19 +94,13 @@ async fn without_any_relay_there_is_no_empty_table() {
 
 #[test]
 fn inside_the_composition_relays_have_two_addresses() {
-    let arguments = |by_service| Investigate {
-        port_base: 9101,
-        simulator: "http://127.0.0.1:9100".parse().unwrap(),
-        jwks_host: "provider-sim:9100".to_owned(),
-        by_service,
-    };
     let addresses = |by_service: bool| -> Vec<String> {
-        let targets = arguments(by_service).targets().unwrap();
+        let targets = Investigate { by_service, ..arguments() }.targets().unwrap();
         targets.iter().map(|target| format!("{} {}", target.url, target.called_at)).collect()
     };
     assert_eq!(addresses(false)[4], "http://127.0.0.1:9105/ http://127.0.0.1:9105/");
     assert_eq!(addresses(true)[0], "http://127.0.0.1:9101/ http://relay-graph:9090/");
     assert_eq!(addresses(true)[4], "http://127.0.0.1:9105/ http://relay-xforce:9090/");
-    let all_taken = Investigate { port_base: u16::MAX, ..arguments(false) };
+    let all_taken = Investigate { port_base: u16::MAX, ..arguments() };
     assert!(all_taken.targets().is_err());
 }

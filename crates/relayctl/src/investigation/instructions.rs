@@ -5,10 +5,11 @@ use std::io::Write;
 use relay_core::endpoint::observe;
 use url::Url;
 
-use super::table::worst_first;
-use super::{Finding, RelayClient, Report};
+use super::alarm::worst_first;
+use super::{Finding, Report};
 use crate::answer::Observable;
 use crate::client;
+use crate::relay_client::RelayClient;
 use crate::ui::{BOLD, DIM, LITERAL, styled};
 
 /// Prints URL, token and a `curl` command for each relay, with an observable that it knows.
@@ -25,7 +26,7 @@ pub(crate) fn print(
     writeln!(out, "\n{}", styled(BOLD, headline))?;
     writeln!(out, "Open a URL in a browser to see its endpoints, or paste the lines below it into a shell.")?;
     for relay in relays {
-        let found = |one: &Finding| one.relay == relay.module.name && !one.entities.is_empty();
+        let found = |one: &Finding| one.relay == relay.name && !one.entities.is_empty();
         let example: Vec<&Observable> = worst_first(reports)
             .into_iter()
             .find(|report| report.findings.iter().any(found))
@@ -36,10 +37,10 @@ pub(crate) fn print(
         writeln!(
             out,
             "\n{}  {}  {}\nTOKEN={}\n{}",
-            styled(BOLD, relay.module.name),
+            styled(BOLD, &relay.name),
             styled(LITERAL, shown(&relay.url)),
-            styled(DIM, relay.module.title),
-            relay.token,
+            styled(DIM, relay.module.map_or("", |module| module.title)),
+            relay.token()?.unwrap_or_default(),
             styled(
                 LITERAL,
                 format_args!(
@@ -66,7 +67,7 @@ fn shown(url: &Url) -> &str {
 }
 
 /// A text as one word of a POSIX shell.
-fn shell_quoted(text: &str) -> String {
+pub(crate) fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

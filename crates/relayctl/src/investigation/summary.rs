@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::table::worst_first;
+use super::alarm::worst_first;
 use super::{Finding, Report};
-use crate::answer::Disposition;
-use crate::ui::{BOLD, DIM, WIDTH, count, cut, disposition_style, harmless, styled, wrapped};
+use crate::ui::{BAD, BOLD, DIM, columns, count, cut, harmless, styled, width, wrapped};
 
 /// Titles shown per finding; further ones are counted.
 const TITLES: usize = 6;
@@ -16,25 +15,19 @@ const TITLE: usize = 70;
 
 pub(super) fn render(reports: &[Report], took: Duration) -> String {
     let mut out = String::new();
-    let alarming: Vec<&Report> = worst_first(reports)
+    let alarming: Vec<(&Report, &str)> = worst_first(reports)
         .into_iter()
-        .filter(|report| report.disposition().is_some_and(Disposition::is_alarming))
+        .filter_map(|report| report.alarm().words().map(|words| (report, words)))
         .collect();
     if !alarming.is_empty() {
         let _ = writeln!(out, "{}", styled(BOLD, "What stands out"));
     }
-    for report in alarming {
-        let disposition = report.disposition();
-        let _ = writeln!(
-            out,
-            "{}  {}",
-            styled(disposition_style(disposition), disposition.map_or("", Disposition::name)),
-            harmless(&report.about.value)
-        );
+    for (report, words) in alarming {
+        let _ = writeln!(out, "{}  {}", styled(report.alarm().style(), words), harmless(&report.about.value));
         let lines: Vec<(&str, Vec<String>)> = report
             .findings
             .iter()
-            .map(|finding| (finding.relay, reasons(finding)))
+            .map(|finding| (finding.relay.as_str(), reasons(finding)))
             .filter(|(_, reasons)| !reasons.is_empty())
             .collect();
         let width = lines.iter().map(|(relay, _)| relay.len()).max().unwrap_or_default();
@@ -51,6 +44,11 @@ pub(super) fn render(reports: &[Report], took: Duration) -> String {
     if !pages.is_empty() {
         let _ = writeln!(out, "\n{}", styled(BOLD, "Where to read on"));
         out.push_str(&pages.concat());
+    }
+    let failures = failures(reports);
+    if !failures.is_empty() {
+        let _ = writeln!(out, "\n{}", styled(BAD, "What failed"));
+        out.push_str(&failures.concat());
     }
     let _ = writeln!(out, "\n{}", styled(DIM, totals(reports, took)));
     out
@@ -89,18 +87,18 @@ fn connections(reports: &[Report]) -> Vec<String> {
             }
             let kind = relation.kind.replace('_', " ");
             // The table above has both values in full; here they only need to be recognisable.
-            let room = WIDTH.saturating_sub(kind.chars().count() + 4) / 2;
+            let room = width().saturating_sub(kind.chars().count() + 4) / 2;
             let text = harmless(&format!("{}  {kind}  {}", cut(source, room), cut(related, room)));
             match lines.iter_mut().find(|(known, _)| *known == text) {
-                None => lines.push((text, vec![finding.relay])),
-                Some((_, relays)) if relays.contains(&finding.relay) => {}
-                Some((_, relays)) => relays.push(finding.relay),
+                None => lines.push((text, vec![&finding.relay])),
+                Some((_, relays)) if relays.contains(&finding.relay.as_str()) => {}
+                Some((_, relays)) => relays.push(&finding.relay),
             }
         }
     }
     let line = |(text, relays): (String, Vec<&str>)| {
         let relays = format!("({})", relays.join(", "));
-        let fits = text.chars().count() + 2 + relays.len() <= WIDTH;
+        let fits = columns(&text) + 2 + columns(&relays) <= width();
         format!("{text}{}  {}\n", if fits { "" } else { "\n" }, styled(DIM, relays))
     };
     lines.into_iter().map(line).collect()
@@ -112,7 +110,7 @@ fn pages(reports: &[Report]) -> Vec<String> {
     for finding in worst_first(reports).into_iter().flat_map(|report| &report.findings) {
         let page = finding.entities.sightings.docs.iter().find_map(|one| one.page.as_deref());
         if let Some(page) = page.filter(|_| pages.iter().all(|(relay, _)| *relay != finding.relay)) {
-            pages.push((finding.relay, page));
+            pages.push((&finding.relay, page));
         }
     }
     let width = pages.iter().map(|(relay, _)| relay.len()).max().unwrap_or_default();
@@ -121,13 +119,33 @@ fn pages(reports: &[Report]) -> Vec<String> {
     pages.into_iter().map(line).collect()
 }
 
+/// Every failure once, with the relay and how many lookups it ended.
+fn failures(reports: &[Report]) -> Vec<String> {
+    let mut lines: Vec<(String, String, usize)> = Vec::new();
+    for finding in reports.iter().flat_map(|report| &report.findings) {
+        for problem in finding.errors.iter().filter(|problem| problem.is_failure()) {
+            let text = format!("{}: {}", harmless(&problem.code), harmless(&problem.message));
+            match lines.iter_mut().find(|(relay, known, _)| *relay == finding.relay && *known == text) {
+                Some((.., times)) => *times += 1,
+                None => lines.push((finding.relay.clone(), text, 1)),
+            }
+        }
+    }
+    let line = |(relay, text, times): (String, String, usize)| {
+        let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
+        format!("{}\n", wrapped(&format!("  {}  ", harmless(&relay)), &[format!("{text}{times}")], ""))
+    };
+    lines.into_iter().map(line).collect()
+}
+
 fn totals(reports: &[Report], took: Duration) -> String {
     let findings = || reports.iter().flat_map(|report| &report.findings);
-    let mut parts = vec![
-        count(findings().count(), "lookup"),
-        count(findings().map(|finding| finding.calls).sum(), "provider call"),
-        format!("{:.2} s in total", took.as_secs_f64()),
-    ];
+    let mut parts =
+        vec![count(findings().count(), "lookup"), format!("{:.2} s in total", took.as_secs_f64())];
+    let calls: Option<usize> = findings().map(|finding| finding.calls).sum();
+    if let Some(calls) = calls.filter(|_| findings().next().is_some()) {
+        parts.insert(1, count(calls, "provider call"));
+    }
     let left: BTreeSet<&str> =
         reports.iter().filter(|one| one.findings.is_empty()).map(|one| one.about.kind.as_str()).collect();
     if !left.is_empty() {

@@ -1,58 +1,39 @@
 //! The table of an investigation: observables, worst first, and below each the findings of every relay.
 
+use super::alarm::worst_first;
 use super::{Finding, Report};
-use crate::answer::{Disposition, Problem};
+use crate::answer::words;
 use crate::ui::{
-    Align, BAD, BOLD, Cell, DIM, DOUBTFUL, PLAIN, Table, WIDTH, disposition_style, harmless, styled, wrapped,
+    Align, BAD, BOLD, Cell, DIM, DOUBTFUL, PLAIN, Table, columns, disposition_style, harmless, styled, width,
+    wrapped,
 };
 
-impl Report {
-    /// The worst disposition of all relays.
-    pub(super) fn disposition(&self) -> Option<Disposition> {
-        self.findings.iter().filter_map(|finding| finding.entities.disposition()).min()
-    }
-
-    /// Whether no relay found anything.
-    fn is_blank(&self) -> bool {
-        self.findings.iter().all(|finding| finding.entities.is_empty())
-    }
-}
-
-/// Bad verdicts first, then sightings without a verdict, harmless ones, and those without findings. Otherwise in the
-/// order of the list.
-pub(super) fn worst_first(reports: &[Report]) -> Vec<&Report> {
-    let mut sorted: Vec<&Report> = reports.iter().collect();
-    sorted.sort_by_key(|report| {
-        let disposition = report.disposition();
-        let alarming = disposition.is_some_and(Disposition::is_alarming);
-        (report.is_blank(), !alarming, disposition.is_some(), disposition)
-    });
-    sorted
-}
+/// Below this width the table keeps only what matters most.
+const WIDE: usize = 78;
 
 pub(super) fn render(reports: &[Report]) -> String {
+    let is_wide = width() >= WIDE;
+    let counted = reports.iter().flat_map(|report| &report.findings).any(|one| one.calls.is_some());
+    let head = |head, shown: bool| (if shown { head } else { "" }, Align::Right);
     let mut table = Table::new(
         [
             ("RELAY", Align::Left),
             ("VERDICT", Align::Left),
-            ("SIGHTINGS", Align::Right),
-            ("INDICATORS", Align::Right),
-            ("JUDGEMENTS", Align::Right),
-            ("RELATIONS", Align::Right),
-            ("CALLS", Align::Right),
-            ("MS", Align::Right),
+            ("SEEN", Align::Right),
+            head("INDICATORS", is_wide),
+            head("JUDGEMENTS", is_wide),
+            head("RELATIONS", is_wide),
+            head("CALLS", is_wide && counted),
+            head("MS", is_wide),
         ],
         2,
         1,
     );
     for report in worst_first(reports) {
-        if report.findings.is_empty() {
-            continue;
-        }
         table.line("");
         table.line(title(report));
         for finding in &report.findings {
-            table.row(row(finding));
+            table.row(row(finding, is_wide));
             for error in &finding.errors {
                 let style = if error.is_failure() { BAD } else { DOUBTFUL };
                 let head =
@@ -60,40 +41,61 @@ pub(super) fn render(reports: &[Report]) -> String {
                 table.line(wrapped(&head, &[harmless(&error.message)], ""));
             }
         }
+        for line in not_asked(report) {
+            table.line(line);
+        }
     }
     table.to_string()
+}
+
+/// The relays that were not asked, by reason.
+fn not_asked(report: &Report) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in &report.not_asked {
+        match reasons.iter_mut().find(|(why, _)| *why == one.why) {
+            Some((_, relays)) => relays.push(&one.relay),
+            None => reasons.push((&one.why, vec![&one.relay])),
+        }
+    }
+    let line = |(why, relays): (&str, Vec<&str>)| {
+        let text = format!("{}: {}", harmless(&relays.join(", ")), harmless(why));
+        styled(DIM, wrapped(&format!("  {}: ", words::NOT_ASKED), &[text], ""))
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 /// Value, type and note, with the note on a second line if the first is full.
 fn title(report: &Report) -> String {
     let value = harmless(&report.about.value);
     let kind = &report.about.kind;
-    let mark = styled(disposition_style(report.disposition()), if report.is_blank() { "○" } else { "●" });
+    let mark = styled(report.alarm().style(), if report.is_blank() { "○" } else { "●" });
     let head = format!("{mark} {}  {}", styled(BOLD, &value), styled(DIM, kind));
     let Some(note) = &report.note else { return head };
-    let length = [&value, kind, note].map(|text| 2 + text.chars().count()).iter().sum::<usize>();
-    let line_end = if length <= WIDTH { "" } else { "\n" };
+    let length = [&value, kind, note].map(|text| 2 + columns(text)).iter().sum::<usize>();
+    let line_end = if length <= width() { "" } else { "\n" };
     format!("{head}{line_end}  {}", styled(DIM, note))
 }
 
-fn row(finding: &Finding) -> [Cell; 8] {
+fn row(finding: &Finding, is_wide: bool) -> [Cell; 8] {
     let Finding { entities, .. } = finding;
-    let disposition = entities.disposition();
-    let failed = finding.errors.iter().any(Problem::is_failure);
-    let (verdict, verdict_style) = match disposition {
+    let (verdict, verdict_style) = match entities.disposition() {
         Some(disposition) => (disposition.name(), disposition_style(Some(disposition))),
         None if !entities.is_empty() => ("–", DIM),
-        None if failed => ("failed", BAD),
-        None => ("nothing", DIM),
+        None if finding.has_failed() => (words::FAILED, BAD),
+        None => (words::NOTHING_KNOWN, DIM),
     };
+    let number = |number: usize| if is_wide { Cell::number(number) } else { Cell::new(PLAIN, "") };
     [
-        Cell::new(PLAIN, finding.relay),
+        Cell::new(PLAIN, harmless(&finding.relay)),
         Cell::new(verdict_style, verdict),
         Cell::number(entities.sightings.docs.len()),
-        Cell::number(entities.indicators.docs.len()),
-        Cell::number(entities.judgements.docs.len()),
-        Cell::number(entities.relations().count()),
-        Cell::number(finding.calls),
-        Cell::new(DIM, format!("{:.0}", finding.took.as_secs_f64() * 1000.0)),
+        number(entities.indicators.docs.len()),
+        number(entities.judgements.docs.len()),
+        number(entities.relations().count()),
+        finding.calls.map_or(Cell::new(PLAIN, ""), number),
+        Cell::new(
+            DIM,
+            if is_wide { format!("{:.0}", finding.took.as_secs_f64() * 1000.0) } else { String::new() },
+        ),
     ]
 }

@@ -6,12 +6,18 @@ use super::*;
 
 fn report(kind: &str, value: &str, findings: Vec<Finding>) -> Report {
     let about = Observable { kind: kind.to_owned(), value: value.to_owned() };
-    Report { about, note: Some("a note".to_owned()), findings }
+    Report { findings, ..Report::of(about, Some("a note".to_owned())) }
 }
 
-fn finding(relay: &'static str, entities: Value) -> Finding {
-    let entities = serde_json::from_value(entities).unwrap();
-    Finding { relay, entities, errors: Vec::new(), calls: 3, took: Duration::from_millis(12) }
+fn finding(relay: &str, data: Value) -> Finding {
+    Finding {
+        relay: relay.to_owned(),
+        entities: serde_json::from_value(data.clone()).unwrap(),
+        data,
+        errors: Vec::new(),
+        calls: Some(3),
+        took: Duration::from_millis(12),
+    }
 }
 
 fn opinion(name: &str) -> Value {
@@ -33,7 +39,15 @@ fn investigation() -> Vec<Report> {
     vec![
         report("domain", "clean.example", vec![finding("xforce", json!({"verdicts": opinion("Clean")}))]),
         report("hostname", "ws-042", vec![finding("securitytrails", json!({}))]),
-        report("user_agent", "curl", Vec::new()),
+        Report {
+            not_asked: ["xforce", "graph"]
+                .map(|relay| NotAsked {
+                    relay: relay.to_owned(),
+                    why: "this relay does not look up user_agent".to_owned(),
+                })
+                .into(),
+            ..report("user_agent", "curl", Vec::new())
+        },
         report("ip", "192.0.2.1", vec![finding("defender", json!({"judgements": opinion("Suspicious")}))]),
         report(
             "domain",
@@ -71,24 +85,27 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn the_worst_comes_first_and_every_relay_has_its_row() {
-    let expected = "  RELAY          VERDICT    SIGHTINGS INDICATORS JUDGEMENTS RELATIONS CALLS MS
+    let expected = "  RELAY          VERDICT       SEEN INDICATORS JUDGEMENTS RELATIONS CALLS MS
 
 ● bad.example  domain  a note
-  graph          –                  2          ·          ·         ·     3 12
-  securitytrails –                  1          ·          ·         2     3 12
-  gigamon        failed             ·          ·          ·         ·     3 12
+  graph          –                2          ·          ·         ·     3 12
+  securitytrails –                1          ·          ·         2     3 12
+  gigamon        failed           ·          ·          ·         ·     3 12
     fatal unavailable: The provider is down for a while and answers with status
                        503; try again later.
-  xforce         Malicious          1          1          1         ·     3 12
+  xforce         Malicious        1          1          1         ·     3 12
 
 ● 192.0.2.1  ip  a note
-  defender       Suspicious         ·          ·          1         ·     3 12
+  defender       Suspicious       ·          ·          1         ·     3 12
 
 ● clean.example  domain  a note
-  xforce         Clean              ·          ·          ·         ·     3 12
+  xforce         Clean            ·          ·          ·         ·     3 12
 
 ○ ws-042  hostname  a note
-  securitytrails nothing            ·          ·          ·         ·     3 12
+  securitytrails nothing known    ·          ·          ·         ·     3 12
+
+○ curl  user_agent  a note
+  not asked: xforce, graph: this relay does not look up user_agent
 ";
     assert_eq!(plain(&table::render(&investigation())), expected);
 }
@@ -109,10 +126,66 @@ bad.example  Resolved To  192.0.2.1  (securitytrails)
 Where to read on
   graph  https://portal.example/alerts/1
 
+What failed
+  gigamon  unavailable: The provider is down for a while and answers with status
+           503; try again later.
+
 7 lookups; 21 provider calls; 1.50 s in total; not looked up by any relay:
 user_agent
 ";
     assert_eq!(plain(&summary::render(&investigation(), Duration::from_millis(1500))), expected);
+}
+
+#[test]
+fn alerts_of_high_severity_stand_out_without_a_verdict() {
+    let alert = |severity: &str| json!({"sightings": {"docs": [{"title": "Alert", "severity": severity}]}});
+    let reports = [
+        report("ip", "192.0.2.1", vec![finding("defender", alert("Low"))]),
+        report("ip", "192.0.2.2", vec![finding("defender", alert("Medium"))]),
+        report("ip", "192.0.2.3", vec![finding("xforce", json!({"verdicts": opinion("Suspicious")}))]),
+        report("ip", "192.0.2.4", vec![finding("defender", alert("High"))]),
+    ];
+    let text = plain(&summary::render(&reports, Duration::ZERO));
+    assert!(
+        text.starts_with(
+            "What stands out\nAlert of high severity  192.0.2.4\n  defender  Alert\nSuspicious  192.0.2.3\n\
+             Alert of medium severity  192.0.2.2\n  defender  Alert\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_document_has_the_same_words_as_the_table() {
+    let results = Results { reports: investigation(), took: Duration::from_millis(1500) };
+    let document = results.document(&["a note".to_owned()]);
+    let outcome =
+        |position: usize, relay: usize| &document["observables"][position]["relays"][relay]["outcome"];
+    assert_eq!(outcome(0, 0), "found");
+    assert_eq!(outcome(1, 0), "nothing known");
+    assert_eq!(outcome(2, 0), "not asked");
+    assert_eq!(outcome(4, 2), "failed");
+    assert_eq!(document["observables"][4]["verdict"], "Malicious");
+    assert_eq!(document["observables"][4]["relays"][2]["errors"][0]["type"], "fatal");
+    assert_eq!(document["notes"], json!(["a note"]));
+    assert_eq!(results.exit_code(), 1);
+}
+
+#[test]
+fn exit_codes_tell_nothing_known_from_nobody_asked() {
+    let code = |findings: Vec<Finding>| {
+        let reports = vec![report("ip", "192.0.2.1", findings)];
+        Results { reports, took: Duration::ZERO }.exit_code()
+    };
+    let unreachable = || {
+        let errors = vec![Problem::no_answer(&anyhow::anyhow!("no answer"))];
+        Finding { errors, ..finding("xforce", json!({})) }
+    };
+    assert_eq!(code(Vec::new()), 2);
+    assert_eq!(code(vec![unreachable()]), 2);
+    assert_eq!(code(vec![unreachable(), finding("graph", json!({}))]), 1);
+    assert_eq!(code(vec![finding("graph", json!({}))]), 3);
+    assert_eq!(code(vec![finding("graph", json!({"verdicts": opinion("Clean")}))]), 0);
 }
 
 #[test]

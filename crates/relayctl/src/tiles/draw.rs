@@ -5,12 +5,17 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::ui::{
-    Align, BAD, BOLD, Cell, DIM, DOUBTFUL, GOOD, LITERAL, PLAIN, Style, Table, WIDTH, cut, harmless, styled,
+    Align, BAD, BOLD, Cell, DIM, DOUBTFUL, GOOD, LITERAL, PLAIN, Style, Table, columns, cut, harmless,
+    styled, width,
 };
 
-/// Columns of a label, and of the longest bar.
+/// Columns of a label.
 const LABEL: usize = 24;
-const BAR: usize = 24;
+
+/// Columns of the longest bar: what a terminal has left beside a label and a number, at most 48.
+fn longest_bar() -> usize {
+    (width().saturating_sub(LABEL + 32)).clamp(8, 48)
+}
 
 /// A tile with its data.
 pub(crate) fn tile(tile: &Value, data: Option<&Value>) -> String {
@@ -80,7 +85,7 @@ fn number(value: &Value) -> i64 {
 
 fn padded(label: &str) -> String {
     let label = cut(label, LABEL);
-    let room = LABEL.saturating_sub(label.chars().count());
+    let room = LABEL.saturating_sub(columns(&label));
     format!("{label}{:room$}", "")
 }
 
@@ -107,12 +112,12 @@ fn bars(out: &mut String, data: &Value, bars: &[Value]) {
             .filter(|(part, _)| number(&part["value"]) != 0 && series.len() > 1)
             .map(|(part, series)| format!("{} {}", text(&series["label"]), number(&part["value"])))
             .collect();
-        let columns = usize::try_from(value.max(0)).unwrap_or_default() * BAR;
-        let columns = columns.div_ceil(usize::try_from(longest).unwrap_or(1)).min(BAR);
+        let columns = usize::try_from(value.max(0)).unwrap_or_default() * longest_bar();
+        let columns = columns.div_ceil(usize::try_from(longest).unwrap_or(1)).min(longest_bar());
         let line = format!("  {} {}", padded(&text(&bar["label"])), styled(GOOD, "█".repeat(columns)));
         let used = 2 + LABEL + 1 + columns;
         let rest = format!(" {value}{}{}", if parts.is_empty() { "" } else { "  " }, parts.join(", "));
-        let _ = writeln!(out, "{line}{}", cut(&rest, WIDTH.saturating_sub(used)));
+        let _ = writeln!(out, "{line}{}", cut(&rest, width().saturating_sub(used)));
     }
 }
 
@@ -133,7 +138,7 @@ fn donut(out: &mut String, data: &Value, entries: &[Value]) {
         let share = value.saturating_mul(100) / all.max(1);
         let line =
             format!("  {} {value:>6} {share:>3}%  {}", padded(&label(0, &entry["key"])), segments.join(", "));
-        let _ = writeln!(out, "{}", cut(&line, WIDTH));
+        let _ = writeln!(out, "{}", cut(&line, width()));
     }
 }
 
@@ -188,7 +193,7 @@ mod tests {
         for text in
             [drawn("donut_graph", long), drawn("donut_graph", json!({"labels": [[], []], "data": []}))]
         {
-            assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+            assert!(text.lines().all(|line| columns(line) <= width()), "{text}");
         }
     }
 }

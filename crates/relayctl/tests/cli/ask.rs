@@ -17,7 +17,7 @@ pub(crate) struct TestBed {
     _running: Running,
     pub(crate) url: String,
     pub(crate) token: String,
-    scratch: Scratch,
+    pub(crate) scratch: Scratch,
 }
 
 impl TestBed {
@@ -137,6 +137,7 @@ async fn another_server_is_not_taken_for_a_relay() {
 fn a_question_that_is_not_right_is_not_sent() {
     for (arguments, expected) in [
         (&["ask", "relay.example", "health"][..], "https://relay.example"),
+        (&["ask", "https://relay.example", "observe", "domian=bad.example"], "did you mean `domain`?"),
         (&["ask", "https://relay.example", "observe", "ip"], "ip=192.0.2.1"),
         (&["ask", "https://relay.example", "refer"], "no observables given"),
         (&["ask", "https://relay.example", "tile"], "takes the id of a tile"),

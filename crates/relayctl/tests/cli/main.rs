@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not marked as tests")]
 
 mod ask;
+mod connections;
 mod demo;
 mod investigate;
 mod platform;
 mod registration;
+mod respond;
 mod tiles;
 mod tokens;
 
@@ -26,7 +28,16 @@ struct Ran {
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_relayctl"));
     command.args(arguments).stdin(Stdio::null());
-    for name in ["CLICOLOR_FORCE", "RELAY_TOKEN", "XDR_CLIENT_ID", "XDR_CLIENT_PASSWORD", "XDR_PLATFORM"] {
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
+    for name in [
+        "CLICOLOR_FORCE",
+        "COLUMNS",
+        "RELAYCTL_CONFIG",
+        "RELAY_TOKEN",
+        "XDR_CLIENT_ID",
+        "XDR_CLIENT_PASSWORD",
+        "XDR_PLATFORM",
+    ] {
         command.env_remove(name);
     }
     command
