@@ -20,6 +20,7 @@
 //! | [`tiles`] | dashboard tiles in the terminal |
 //! | [`module_type`], [`module_instance`] | registration of a relay |
 //! | [`platform`] | the platform's API for it |
+//! | [`workbench`] | the page for one person |
 //! | [`manual`] | completions and manual pages |
 //! | [`ui`] | output: styles and tables |
 
@@ -46,6 +47,7 @@ mod simulator;
 mod tiles;
 mod token;
 mod ui;
+mod workbench;
 
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -66,6 +68,7 @@ pub(crate) struct Arguments {
 enum Command {
     Demo(demo::Demo),
     Investigate(Box<investigate::Investigate>),
+    Workbench(workbench::Workbench),
     Connections(connections::List),
     Token(token::Token),
     Keys(keys::Keys),
@@ -100,6 +103,7 @@ fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
     let is_simulated = match &command {
         Command::Demo(_) => true,
         Command::Investigate(investigate) => investigate.is_simulated(),
+        Command::Workbench(workbench) => workbench.is_simulated(),
         _ => false,
     };
     if is_simulated {
@@ -111,6 +115,7 @@ fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
         match command {
             Command::Demo(demo) => demo.run(&mut out, err).await,
             Command::Investigate(investigate) => investigate.run(&mut out, err).await,
+            Command::Workbench(workbench) => workbench.run(&mut out, err).await,
             Command::Connections(list) => list.run(&mut out, err).await,
             Command::Respond(respond) => respond.run(&mut out, err).await,
             Command::Compare(compare) => compare.run(&mut out, err).await,

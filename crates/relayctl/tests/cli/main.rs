@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not marked as tests")]
 
 mod ask;
+mod browser;
 mod connections;
 mod demo;
 mod investigate;
@@ -12,6 +13,7 @@ mod registration;
 mod respond;
 mod tiles;
 mod tokens;
+mod workbench;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
