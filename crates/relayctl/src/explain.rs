@@ -12,6 +12,7 @@ use clap::Args;
 use relay_core::auth::{self, Check, KeySet, Outcome, without_scheme};
 use relay_core::module::Module;
 use relay_core::settings::{Environment, Settings, SettingsError};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::token::read;
@@ -47,6 +48,10 @@ pub(crate) struct Explain {
     /// File with the relay's shared secret, to check an HS256 token's signature
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+
+    /// Print one JSON document instead
+    #[arg(long)]
+    json: bool,
 }
 
 impl Explain {
@@ -56,6 +61,21 @@ impl Explain {
     /// There is no such relay, or a file cannot be read.
     pub(crate) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let checks = self.checks().await?;
+        let number = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
+        let (failed, open) = (number(Outcome::Failed), number(Outcome::Open));
+        let (verdict, style, why) = match (failed, open) {
+            (0, 0) => ("accepted", GOOD, String::new()),
+            (0, open) => ("undetermined", DOUBTFUL, format!(": {} open", count(open, "check"))),
+            (failed, _) => ("refused", BAD, format!(": {} failed", count(failed, "check"))),
+        };
+        let code = ExitCode::from(u8::from(failed + open > 0));
+        if self.json {
+            let rows: Vec<Value> = checks.iter().map(row).collect();
+            let document =
+                json!({"relay": self.relay, "url": self.origin(), "verdict": verdict, "checks": rows});
+            writeln!(out, "{document:#}")?;
+            return Ok(code);
+        }
         for check in &checks {
             let mark = match check.outcome {
                 Outcome::Passed => styled(GOOD, "ok  "),
@@ -66,15 +86,9 @@ impl Explain {
             let head = format!("{mark}  {:<10} ", check.name);
             writeln!(out, "{}", wrapped(&head, &[check.detail.as_str()], ""))?;
         }
-        let number = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
-        let (verdict, why) = match (number(Outcome::Failed), number(Outcome::Open)) {
-            (0, 0) => (styled(GOOD, "accepted"), String::new()),
-            (0, open) => (styled(DOUBTFUL, "undetermined"), format!(": {} open", count(open, "check"))),
-            (failed, _) => (styled(BAD, "refused"), format!(": {} failed", count(failed, "check"))),
-        };
+        let verdict = styled(style, verdict);
         writeln!(out, "\nThe token is {verdict} by {} at {}{why}", self.relay, self.origin())?;
-        let accepted = why.is_empty();
-        Ok(ExitCode::from(u8::from(!accepted)))
+        Ok(code)
     }
 
     /// All checks, as the relay makes them.
@@ -110,6 +124,16 @@ impl Explain {
     fn origin(&self) -> String {
         self.url.as_str().trim_end_matches('/').to_owned()
     }
+}
+
+fn row(check: &Check) -> Value {
+    let outcome = match check.outcome {
+        Outcome::Passed => "ok",
+        Outcome::Ignored => "note",
+        Outcome::Failed => "fail",
+        Outcome::Open => "open",
+    };
+    json!({"check": check.name, "outcome": outcome, "detail": check.detail})
 }
 
 fn keys(file: &Path) -> anyhow::Result<KeySet> {

@@ -44,6 +44,7 @@ impl Platform {
             jwks_host: vec![self.sim.url()],
             jwks: None,
             secret_file: Some(self.secret_file.clone()),
+            json: false,
         }
     }
 }
@@ -96,6 +97,17 @@ async fn each_check_is_a_line_and_the_last_line_is_the_verdict() {
         out.ends_with("The token is undetermined by xforce at https://relay.example: 1 check open\n"),
         "{out}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_has_verdict_and_checks() {
+    let platform = Platform::start("document").await;
+    let token = platform.keys().hs256(b"another secret", &json!({"aud": "https://other.example"}));
+    let out = printed(Explain { json: true, ..platform.explain(&token) }).await;
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&document["verdict"], &document["checks"][0]["check"]), (&json!("refused"), &json!("form")));
+    let failed = document["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == "fail");
+    assert_eq!(failed.count(), 4, "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
