@@ -32,6 +32,10 @@ pub(super) fn scan(text: &str) -> Vec<Hit> {
         hits.extend(hit);
         previous = text[at..at + length].chars().next_back().unwrap_or(' ');
         at += length;
+        if text[..at].ends_with("://") {
+            // After another scheme than those of URLs a host begins.
+            previous = ' ';
+        }
     }
     hits
 }

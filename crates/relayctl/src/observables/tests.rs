@@ -116,6 +116,7 @@ fn defanged_forms_are_undone() {
         assert_eq!(found(text), ["url=http://bad.example/x"], "{text}");
     }
     assert_eq!(found("evil[.]zip and evil.zip and cdn.evil.sh"), ["domain=evil.zip", "domain=cdn.evil.sh"]);
+    assert_eq!(found("tcp://bad.example:99 smb://192.0.2.1/x"), ["domain=bad.example", "ip=192.0.2.1"]);
     assert_eq!(found("https://a.example/w_(x)?q=[1]."), ["url=https://a.example/w_(x)?q=[1]"]);
 }
 
