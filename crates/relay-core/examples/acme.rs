@@ -117,7 +117,7 @@ fn mapped(report: &Report, about: &Observable, now: Timestamp, limit: usize) -> 
     };
     bundle.push(Verdict::new(about, disposition, ValidTime::days(now, 30)));
     for entry in report.reports.iter().take(limit) {
-        // Without an id two entries could not be told apart, nor found again.
+        // Without an id two entries could not be distinguished, nor found again.
         let Some(id) = entry.id.as_deref() else { continue };
         let at = entry.at.as_deref().and_then(Timestamp::parse).unwrap_or(now);
         bundle.push(Sighting::new(ORIGIN, id, about, ObservedTime::at(at)).external_id(id));

@@ -159,7 +159,7 @@ mod tests {
         std::array::from_fn(|number| Some(hasher.key([number.to_string().as_str()])))
     }
 
-    /// As many places as the tenant gets, at most so many.
+    /// As many places as the tenant gets, at most `most`.
     fn places(admission: &Arc<Admission>, tenant: Tenant, most: usize) -> Vec<Place> {
         (0..most).map_while(|_| place(admission, tenant).ok()).collect()
     }

@@ -100,7 +100,7 @@ impl Reply {
         }
     }
 
-    /// Nothing but a failure, told to the platform's user.
+    /// Nothing but a failure.
     pub(crate) fn failed(error: Error) -> Self {
         Self::refused(200, error)
     }

@@ -1,4 +1,4 @@
-//! What the platform's user is told when something fails: [`Error`], with one table of [`Code`]s.
+//! What the platform's user reads when something fails: [`Error`], with one table of [`Code`]s.
 //!
 //! An error in an answer is not an HTTP error: the platform shows it beside the data of other modules.
 //! Messages are plain words for a person. They never contain a credential or a token.
@@ -103,7 +103,7 @@ pub struct Error {
     code: Code,
     severity: Severity,
     message: Cow<'static, str>,
-    /// What it is told apart by, where failures of one cause have different words, such as times.
+    /// What identifies it, where failures of one cause have different words, such as times.
     cause: Option<Cow<'static, str>>,
     about: Vec<Observable>,
     /// Whether the request's deadline is the cause; such an error says how many lookups it hit.
@@ -202,7 +202,7 @@ impl Error {
         &self.about
     }
 
-    /// What makes two failures one that is told to the user once.
+    /// What makes two failures one that is reported once.
     fn identity(&self) -> Identity {
         (self.code, self.severity, self.cause.clone().unwrap_or_else(|| self.message.clone()))
     }

@@ -209,7 +209,7 @@ impl Host {
         }
     }
 
-    /// One line a day, whoever asks how often.
+    /// One line a day, however often it is asked.
     pub(crate) fn log_once_a_day(&self, words: &str, now: jiff::Timestamp) {
         let today = now.as_second().div_euclid(24 * 3600);
         if self.logged_on.swap(today, Ordering::Relaxed) != today {

@@ -60,11 +60,11 @@ pub async fn golden_scripts(setup: &Setup, provider: &'static str, manifest: &st
         for answer in script.answers {
             stage.sim.answer(provider, answer);
         }
-        let mut told = Vec::new();
+        let mut outcomes = Vec::new();
         for step in &script.steps {
-            told.push(step.take(&stage, provider).await);
+            outcomes.push(step.take(&stage, provider).await);
         }
-        golden::settings(&folder, &script.about).bind(|| insta::assert_json_snapshot!("script", told));
+        golden::settings(&folder, &script.about).bind(|| insta::assert_json_snapshot!("script", outcomes));
     }
 }
 

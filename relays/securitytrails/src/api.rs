@@ -23,7 +23,7 @@ use crate::query::Query;
 /// An account that was too fast may call again after this time.
 const THROTTLED_FOR: Duration = Duration::from_secs(1);
 /// How fast an account is called until an answer says how fast it may be.
-static RATE: Rate = Rate { name: "calls", whose: "the account", quotas: &[Quota::per_second(2)] };
+static RATE: Rate = Rate { name: "calls", holder: "the account", quotas: &[Quota::per_second(2)] };
 /// The fastest rate that an answer is believed to grant, in calls per second.
 const FASTEST: u64 = 50;
 
@@ -115,7 +115,7 @@ impl SecurityTrails {
         self.silent_api(call, api)
     }
 
-    /// The same, for the question that other calls are told apart from.
+    /// The same, for the question that differs from those of other calls.
     pub(crate) fn silent_api<'r>(&'r self, call: &'r Call<ApiKey>, api: &'static Api) -> Caller<'r> {
         let name = HeaderName::from_static("apikey");
         let key = call.credentials.key().clone();

@@ -11,7 +11,7 @@ const SHA256: &str = "323bd9118547125694702f46aa6f4bb7087cd3844d0a1db84473e4f422
 const SHA1: &str = "ca118f05d354d16d50ffe2f421abce38d8bacffc";
 const MACHINE: &str = "73e7e2de709dff64ef64b1d0c30e67fab63279db";
 
-/// So many hours ago, to the hour.
+/// This many hours ago, to the hour.
 pub(super) fn ago(hours: u64) -> String {
     let now = Timestamp::now().as_second();
     let hour = Timestamp::from_second(now - now.rem_euclid(3600)).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -101,7 +101,7 @@ async fn queries_are_read_strictly() {
         assert_eq!(code(&defender.hunt(bad).await), (400, "BadRequest"), "{bad}");
     }
     let missing = defender.post("/advancedqueries/run", &json!({"query": good})).await;
-    assert_eq!(code(&missing), (400, "MissingRequiredParameter"), "names are told apart by case");
+    assert_eq!(code(&missing), (400, "MissingRequiredParameter"), "the case of names counts");
 }
 
 #[tokio::test]

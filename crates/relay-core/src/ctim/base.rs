@@ -41,7 +41,7 @@ pub trait Entity: Sized {
     /// The type in JSON and in the id.
     const KIND: Kind;
 
-    /// The id, the same whenever the same fact is told about the same observable.
+    /// The id, the same whenever the same fact is reported about the same observable.
     fn id(&self) -> EntityId<Self>;
 
     /// The relay that tells of it.

@@ -46,7 +46,7 @@ struct Facts {
 
 impl Sighting {
     /// A sighting of the observable that was asked for. The natural key names the fact at the provider
-    /// (an alert, an event, ...) and is the same whenever the fact is told.
+    /// (an alert, an event, ...) and is the same whenever the fact is reported.
     ///
     /// It counts as seen once, with confidence `Unknown`, until a setter says otherwise.
     pub fn new(

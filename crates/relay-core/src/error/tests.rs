@@ -65,8 +65,8 @@ fn failures_of_one_cause_are_one_though_their_words_differ() {
 fn tens_of_thousands_of_failures_are_told_without_delay() {
     let error = Error::fatal(Code::UNAVAILABLE, "Acme is down.");
     let begun = std::time::Instant::now();
-    let told = settled(&error, 40_000, 40_001);
-    assert!(told[0].ends_with(" and 39990 more)"), "{told:?}");
+    let message = settled(&error, 40_000, 40_001);
+    assert!(message[0].ends_with(" and 39990 more)"), "{message:?}");
     let mut errors = Errors::default();
     for number in 0..40_000 {
         errors.add(Error::fatal(Code::UNAVAILABLE, format!("Acme does not like {number}.")));
@@ -103,9 +103,9 @@ fn errors_are_equal_by_code_type_and_words() {
     errors.add(error.clone().with_code(Code::TIMEOUT));
     errors.add(Error::fatal(Code::UNAVAILABLE, "Acme is gone."));
     errors.add(error.about(&domain(2)));
-    let told: Vec<String> = errors.iter().map(|error| format!("{} {error}", error.code())).collect();
+    let message: Vec<String> = errors.iter().map(|error| format!("{} {error}", error.code())).collect();
     assert_eq!(
-        told,
+        message,
         [
             "unavailable Acme is down. (concerns domain 1.example, domain 2.example)",
             "unavailable Acme is down.",
@@ -149,12 +149,12 @@ fn an_error_is_written_as_the_platform_reads_it() {
 #[test]
 fn a_long_or_odd_value_does_not_spoil_a_message() {
     let turned = Observable::new(ObservableType::Domain, "\u{202e}elpmaxe.\u{2028}a").expect("an observable");
-    let told = Error::fatal(Code::UNKNOWN, "no.").about(&turned).to_string();
-    assert_eq!(told, "no. (concerns domain  elpmaxe. a)");
+    let message = Error::fatal(Code::UNKNOWN, "no.").about(&turned).to_string();
+    assert_eq!(message, "no. (concerns domain  elpmaxe. a)");
     let long = Observable::new(ObservableType::Url, "x\r\ny".repeat(100).as_str()).expect("an observable");
-    let told = Error::fatal(Code::UNKNOWN, "no.").about(&long).to_string();
-    assert!(told.starts_with("no. (concerns url x  yx  y") && told.ends_with("…)"), "{told}");
-    assert!(told.chars().count() < 130 && !told.contains('\n'), "{told}");
+    let message = Error::fatal(Code::UNKNOWN, "no.").about(&long).to_string();
+    assert!(message.starts_with("no. (concerns url x  yx  y") && message.ends_with("…)"), "{message}");
+    assert!(message.chars().count() < 130 && !message.contains('\n'), "{message}");
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 
-/// So many failures in a row say that the host is down, and no accident.
+/// This many failures in a row mean that the host is down.
 pub(super) const IN_A_ROW: u32 = 5;
 /// For so long it is not asked.
 pub(super) const PAUSE: Duration = Duration::from_secs(5);

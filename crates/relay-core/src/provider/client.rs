@@ -353,7 +353,7 @@ impl From<Failure> for Failed {
     }
 }
 
-/// What is kept for a key, or else made by whoever asks first and shared by all who ask meanwhile. A failure that
+/// What is kept for a key, or else made by the first who asks and shared by all who ask meanwhile. A failure that
 /// lies in the platform request that made it says nothing to the others: they try again.
 async fn shared<K, V, F>(cache: &Cache<K, V>, key: &K, make: impl Fn() -> F) -> Result<V, Failure>
 where

@@ -1,4 +1,4 @@
-//! Why a provider call gave no answer, and what the user is told by default.
+//! Why a provider call gave no answer, and what the user reads by default.
 
 use std::time::Duration;
 

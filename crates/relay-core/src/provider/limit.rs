@@ -22,7 +22,7 @@ use super::places::Order;
 use crate::shared::{SharedWindow, Stamp};
 use window::{Blocked, Windows};
 
-/// So many calls per time, for one credential.
+/// A number of calls per time, for one credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     calls: u32,
@@ -31,17 +31,17 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// So many calls per second.
+    /// This many calls per second.
     pub const fn per_second(calls: u32) -> Self {
         Self { calls, per: Duration::from_secs(1), unit: "a second" }
     }
 
-    /// So many calls per minute.
+    /// This many calls per minute.
     pub const fn per_minute(calls: u32) -> Self {
         Self { calls, per: Duration::from_secs(60), unit: "a minute" }
     }
 
-    /// So many calls per hour; the longest there is.
+    /// This many calls per hour; the longest there is.
     pub const fn per_hour(calls: u32) -> Self {
         Self { calls, per: Duration::from_secs(3600), unit: "an hour" }
     }
@@ -64,7 +64,7 @@ pub struct Rate {
     /// What is counted, in words that tell it from all other rates: `hunting queries`.
     pub name: &'static str,
     /// Whose quotas they are, for people, such as `the tenant`.
-    pub whose: &'static str,
+    pub holder: &'static str,
     /// The quotas.
     pub quotas: &'static [Quota],
 }
@@ -223,8 +223,8 @@ impl Bucket {
     }
 
     fn denied(&self, blocked: Blocked, refusal: Option<&Rejection>, now: Instant) -> Denied {
-        let Rate { name, whose, .. } = self.rate;
-        let words = |quota: Quota| format!("{} {name} {} for {whose}", quota.calls(), quota.unit);
+        let Rate { name, holder, .. } = self.rate;
+        let words = |quota: Quota| format!("{} {name} {} for {holder}", quota.calls(), quota.unit);
         let free_in = blocked.until.saturating_duration_since(now);
         if let (None, Some(refusal)) = (blocked.by, refusal) {
             return Denied::Refused(Rejection { retry_after: Some(free_in), ..refusal.clone() });

@@ -49,7 +49,7 @@ struct State {
     urgent: usize,
     lookups: usize,
     tiles: usize,
-    /// Calls without a place. Whoever stopped waiting is passed over when its turn comes.
+    /// Calls without a place. A call that stopped waiting is passed over when its turn comes.
     waiting: BTreeMap<Order, oneshot::Sender<Place>>,
 }
 

@@ -44,7 +44,7 @@ impl CallReport {
         self.outcome = Some(failure.label());
     }
 
-    /// The answer was read; so many items of its lists could not be.
+    /// The answer was read, without this many items of its lists.
     pub(super) fn read(self, dropped: usize) {
         if dropped > 0 {
             self.metrics.dropped(self.call, dropped);

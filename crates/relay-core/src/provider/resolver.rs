@@ -45,7 +45,7 @@ impl Resolver {
         if let Some(question) = asked.get(name) {
             return question.clone();
         }
-        // A task of its own: it goes on when whoever asked first has stopped waiting.
+        // A task of its own: it goes on when the first who asked has stopped waiting.
         let answer = tokio::spawn(Arc::clone(&self.0).answer(name.to_owned()));
         let question = answer.map(|joined| joined.unwrap_or_else(|_| Err(Arc::new(gone())))).boxed().shared();
         asked.insert(name.to_owned(), question.clone());
@@ -115,7 +115,7 @@ mod tests {
             Ok(vec![([127, 0, 0, 1], 0).into()])
         });
         let names: Vec<String> = (0..20).map(|number| format!("{number}.example")).collect();
-        // Whoever asks first may stop waiting; whoever asks again does not ask a second thread.
+        // The first who asks may stop waiting; asking again takes no second thread.
         for name in &names {
             drop(resolver.ask(name));
         }

@@ -94,7 +94,7 @@ impl std::fmt::Debug for Room {
 pub(super) struct NoRoom;
 
 impl Rooms {
-    /// Room for so many bytes.
+    /// Room for this many bytes.
     pub(crate) fn new(total: usize) -> Self {
         Self { total, state: Mutex::default() }
     }

@@ -169,7 +169,7 @@ impl Packed {
     }
 }
 
-/// A spawned task that ends with whoever waits for it.
+/// A spawned task that is aborted when nothing waits for it any more.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> AbortOnDrop<T> {

@@ -134,7 +134,7 @@ pub(super) async fn bounded(
     }))
 }
 
-/// Headers for whoever shows or keeps answers. What a handler has set itself stays.
+/// Headers for programs that show or keep answers. What a handler has set itself stays.
 fn common_headers(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),

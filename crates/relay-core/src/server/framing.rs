@@ -47,7 +47,7 @@ impl Head {
 /// Looks for the end of a body.
 #[derive(Debug)]
 pub(super) enum Body {
-    /// So many bytes are left.
+    /// The bytes that are left.
     Length(u64),
     Chunked(Chunks),
     /// All that comes belongs to it.
@@ -76,7 +76,7 @@ pub(super) enum Chunks {
     Size(u64),
     /// The rest of the line with the size.
     Line(u64),
-    /// So many bytes of the chunk are left.
+    /// The bytes of the chunk that are left.
     Data(u64),
     /// The line end after a chunk.
     After,

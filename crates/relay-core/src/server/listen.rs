@@ -201,7 +201,7 @@ impl Acceptor {
                 }
             }
         }
-        // Whoever is connected by now, or about to be, is served too: a close would reset them.
+        // Clients that are connected by now, or about to be, are served too: a close would reset them.
         refuse_new(&listener);
         let end = Instant::now() + LAST;
         while let Ok(Ok((stream, _))) = timeout_at(end, listener.accept()).await

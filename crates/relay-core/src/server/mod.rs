@@ -57,7 +57,7 @@ pub enum StartError {
         setting: &'static str,
         /// The address that it names.
         address: SocketAddr,
-        /// Why not; part of the message, so it is no source that would be told again.
+        /// Why not; part of the message, so it is no source, which would repeat it.
         problem: io::Error,
     },
 }

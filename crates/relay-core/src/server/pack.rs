@@ -23,7 +23,7 @@ pub(super) struct Body {
     packed: bool,
 }
 
-/// An answer that never changes: kept once, in both forms, whoever asks for it.
+/// An answer that never changes: kept once, in both forms, for all who ask.
 pub(super) struct Document {
     kind: &'static str,
     plain: Bytes,

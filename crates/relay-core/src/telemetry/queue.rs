@@ -1,6 +1,6 @@
 //! Lines on their way to the reader of the log, who may be slow or stand still: nobody who logs waits for it.
 //!
-//! The queue is bounded, in lines and in bytes. Whoever logs leaves a line there or, where it is full, drops it; one
+//! The queue is bounded, in lines and in bytes. The thread that logs leaves a line there or, where it is full, drops it; one
 //! thread writes. Dropped lines are counted, and one line says how many there were when the reader goes on.
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use prometheus::IntCounter;
 
 /// Bytes that the queue may hold for each line that it may hold: far longer than an access log line.
 const BYTES_PER_LINE: usize = 1024;
-/// Bytes that are written at once, where so many wait.
+/// Most bytes that are written at once.
 const BATCH: usize = 64 * 1024;
 /// Between two tries to write to a file that must not be waited for (`O_NONBLOCK`).
 const PAUSE: Duration = Duration::from_millis(10);
@@ -61,7 +61,7 @@ struct State {
     unreported: u64,
     /// The thread writes what it took.
     writing: bool,
-    /// The last write failed: there is no reader who could be told anything.
+    /// The last write failed: there is no reader.
     broken: bool,
 }
 

@@ -54,7 +54,7 @@ const LENGTH: usize = 64;
 /// What has no name is called.
 const UNNAMED: &str = "Unknown";
 
-/// A label that is safe to show, whoever wrote it: characters that would do something are left out, and it is short.
+/// A label that is safe to show: characters that would do something are left out, and it is short.
 pub fn label(text: impl Into<Cow<'static, str>>) -> Cow<'static, str> {
     let text = text.into();
     if text.chars().take(LENGTH + 1).count() <= LENGTH

@@ -36,7 +36,7 @@ use crate::mock::Mock;
 const TITLE: &str = "Acme Intelligence";
 const ORIGIN: Origin = Origin::new("acme", TITLE);
 static TWICE_AN_HOUR: Rate =
-    Rate { name: "lookups of users", whose: "the key", quotas: &[Quota::per_hour(2)] };
+    Rate { name: "lookups of users", holder: "the key", quotas: &[Quota::per_hour(2)] };
 
 /// The relay with all capabilities.
 pub(crate) fn relay() -> Relay {
@@ -120,7 +120,7 @@ impl Provider for Acme {
         let url = UrlBuilder::new(&self.api).path("me").build().ok_or_else(no_address)?;
         match self.api(call).get("me", url).send().await {
             Ok(_) => Ok(()),
-            Err(failure) => Err(told(&failure)),
+            Err(failure) => Err(reported(&failure)),
         }
     }
 }
@@ -147,7 +147,7 @@ impl Acme {
                 call.stop("thing", &error);
                 Err(error)
             }
-            Err(failure) => Err(told(&failure)),
+            Err(failure) => Err(reported(&failure)),
         }
     }
 }
@@ -233,7 +233,7 @@ impl Respond for Acme {
                 });
                 Offered { actions: actions.collect(), ..Offered::default() }
             }
-            Err(failure) => Offered { errors: told(&failure).into(), ..Offered::default() },
+            Err(failure) => Offered { errors: reported(&failure).into(), ..Offered::default() },
         }
     }
 
@@ -241,7 +241,7 @@ impl Respond for Acme {
         let url = UrlBuilder::new(&self.api).path("actions").segment(&trigger.action_id).build();
         let request = self.api(call).post("trigger", url.ok_or_else(no_address)?);
         let body = json!({"value": trigger.observable.value});
-        request.json(&body).send().await.map(drop).map_err(|failure| told(&failure))
+        request.json(&body).send().await.map(drop).map_err(|failure| reported(&failure))
     }
 }
 
@@ -257,7 +257,7 @@ fn auth(call: &Call<Key>) -> Auth {
     Auth::Header { name: HeaderName::from_static("x-acme-key"), prefix: "", value: key.clone() }
 }
 
-pub(crate) fn told(failure: &Failure) -> Error {
+pub(crate) fn reported(failure: &Failure) -> Error {
     let words = failure.rejection().and_then(Rejection::plain_text);
     failure.to_error(TITLE, words.as_deref())
 }

@@ -35,7 +35,7 @@ async fn provider(name: &str, change: impl Fn(&mut CertificateParams)) -> (Mock,
     (provider, file)
 }
 
-/// What the user is told about a provider whose certificate is among the trusted ones, but wrong.
+/// What the user reads about a provider whose certificate is among the trusted ones, but wrong.
 async fn complaint(name: &str, change: impl Fn(&mut CertificateParams)) -> String {
     let (provider, file) = provider(name, change).await;
     let setup = setup(&provider).setting("RELAY_PROVIDER__CA_FILE", &file.display().to_string());
@@ -67,18 +67,18 @@ async fn a_certificate_in_the_ca_file_is_trusted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_for_another_host_is_refused() {
-    let told = complaint("another.example", |_| ()).await;
-    assert_eq!(told, "Unable to verify SSL certificate: Certificate is for another host name");
+    let message = complaint("another.example", |_| ()).await;
+    assert_eq!(message, "Unable to verify SSL certificate: Certificate is for another host name");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_certificate_is_refused() {
-    let told = complaint("localhost", |params| params.not_after = date_time_ymd(2020, 1, 1)).await;
-    assert_eq!(told, "Unable to verify SSL certificate: Certificate has expired");
+    let message = complaint("localhost", |params| params.not_after = date_time_ymd(2020, 1, 1)).await;
+    assert_eq!(message, "Unable to verify SSL certificate: Certificate has expired");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_of_the_future_is_refused() {
-    let told = complaint("localhost", |params| params.not_before = date_time_ymd(4000, 1, 1)).await;
-    assert_eq!(told, "Unable to verify SSL certificate: Certificate is not valid yet");
+    let message = complaint("localhost", |params| params.not_before = date_time_ymd(4000, 1, 1)).await;
+    assert_eq!(message, "Unable to verify SSL certificate: Certificate is not valid yet");
 }

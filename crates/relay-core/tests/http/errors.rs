@@ -1,4 +1,4 @@
-//! What the platform's user is told when a provider call fails, row by row.
+//! What the platform's user reads when a provider call fails, row by row.
 
 use std::future::pending;
 use std::time::Duration;
@@ -199,7 +199,7 @@ async fn the_time_of_a_request_spans_all_its_tries() {
     know_the_keys(&stage).await;
     let started = std::time::Instant::now();
     let answer = stage.observe(&[("domain", "a.example")]).await;
-    // Ten pauses would take minutes. One that does not fit is not begun, so the provider's own failure is told.
+    // Ten pauses would take minutes. One that does not fit is not begun, so the provider's own failure is reported.
     only_error(&answer, "fatal", "unavailable");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

@@ -187,14 +187,14 @@ impl Mock {
         locked(&self.state.peaks).get(key).map_or(0, |(_, peak)| *peak)
     }
 
-    /// Waits until so many calls wait for their answers.
+    /// Waits until this many calls wait for their answers.
     pub(crate) async fn until_in_flight(&self, calls: usize) {
         let mut seen = self.state.in_flight.subscribe();
         let what = format!("{calls} provider calls wait for their answers");
         in_time(&what, seen.wait_for(|now| *now == calls)).await.expect("the provider runs");
     }
 
-    /// Waits until so many calls were given up by their caller before they were answered.
+    /// Waits until this many calls were given up by their caller before they were answered.
     pub(crate) async fn until_abandoned(&self, calls: usize) {
         let mut seen = self.state.abandoned.subscribe();
         let what = format!("{calls} provider calls are given up");

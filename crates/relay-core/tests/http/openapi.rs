@@ -74,13 +74,13 @@ async fn every_served_route_is_described_and_every_described_one_served() {
             .json()
             .await
             .expect("JSON");
-        let told: BTreeSet<&str> = about["endpoints"]
+        let listed: BTreeSet<&str> = about["endpoints"]
             .as_array()
             .expect("rows")
             .iter()
             .filter_map(|row| row["path"].as_str())
             .collect();
-        assert_eq!(told, served.iter().map(|(path, _)| path.as_str()).collect());
+        assert_eq!(listed, served.iter().map(|(path, _)| path.as_str()).collect());
     }
 }
 

@@ -85,7 +85,7 @@ async fn without_a_cache_every_request_asks_again() {
     }
 }
 
-/// Waits until so many calls were not answered from memory.
+/// Waits until this many calls were not answered from memory.
 async fn until_misses(stage: &Stage, count: usize) {
     let line = format!(r#"relay_cache_lookups_total{{outcome="miss",relay="acme"}} {count}"#);
     stage.until_metrics(&line).await;

@@ -14,7 +14,7 @@ use relay_testkit::{Stage, errors};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::acme::{Acme, Key, no_address, setup, told};
+use crate::acme::{Acme, Key, no_address, reported, setup};
 use crate::mock::{Mock, Reply};
 use crate::only_error;
 
@@ -87,8 +87,8 @@ impl Acme {
             .param("since", window.start_text())
             .build();
         let request = self.api(call).get("count", url.ok_or_else(no_address)?);
-        let answer = request.send().await.map_err(|failure| told(&failure))?;
-        answer.json::<u64>().map_err(|failure| told(&failure))
+        let answer = request.send().await.map_err(|failure| reported(&failure))?;
+        answer.json::<u64>().map_err(|failure| reported(&failure))
     }
 }
 

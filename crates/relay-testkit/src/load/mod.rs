@@ -1,7 +1,7 @@
 //! What the load benchmarks share: a relay as its own process, a provider that costs nothing to ask, and the
 //! questions. `BENCHMARKS.md` explains the figures.
 //!
-//! CPU time is what the kernel counts for the relay's process, so the provider and whoever asks, which run in the
+//! CPU time is what the kernel counts for the relay's process, so the provider and the clients, which run in the
 //! benchmark's own, do not blur it.
 
 mod process;

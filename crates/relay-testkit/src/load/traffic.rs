@@ -1,4 +1,4 @@
-//! Requests, so many at a time, and how long they took.
+//! Requests, a fixed number at a time, and how long they took.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// `/observe/observables` for so many domains, none of which was asked before; `round` tells one use of it from
+    /// `/observe/observables` for this many domains, none of which was asked before; `round` tells one use of it from
     /// the others.
     pub fn observe(url: &str, token: &str, observables: usize, round: usize) -> Self {
         let name = move |number, n| format!("r{round}-{number}-{n}.example");

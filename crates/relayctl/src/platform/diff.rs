@@ -95,7 +95,7 @@ fn compare(place: &str, before: &Value, after: &Value, lines: &mut Vec<String>) 
     }
 }
 
-/// Entries are told apart by what names them.
+/// What names an entry identifies it.
 fn name(entry: &Value) -> String {
     let named = ["id", "key", "label", "value"].iter().find_map(|name| entry.get(*name)?.as_str());
     named.map_or_else(|| entry.as_str().map_or_else(|| entry.to_string(), str::to_owned), str::to_owned)

@@ -56,7 +56,7 @@ const fn kind(
     calls: &'static str,
     quotas: &'static [Quota],
 ) -> ApiKind {
-    ApiKind { name, subject, permission, rate: Rate { name: calls, whose: "the tenant", quotas } }
+    ApiKind { name, subject, permission, rate: Rate { name: calls, holder: "the tenant", quotas } }
 }
 
 /// APIs with the usual quota: name, subject, permission.

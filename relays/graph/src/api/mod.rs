@@ -33,9 +33,9 @@ use crate::model::{hunting, v2};
 
 /// Both alert APIs together: the limit is documented for `alerts`, and nothing else for its successor.
 static ALERTS: Rate =
-    Rate { name: "calls for alerts", whose: "the tenant", quotas: &[Quota::per_minute(150)] };
+    Rate { name: "calls for alerts", holder: "the tenant", quotas: &[Quota::per_minute(150)] };
 static HUNTING: Rate =
-    Rate { name: "hunting queries", whose: "the tenant", quotas: &[Quota::per_minute(45)] };
+    Rate { name: "hunting queries", holder: "the tenant", quotas: &[Quota::per_minute(45)] };
 
 /// A hunting query may run this long.
 const HUNTING_TIME: Duration = Duration::from_secs(60);

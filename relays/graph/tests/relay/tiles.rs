@@ -366,7 +366,7 @@ async fn by_both_ways() -> Vec<(String, &'static str, Value, Value)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_simulated_tenant_has_something_to_show_by_either_way() {
-    // The simulator's alerts are so many full hours old: asked within the same hour, both ways find the same.
+    // The simulator's alerts are a number of full hours old: asked within the same hour, both ways find the same.
     let hour = || jiff::Timestamp::now().as_second() / 3600;
     let (began, mut shown) = (hour(), by_both_ways().await);
     if hour() != began {

@@ -24,7 +24,7 @@ struct Provider {
 impl Provider {
     fn new(quotas: &[Quota]) -> Self {
         let quotas: &'static [Quota] = Box::leak(quotas.to_vec().into_boxed_slice());
-        let rate = Box::leak(Box::new(Rate { name: "calls", whose: "the account", quotas }));
+        let rate = Box::leak(Box::new(Rate { name: "calls", holder: "the account", quotas }));
         Self {
             bucket: Arc::new(Bucket::new(rate, None)),
             places: Arc::new(Places::new(1000)),

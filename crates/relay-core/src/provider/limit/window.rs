@@ -80,7 +80,7 @@ impl Windows {
         }
     }
 
-    /// Why this many calls have no room now, where so many others go before them. Calls that are made together, and
+    /// Why this many calls have no room now, where this many others go before them. Calls that are made together, and
     /// are more than a quota ever allows, have room when no other call has been made.
     pub(super) fn blocked(&mut self, ahead: u32, calls: u32, now: Instant) -> Option<Blocked> {
         self.forget(now);
@@ -199,7 +199,7 @@ impl Windows {
 }
 
 impl Window {
-    /// When there is room for this many calls behind so many others, if not now.
+    /// When there is room for this many calls behind this many others, if not now.
     fn free_at(&self, ahead: u32, calls: u32, under_way: u32, sharing: u32, now: Instant) -> Option<Instant> {
         let (most, per) = ((self.quota.calls() / sharing).max(1), self.quota.per);
         let calls = ahead.saturating_add(calls.clamp(1, most));

@@ -139,8 +139,8 @@ async fn a_token_serves_until_a_minute_before_it_expires() {
         (json!("60"), 2),
         (json!(0), 2),
     ] {
-        let told = expires_in.clone();
-        let world = World::new(move |_| granted("t", &told)).await.accepting("t").await;
+        let life = expires_in.clone();
+        let world = World::new(move |_| granted("t", &life)).await.accepting("t").await;
         let context = world.context("one");
         for _ in 0..2 {
             assert_eq!(world.call(&context).await.expect("an answer").status(), 200);
@@ -237,10 +237,10 @@ async fn refusals_are_told_in_one_line_without_the_secret() {
         let failure = world.call(&world.context("one")).await.expect_err("a refusal");
         let error = failure.to_error("Acme", None);
         assert_eq!(error.code(), Code::AUTHORIZATION, "{status}");
-        let told = format!("{} {failure:?}", error.message());
-        assert!(error.message().starts_with("Authorization failed: "), "{told}");
-        assert!(error.message().contains(expected.trim_start_matches("says: ")), "{told}");
-        assert!(!told.contains(SECRET) && !told.contains("Trace ID"), "{told}");
+        let message = format!("{} {failure:?}", error.message());
+        assert!(error.message().starts_with("Authorization failed: "), "{message}");
+        assert!(error.message().contains(expected.trim_start_matches("says: ")), "{message}");
+        assert!(!message.contains(SECRET) && !message.contains("Trace ID"), "{message}");
         assert_eq!(world.calls().await, (1, 0), "a refusal is final");
     }
 }
