@@ -347,6 +347,13 @@ impl<'de, T: LenientValue<'de>> LenientValue<'de> for Vec<T> {
     }
 }
 
+/// An object of many fields, which is moved several times while it is read.
+impl<'de, T: LenientValue<'de>> LenientValue<'de> for Box<T> {
+    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
+        Ok(T::from_object(object)?.map(Self::new))
+    }
+}
+
 impl<'de, T: LenientValue<'de>> LenientValue<'de> for BTreeMap<String, T> {
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         let mut map = Self::new();

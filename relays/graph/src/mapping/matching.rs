@@ -145,7 +145,7 @@ impl<'a> Matcher<'a> {
 
     /// The evidence of an alert that names the observable.
     pub fn evidence<'e>(&self, alert: &'e Alert) -> impl Iterator<Item = &'e Evidence> {
-        alert.evidence.iter().filter(|evidence| self.names(evidence))
+        alert.evidence.iter().map(Box::as_ref).filter(|evidence| self.names(evidence))
     }
 
     /// Whether the verdict on a piece of evidence is one on the observable: it **is** the observable, and does not

@@ -37,7 +37,7 @@ pub fn alert(row: &Row) -> Option<Alert> {
         first_activity_date_time: first.or_else(|| only_seen.clone()),
         last_update_date_time: last.clone().or_else(|| only_seen.clone()),
         last_activity_date_time: last.or(only_seen),
-        evidence: pieces.iter().map(evidence).collect(),
+        evidence: pieces.iter().map(|piece| Box::new(evidence(piece))).collect(),
         from_row: true,
         ..Alert::default()
     })
@@ -80,21 +80,21 @@ fn techniques(row: &Row) -> Vec<String> {
 fn evidence(piece: &Row) -> Evidence {
     let owned = |column| piece.text(column).map(str::to_owned);
     let file = || {
-        Some(File {
+        Some(Box::new(File {
             sha1: owned("SHA1"),
             sha256: owned("SHA256"),
             md5: None,
             file_name: owned("FileName"),
             file_path: owned("FolderPath"),
-        })
+        }))
     };
     let account = || {
-        Some(Account {
+        Some(Box::new(Account {
             account_name: owned("AccountName"),
             user_sid: owned("AccountSid"),
             user_principal_name: owned("AccountUpn"),
             ..Account::default()
-        })
+        }))
     };
     let roles = || match piece.text("EvidenceDirection") {
         Some(direction) if direction.eq_ignore_ascii_case("destination") => vec!["destination".to_owned()],

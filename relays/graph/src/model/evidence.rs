@@ -103,19 +103,19 @@ pub struct Evidence {
     pub url: Option<String>,
     /// File: the file.
     #[serde(deserialize_with = "lenient::field")]
-    pub file_details: Option<File>,
+    pub file_details: Option<Box<File>>,
     /// Process: its file.
     #[serde(deserialize_with = "lenient::field")]
-    pub image_file: Option<File>,
+    pub image_file: Option<Box<File>>,
     /// Process: the file of the process that started it.
     #[serde(deserialize_with = "lenient::field")]
-    pub parent_process_image_file: Option<File>,
+    pub parent_process_image_file: Option<Box<File>>,
     /// Process: how it was started.
     #[serde(deserialize_with = "super::text")]
     pub process_command_line: Option<String>,
     /// User, mailbox, process: the account.
     #[serde(deserialize_with = "lenient::field")]
-    pub user_account: Option<Account>,
+    pub user_account: Option<Box<Account>>,
     /// Mailbox: its address.
     #[serde(deserialize_with = "super::text")]
     pub primary_address: Option<String>,
@@ -269,18 +269,16 @@ impl Evidence {
 
     /// File, process: the files that it is about; of a process its own and its parent's.
     pub fn files(&self) -> impl Iterator<Item = &File> {
-        let file = self.file_details.as_ref().filter(|_| self.is(Kind::File));
-        let process = |file: &'_ Option<File>| self.is(Kind::Process) && file.is_some();
-        let image = Some(&self.image_file).filter(|file| process(file)).and_then(Option::as_ref);
-        let parent =
-            Some(&self.parent_process_image_file).filter(|file| process(file)).and_then(Option::as_ref);
+        let file = self.file_details.as_deref().filter(|_| self.is(Kind::File));
+        let image = self.image_file.as_deref().filter(|_| self.is(Kind::Process));
+        let parent = self.parent_process_image_file.as_deref().filter(|_| self.is(Kind::Process));
         file.into_iter().chain(image).chain(parent)
     }
 
     /// The account that it is about, unless it is a system account.
     pub fn account(&self) -> Option<&Account> {
         let has_one = [Kind::User, Kind::Mailbox, Kind::Process].into_iter().any(|kind| self.is(kind));
-        self.user_account.as_ref().filter(|account| has_one && !account.is_system())
+        self.user_account.as_deref().filter(|account| has_one && !account.is_system())
     }
 
     /// Device: who was logged on, without system accounts.

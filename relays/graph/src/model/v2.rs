@@ -83,7 +83,7 @@ pub struct Alert {
     pub last_activity_date_time: Option<String>,
     /// What it rests on.
     #[serde(deserialize_with = "lenient::list")]
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<Box<Evidence>>,
     /// Whether it is a row of the hunting table, which says less than the alert itself.
     #[serde(skip)]
     pub from_row: bool,
@@ -104,6 +104,6 @@ impl super::Alert for Alert {
 impl Alert {
     /// The evidence of machines.
     pub fn devices(&self) -> impl Iterator<Item = &Evidence> {
-        self.evidence.iter().filter(|evidence| evidence.kind() == Kind::Device)
+        self.evidence.iter().map(Box::as_ref).filter(|evidence| evidence.kind() == Kind::Device)
     }
 }

@@ -93,6 +93,7 @@ mod tests {
         let text = cut(&format!("{}\u{1f600}bc", "a".repeat(254)));
         assert_eq!(text, format!("{}…", "a".repeat(254)));
     }
+
     #[test]
     fn five_command_lines_are_shown_each_once() {
         let process = |line: &str| Evidence {
@@ -101,7 +102,7 @@ mod tests {
             ..Evidence::default()
         };
         let lines = ["a", "b", "a", "c", "d", "e", "f", "g"];
-        let alert = Alert { evidence: lines.map(process).into(), ..Alert::default() };
+        let alert = Alert { evidence: lines.map(|line| Box::new(process(line))).into(), ..Alert::default() };
         assert_eq!(commands(&alert), ["a", "b", "c", "d", "e"]);
     }
 }

@@ -28,13 +28,14 @@ pub fn sighting(alert: &Alert, matcher: &Matcher<'_>, ui: &Url) -> Option<Sighti
     let (usual, graded) = (severity(alert.severity.as_deref()), confidence(&evidence));
     let state = State::of(alert);
     let (confidence, severity) = state.regrade(alert, graded, usual);
+    let page = page(alert, id, ui);
     let mut sighting = Sighting::new(ORIGIN, id, matcher.about(), observed)
         .confidence(confidence)
         .severity(severity)
         .title(state.title(alert.title.as_deref()))
         .description(alert.description.as_deref())
         .internal(true)
-        .source_uri(page(alert, id, ui))
+        .source_uri(page.clone())
         .timestamp(changed)
         .sensor(sensor(alert.service_source.as_deref()))
         .external_id(id)
@@ -46,7 +47,7 @@ pub fn sighting(alert: &Alert, matcher: &Matcher<'_>, ui: &Url) -> Option<Sighti
     if !alert.from_row {
         sighting = sighting.resolution(resolution(&evidence));
     }
-    for reference in references(alert, id, product, ui) {
+    for reference in references(alert, id, product, page, ui) {
         sighting = sighting.external_reference(reference);
     }
     for target in targets::of(alert, observed) {
@@ -198,10 +199,11 @@ fn references<'a>(
     alert: &'a Alert,
     id: &'a str,
     product: &str,
+    page: Option<HttpUrl>,
     ui: &Url,
 ) -> impl Iterator<Item = ExternalReference> {
     let product = MediumText::new(product).unwrap_or(Text::constant(TITLE));
-    let own = ExternalReference::new(product.clone()).external_id(id).url(page(alert, id, ui));
+    let own = ExternalReference::new(product.clone()).external_id(id).url(page);
     let incident = alert.incident_id.as_deref().map(|incident| {
         let given = alert.incident_web_url.as_deref().and_then(HttpUrl::parse);
         let page = given.or_else(|| pages::incident(ui, incident, alert.tenant_id.as_deref()));

@@ -17,7 +17,7 @@ pub(super) fn of(alert: &Alert, by: &ShortText) -> Relations {
     let machine = only_device(alert);
     for evidence in &alert.evidence {
         match evidence.kind() {
-            Kind::File => file(evidence.file_details.as_ref(), &mut relations),
+            Kind::File => file(evidence.file_details.as_deref(), &mut relations),
             Kind::Process => process(evidence, &mut relations),
             Kind::Device => {
                 let name = device(evidence);
@@ -86,9 +86,9 @@ fn file(file: Option<&File>, relations: &mut Relations) {
 }
 
 fn process(evidence: &Evidence, relations: &mut Relations) {
-    file(evidence.image_file.as_ref(), relations);
-    let image = evidence.image_file.as_ref().and_then(name);
-    let parent = evidence.parent_process_image_file.as_ref().and_then(name);
+    file(evidence.image_file.as_deref(), relations);
+    let image = evidence.image_file.as_deref().and_then(name);
+    let parent = evidence.parent_process_image_file.as_deref().and_then(name);
     relations.add(parent, RelationType::PARENT_OF, image.clone());
     relations.add(evidence.account().and_then(user), RelationType::USED, image);
 }

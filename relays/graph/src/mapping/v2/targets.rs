@@ -15,7 +15,7 @@ struct Found<'a> {
 
 /// The targets in the order of the evidence, without those that say no more than another.
 pub(super) fn of(alert: &Alert, observed: ObservedTime) -> Vec<Target> {
-    let all: Vec<Found<'_>> = alert.evidence.iter().filter_map(found).collect();
+    let all: Vec<Found<'_>> = alert.evidence.iter().filter_map(|evidence| found(evidence)).collect();
     let within = |one: &Found<'_>, other: &Found<'_>| {
         one.kind == other.kind && one.observables.iter().all(|known| other.observables.contains(known))
     };
