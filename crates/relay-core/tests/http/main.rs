@@ -8,6 +8,7 @@ mod mock;
 
 mod answers;
 mod audience;
+mod bodies;
 mod bounds;
 mod cancellation;
 mod certificates;
