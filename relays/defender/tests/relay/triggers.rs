@@ -143,7 +143,8 @@ async fn an_action_that_is_running_already_is_declined_in_plain_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn identical_triggers_are_one_call() {
-    let stage = setup().start().await;
+    // Longer than the test takes on any machine.
+    let stage = setup().setting("RELAY_PROVIDER__REPEAT_WINDOW", "10m").start().await;
     stage.sim.faults().add("defender/isolate:latency=150ms".parse::<Fault>().unwrap());
     let trigger = on_machine("FullIsolation");
     let (one, other, third) =
