@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::auth::{ClaimError, Claims};
+use crate::auth::{self, Check, ClaimError, Claims, KeySet};
 pub use crate::capability::{
     Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Respond, Tiles,
 };
@@ -15,7 +15,7 @@ use crate::endpoint::{
 };
 use crate::module::Module;
 use crate::provider::Client;
-use crate::settings::{ProviderSettings, SettingsError};
+use crate::settings::{ProviderSettings, Settings, SettingsError};
 
 /// A relay ready to be run: its description and how to start it, whatever its provider's type.
 pub struct Relay {
@@ -70,6 +70,23 @@ impl Relay {
     /// As [`Credentials::from_claims`].
     pub fn check_claims(&self, claims: &Claims) -> Result<(), ClaimError> {
         (self.check_claims)(claims)
+    }
+
+    /// Makes every check that the relay makes of a token, those of its claims included.
+    ///
+    /// `keys` stand in for those of the key host, which are fetched otherwise, as the relay does: from allowed hosts
+    /// only. `origin` is scheme and host under which the platform calls the relay.
+    ///
+    /// # Errors
+    /// A setting cannot be used.
+    pub async fn explain(
+        &self,
+        settings: &Settings,
+        keys: Option<KeySet>,
+        token: &str,
+        origin: &str,
+    ) -> Result<Vec<Check>, SettingsError> {
+        auth::explain(self.module, self.check_claims, settings, keys, token, origin).await
     }
 
     /// Starts the provider: the endpoints that it serves with these settings.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use relay_core::auth::{self, Check, KeySet, Outcome, without_scheme};
+use relay_core::auth::{Check, KeySet, Outcome, without_scheme};
 use relay_core::module::Module;
 use relay_core::settings::{Environment, Settings, SettingsError};
 use serde_json::{Value, json};
@@ -98,8 +98,7 @@ impl Explain {
         let keys = self.jwks.as_deref().map(keys).transpose()?;
         let settings = self.settings(known.module())?;
         let relay = (known.relay)();
-        let mut checks =
-            auth::explain(&relay, &settings, keys, without_scheme(&text), &self.origin()).await?;
+        let mut checks = relay.explain(&settings, keys, without_scheme(&text), &self.origin()).await?;
         for check in &mut checks {
             if check.name == "key host" && check.outcome == Outcome::Failed {
                 check.detail = format!("{} (allowed: {})", check.detail, settings.auth.jwks_hosts.join(", "));

@@ -9,7 +9,6 @@ use relay_core::memory::Lapsing;
 use relay_core::provider::{Client, CredentialKey};
 use serde::{Deserialize, Serialize};
 
-use crate::api::hunting::Provider;
 use crate::model::{File, Indicator, Machine};
 use crate::query::Table;
 use crate::subject::MachineId;
@@ -24,6 +23,15 @@ pub const FILE: Duration = Duration::from_secs(24 * 3600);
 pub const UNKNOWN_FILE: Duration = Duration::from_secs(600);
 /// How long indicators are kept.
 pub const INDICATORS: Duration = Duration::from_secs(300);
+
+/// One of the two APIs that hunt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Provider {
+    /// The one of Defender for Endpoint.
+    Defender,
+    /// The one of Microsoft Graph.
+    Graph,
+}
 
 /// Which hunting API works for a tenant's application.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,11 +10,10 @@ use serde_json::Value;
 use super::bearer::Token;
 use super::jwks::{Jwks, NoKey};
 use super::times::times;
-use super::{Authenticator, Claims, KeySet};
+use super::{Authenticator, ClaimError, Claims, KeySet};
 use crate::error::Error;
-use crate::module::ENTITIES_LIMIT;
+use crate::module::{ENTITIES_LIMIT, Module};
 use crate::provider::HttpClients;
-use crate::relay::Relay;
 use crate::settings::{Settings, SettingsError};
 use crate::telemetry::Metrics;
 use crate::text::sanitized;
@@ -43,21 +42,18 @@ pub enum Outcome {
     Open,
 }
 
-/// Makes every check that a relay makes of a token, those of its claims included.
-///
-/// `keys` stand in for those of the key host, which are fetched otherwise, as the relay does: from allowed hosts only.
-/// `origin` is scheme and host under which the platform calls the relay.
+/// See [`Relay::explain`](crate::relay::Relay::explain).
 ///
 /// # Errors
 /// A setting cannot be used.
-pub async fn explain(
-    relay: &Relay,
+pub(crate) async fn explain(
+    module: &'static Module,
+    check_claims: fn(&Claims) -> Result<(), ClaimError>,
     settings: &Settings,
     keys: Option<KeySet>,
     token: &str,
     origin: &str,
 ) -> Result<Vec<Check>, SettingsError> {
-    let module = relay.module();
     let metrics =
         Metrics::new(module.name).map_err(|error| SettingsError::value("admin_listen", error.to_string()))?;
     let http = HttpClients::new(module, &settings.provider)?.pooled;
@@ -65,7 +61,7 @@ pub async fn explain(
     authenticator.given_keys = keys;
     let mut checks = Checks(Some(Vec::new()));
     if let Ok(claims) = authenticator.check(token, origin, Timestamp::now(), &mut checks).await {
-        check_claims(relay, &claims, &mut checks);
+        explain_claims(module, check_claims(&claims), &claims, &mut checks);
     }
     Ok(checks.0.unwrap_or_default())
 }
@@ -266,9 +262,8 @@ fn check_signature(
 }
 
 /// Whether the relay can make credentials of the claims: all that are missing, else what it says itself.
-fn check_claims(relay: &Relay, claims: &Claims, checks: &mut Checks) {
-    let module = relay.module();
-    if let Err(problem) = relay.check_claims(claims) {
+fn explain_claims(module: &Module, outcome: Result<(), ClaimError>, claims: &Claims, checks: &mut Checks) {
+    if let Err(problem) = outcome {
         let required = module.claims.iter().filter(|claim| claim.required);
         let mut missing = required
             .filter_map(|claim| Some(format!("{} ({})", claims.required(claim.name).err()?, claim.help)))

@@ -23,7 +23,8 @@ use jsonwebtoken::DecodingKey;
 use secrecy::ExposeSecret;
 
 pub use bearer::without_scheme;
-pub use checks::{Check, Outcome, explain};
+pub(crate) use checks::explain;
+pub use checks::{Check, Outcome};
 pub use claims::{ClaimError, Claims};
 pub use jwks::KeySet;
 

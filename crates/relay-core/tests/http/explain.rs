@@ -1,7 +1,7 @@
 //! An explanation of a token and the relay's own word on it: both come from the same checks.
 
 use provider_sim::Keys;
-use relay_core::auth::{self, Check, Outcome};
+use relay_core::auth::{Check, Outcome};
 use relay_core::settings::{Environment, Settings};
 use relay_testkit::Stage;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn explained(stage: &Stage, token: &str) -> Vec<Check> {
     ]);
     let relay = relay();
     let loaded = Settings::load(relay.module(), environment).expect("good settings");
-    auth::explain(&relay, &loaded.settings, None, token, &stage.relay.url).await.expect("checks")
+    relay.explain(&loaded.settings, None, token, &stage.relay.url).await.expect("checks")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -174,7 +174,7 @@ async fn token(relay: &RelayClient, lines: &mut Vec<Line>) {
     });
     let origin = relay.url.as_str().trim_end_matches('/').to_owned();
     let Ok(settings) = Settings::load(known.module(), Environment::of(given)) else { return };
-    let Ok(checks) = auth::explain(&(known.relay)(), &settings.settings, None, &token, &origin).await else {
+    let Ok(checks) = (known.relay)().explain(&settings.settings, None, &token, &origin).await else {
         return lines.push(Line::new("token", Outcome::Warn, "it cannot be checked here", ""));
     };
     let failed: Vec<_> = checks.iter().filter(|check| check.outcome == auth::Outcome::Failed).collect();

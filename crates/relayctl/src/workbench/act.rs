@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Bench;
-use super::routes::refused;
+use super::guard::refused;
 use crate::answer::Problem;
 use crate::respond::{carry_out, effect, is_dry_run, offers};
 

@@ -138,6 +138,11 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     Ok(response)
 }
 
+/// A refusal of what was asked, in words.
+pub(super) fn refused(why: &str) -> HttpResponse {
+    HttpResponse::BadRequest().json(serde_json::json!({"error": why}))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

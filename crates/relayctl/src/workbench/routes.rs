@@ -8,6 +8,7 @@ use relayctl::observables::{self, Observable, Parsed};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::guard::refused;
 use super::{Bench, act, events, page};
 use crate::connections::check_health;
 
@@ -33,11 +34,6 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
             .route("/actions", web::post().to(act::offer))
             .route("/trigger", web::post().to(act::trigger)),
     );
-}
-
-/// A refusal, in words.
-pub(super) fn refused(why: &str) -> HttpResponse {
-    HttpResponse::BadRequest().json(json!({"error": why}))
 }
 
 async fn index(bench: Shared) -> HttpResponse {

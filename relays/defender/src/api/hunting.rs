@@ -8,26 +8,16 @@ use relay_core::error::{Code, Error};
 use relay_core::escape::UrlBuilder;
 use relay_core::lenient::List;
 use relay_core::provider::Failure;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{ApiKind, DEFENDER_HUNTING, DefenderApi, GRAPH_HUNTING};
-use crate::memory::{HOUR, HuntingApi};
+use crate::memory::{HOUR, HuntingApi, Provider};
 use crate::model::{HuntingResult, Row};
 use crate::module::TITLE;
 use crate::settings::{Endpoint, Hunting};
 
 /// From here on Defender's own API is no longer asked first.
 const END_OF_DEFENDER_API: Timestamp = Timestamp::constant(1_801_440_000, 0); // 2027-02-01T00:00:00Z
-
-/// One of the two APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Provider {
-    /// The one of Defender for Endpoint.
-    Defender,
-    /// The one of Microsoft Graph.
-    Graph,
-}
 
 /// Why a query found nothing.
 #[derive(Debug)]
