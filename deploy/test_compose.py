@@ -22,8 +22,9 @@ from relays import CLAIMS, PORTS, RELAYS, ROOT
 
 SIMULATOR = "http://127.0.0.1:9100"
 PATIENCE = 120
-# Bytes. The largest program, relay-defender, has 12.7 MB since it hunts for all observables at once.
-MOST_PROGRAM = 14_000_000
+# Bytes. The largest program, relay-defender, has 15.1 MB: the shared store, logins by certificate and jemalloc took
+# 1.4 MB.
+MOST_PROGRAM = 16_000_000
 MOST_IMAGE = 40_000_000
 
 PROJECT, SECRETS, COMPOSE = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
