@@ -6,7 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `bearer` | from the header to a token taken apart |
-//! | `checks` | the checks of a token, once: relays stop at the first that fails, [`explain`] makes all |
+//! | `checks` | the checks of a token, once: relays stop at the first that fails, `explain` makes all |
 //! | `jwks` | the platform's keys |
 //! | [`claims`] | the payload of a verified token |
 
