@@ -2,8 +2,7 @@
 //! tokens that the simulated platform signed. Every answer is checked against CTIM before a test sees it.
 //!
 //! ```no_run
-//! # async fn test() {
-//! # fn relay() -> relay_core::Relay { unimplemented!() }
+//! # async fn test(relay: fn() -> relay_core::Relay) {
 //! use relay_testkit::{Setup, Stage};
 //! use serde_json::json;
 //!

@@ -238,8 +238,8 @@ pub(crate) fn announce(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let (relays, observables) = (count(relays.len(), "relay"), count(reports.len(), "observable"));
-    let whose = if simulated { ". The providers are simulated." } else { "" };
-    writeln!(out, "{}\n", styled(DIM, format_args!("{relays} asked about {observables}{whose}")))?;
+    let note = if simulated { ". The providers are simulated." } else { "" };
+    writeln!(out, "{}\n", styled(DIM, format_args!("{relays} asked about {observables}{note}")))?;
     out.flush()
 }
 

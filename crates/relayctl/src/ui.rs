@@ -194,7 +194,7 @@ impl<const N: usize> Table<N> {
         self.rows.push(Row::Line(text.into()));
     }
 
-    /// The table in at most so many columns: texts that do not fit are broken.
+    /// The table in at most this many columns: texts that do not fit are broken.
     pub(crate) fn fitted(&self, room: usize) -> String {
         let head = self.columns.map(|(head, _)| Cell::new(DIM, head));
         let has_head = self.columns.iter().any(|(head, _)| !head.is_empty());

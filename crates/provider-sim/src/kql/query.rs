@@ -76,7 +76,7 @@ pub enum Aggregate {
     Min {
         /// Name of the new column.
         name: String,
-        /// Whose minimum it holds.
+        /// The column that it holds the minimum of.
         column: String,
     },
     /// `Name = count()`: the number of rows.
@@ -88,7 +88,7 @@ pub enum Aggregate {
     DistinctCount {
         /// Name of the new column.
         name: String,
-        /// Whose values are counted.
+        /// The column that it counts the values of.
         column: String,
     },
     /// `Name = max(column)`.
