@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RELAYS = {relay["name"]: relay for relay in tomllib.loads((ROOT / "relays/relays.toml").read_text())["relay"]}
+VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 PORTS = {name: relay["port"] for name, relay in RELAYS.items()}
 CLAIMS = {name: relay["claims"] for name, relay in RELAYS.items()}
 # What all Dockerfiles have in common, by the stage that it ends with.
@@ -26,8 +27,8 @@ FILES = ["docker-compose.yml", ".env.example", "deploy/README.md", "deploy/compo
 
 
 def each(template, relays=None):
-    """The template for each relay. It is formatted with the relay's entry, NAME, and `package`."""
-    return "".join(template.format(**relay, NAME=name.upper(), package=f"relay-{name}")
+    """The template for each relay. It is formatted with the relay's entry, NAME, VERSION and `package`."""
+    return "".join(template.format(**relay, NAME=name.upper(), VERSION=VERSION, package=f"relay-{name}")
                    for name, relay in RELAYS.items() if relays is None or name in relays)
 
 
@@ -83,7 +84,7 @@ labels:
   - pairs: {{app.kubernetes.io/name: {package}}}
     includeSelectors: true
 images:
-  - {{name: relay, newName: registry.example.com/{package}, newTag: 0.1.0}}
+  - {{name: relay, newName: registry.example.com/{package}, newTag: {VERSION}}}
 configMapGenerator:
   - name: relay-settings
     behavior: merge

@@ -94,7 +94,7 @@ impl Module {
     pub fn user_agent(&self) -> String {
         match self.user_agent {
             Some(text) => text.to_owned(),
-            None => format!("{}/{} (+{})", self.package, self.version, env!("CARGO_PKG_REPOSITORY")),
+            None => format!("{}/{}", self.package, self.version),
         }
     }
 }
