@@ -20,14 +20,17 @@ FROM ${RUST_IMAGE} AS dependencies
 WORKDIR /src
 COPY --from=manifests /skeleton .
 ARG PROFILE
-RUN cargo build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
+# A version of cargo-auditable: the program then holds the list of its dependencies. Published images have it.
+ARG AUDITABLE=
+RUN set -eu; if [ -n "$AUDITABLE" ]; then cargo install --locked "cargo-auditable@$AUDITABLE"; fi; \
+    cargo ${AUDITABLE:+auditable} build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
 
 # --- core
 # `touch`, because Cargo compares times, and the empty sources are newer than these.
 FROM dependencies AS core
 COPY crates/relay-core crates/relay-core
 RUN set -eu; find crates/relay-core -name '*.rs' -exec touch {} +; \
-    cargo build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
+    cargo ${AUDITABLE:+auditable} build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
 
 # --- program
 FROM core AS build
@@ -35,7 +38,7 @@ ARG PROGRAM
 ARG FOLDER
 COPY ${FOLDER} ${FOLDER}
 RUN set -eu; find "$FOLDER" -name '*.rs' -exec touch {} +; \
-    cargo build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bin "$PROGRAM"; \
+    cargo ${AUDITABLE:+auditable} build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bin "$PROGRAM"; \
     install -D "target/$PROFILE/$PROGRAM" /out/relay
 
 # No shell and no package manager: a C library, root certificates, and this program.
