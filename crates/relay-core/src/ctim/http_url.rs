@@ -20,6 +20,9 @@ impl HttpUrl {
     /// Reads a link. `None` when it is no absolute `http` or `https` URL, and when it is too long: half a
     /// link would lead elsewhere.
     pub fn parse(text: &str) -> Option<Self> {
+        if is_plain(text) {
+            return (text.len() <= MAX_LENGTH).then(|| Self(text.into()));
+        }
         Self::from_url(&Url::parse(text).ok()?)
     }
 
@@ -60,6 +63,23 @@ impl HttpUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a text is an `https` URL that a parser would give back as it is, as nearly all links of providers are: a name
+/// in lower case whose last label has letters only, and a path and query without anything to encode or to resolve.
+fn is_plain(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://") else { return false };
+    let Some((host, path)) = rest.split_once('/') else { return false };
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with("xn--")
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    // A last label with a digit in it may make the whole an address.
+    let top = host.rsplit('.').next().unwrap_or_default();
+    host.split('.').all(is_label)
+        && top.bytes().all(|byte| byte.is_ascii_lowercase())
+        && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-=&?".contains(&byte))
 }
 
 /// Appends a part of a URL, with the characters encoded that no part may hold, and those of `also`.
@@ -129,6 +149,19 @@ mod tests {
         assert_eq!(written("https://a.example/?q=a|b\\c`{}"), "https://a.example/?q=a%7Cb%5Cc%60%7B%7D");
         assert_eq!(written("https://a.example/100%/%zz%4"), "https://a.example/100%25/%25zz%254");
         assert_eq!(written("https://a.example/a b?ü#x#y"), "https://a.example/a%20b?%C3%BC#x%23y");
+    }
+
+    #[test]
+    fn plain_links_are_what_a_parser_makes_of_them() {
+        assert!(is_plain("https://security.microsoft.com/alerts/da63_-1?tid=1111-2222"));
+        let part = "[a-z0-9.-]{0,12}|xn--[a-z0-9]{1,4}|0x[0-9a-f]{1,3}";
+        let text = format!("https?://({part})(\\.({part}))?(/[a-zA-Z0-9/_=&?.-]{{0,20}})?");
+        proptest!(|(text in text.as_str())| {
+            if is_plain(&text) {
+                let url = Url::parse(&text).unwrap();
+                prop_assert_eq!(url.as_str(), &text);
+            }
+        });
     }
 
     #[test]

@@ -24,6 +24,9 @@ fn as_str<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_str(text)
 }
 
+/// Room for as many is made at once: most sightings that have any have fewer.
+const USUAL: usize = 16;
+
 /// Collects the relations of one sighting, in order: none twice, and none from an observable to itself.
 #[derive(Clone, Debug)]
 pub struct Relations {
@@ -62,6 +65,9 @@ impl Relations {
             return;
         };
         if source != related {
+            if self.facts.is_empty() {
+                self.facts.reserve(USUAL);
+            }
             self.facts.entry((source, relation, related)).or_insert(relation_info);
         }
     }

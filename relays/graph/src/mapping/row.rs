@@ -1,6 +1,7 @@
 //! Rows of the hunting table in the place of alerts that were not read: the same fields, as far as the table has
 //! them, so that the alert replaces the row when it is read the next time.
 
+use compact_str::CompactString;
 use relay_core::ctim::Timestamp;
 use serde_json::Value;
 
@@ -14,9 +15,9 @@ const NOT_READ: &str = "not read";
 
 /// The alert that a row describes, as far as it does. Nothing for a row without an id.
 pub fn alert(row: &Row) -> Option<Alert> {
-    let owned = |column| row.text(column).map(str::to_owned);
+    let owned = |column| row.text(column).map(CompactString::from);
     let id = owned("AlertId")?;
-    let is_time = |text: &String| Timestamp::parse_assuming_utc(text).is_some();
+    let is_time = |text: &CompactString| Timestamp::parse_assuming_utc(text).is_some();
     let [first, last, seen] = ["First", "Last", "Seen"].map(|column| owned(column).filter(is_time));
     let has_times = first.is_some() || last.is_some();
     let only_seen = seen.filter(|_| !has_times);
@@ -26,12 +27,15 @@ pub fn alert(row: &Row) -> Option<Alert> {
     Some(Alert {
         id: Some(id),
         title: owned("Title"),
-        severity: row.text("Severity").map(str::to_ascii_lowercase),
-        status: Some(NOT_READ.to_owned()),
-        category: (!categories.is_empty()).then(|| categories.join(", ")),
+        severity: row.text("Severity").map(|text| text.to_ascii_lowercase().into()),
+        status: Some(CompactString::const_new(NOT_READ)),
+        category: (!categories.is_empty()).then(|| categories.join(", ").into()),
         detection_source: owned("DetectionSource"),
-        threat_family_name: pieces.iter().find_map(|piece| piece.text("ThreatFamily")).map(str::to_owned),
-        service_source: source.as_deref().and_then(service).map(str::to_owned),
+        threat_family_name: pieces
+            .iter()
+            .find_map(|piece| piece.text("ThreatFamily"))
+            .map(CompactString::from),
+        service_source: source.as_deref().and_then(service).map(CompactString::const_new),
         product_name: source,
         mitre_techniques: techniques(row),
         first_activity_date_time: first.or_else(|| only_seen.clone()),
@@ -65,20 +69,20 @@ fn service(name: &str) -> Option<&'static str> {
 }
 
 /// The techniques in `["Application Layer Protocol (T1071)"]`, each once.
-fn techniques(row: &Row) -> Vec<String> {
+fn techniques(row: &Row) -> Vec<CompactString> {
     let text = texts(row, "AttackTechniques").join(" ");
-    let mut all: Vec<String> = Vec::new();
+    let mut all: Vec<CompactString> = Vec::new();
     for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.') {
         let word = word.trim_matches('.');
         if is_technique(word) && !all.iter().any(|known| known == word) {
-            all.push(word.to_owned());
+            all.push(word.into());
         }
     }
     all
 }
 
 fn evidence(piece: &Row) -> Evidence {
-    let owned = |column| piece.text(column).map(str::to_owned);
+    let owned = |column| piece.text(column).map(CompactString::from);
     let file = || {
         Some(Box::new(File {
             sha1: owned("SHA1"),
@@ -97,7 +101,9 @@ fn evidence(piece: &Row) -> Evidence {
         }))
     };
     let roles = || match piece.text("EvidenceDirection") {
-        Some(direction) if direction.eq_ignore_ascii_case("destination") => vec!["destination".to_owned()],
+        Some(direction) if direction.eq_ignore_ascii_case("destination") => {
+            vec![CompactString::const_new("destination")]
+        }
         _ => Vec::new(),
     };
     let address = || owned("RemoteIP").or_else(|| owned("LocalIP"));
@@ -135,15 +141,15 @@ fn evidence(piece: &Row) -> Evidence {
 
 fn message(piece: &Row, evidence: Evidence) -> Evidence {
     let mail = piece.object("Mail");
-    let owned = |column: &str| mail.text(column).map(str::to_owned);
+    let owned = |column: &str| mail.text(column).map(CompactString::from);
     let sender = |column: &str| {
         let email_address =
-            owned(column).or_else(|| mail.object(column).text("EmailAddress").map(str::to_owned));
+            owned(column).or_else(|| mail.object(column).text("EmailAddress").map(CompactString::from));
         email_address.map(|address| Sender { email_address: Some(address), domain_name: None })
     };
     Evidence {
-        network_message_id: piece.text("NetworkMessageId").map(str::to_owned),
-        subject: piece.text("EmailSubject").map(str::to_owned),
+        network_message_id: piece.text("NetworkMessageId").map(CompactString::from),
+        subject: piece.text("EmailSubject").map(CompactString::from),
         internet_message_id: owned("InternetMessageId"),
         recipient_email_address: owned("Recipient"),
         sender_ip: owned("SenderIP"),

@@ -1,5 +1,6 @@
 //! Evidence of alerts (<https://learn.microsoft.com/en-us/graph/api/resources/security-alertevidence>).
 
+use compact_str::CompactString;
 use relay_core::lenient::{self, LenientValue};
 use serde::Deserialize;
 
@@ -64,43 +65,43 @@ pub struct Evidence {
     pub kind: Option<Kind>,
     /// Any kind: whether it is harmful.
     #[serde(deserialize_with = "super::text")]
-    pub verdict: Option<String>,
+    pub verdict: Option<CompactString>,
     /// Any kind: what was done about it.
     #[serde(deserialize_with = "super::text")]
-    pub remediation_status: Option<String>,
+    pub remediation_status: Option<CompactString>,
     /// Any kind: what part it plays.
     #[serde(deserialize_with = "lenient::list")]
-    pub roles: Vec<String>,
+    pub roles: Vec<CompactString>,
     /// Device: its id in Defender.
     #[serde(deserialize_with = "super::text")]
-    pub mde_device_id: Option<String>,
+    pub mde_device_id: Option<CompactString>,
     /// Device: its full name.
     #[serde(deserialize_with = "super::text")]
-    pub device_dns_name: Option<String>,
+    pub device_dns_name: Option<CompactString>,
     /// Device: its short name.
     #[serde(deserialize_with = "super::text")]
-    pub host_name: Option<String>,
+    pub host_name: Option<CompactString>,
     /// Device: what it runs on.
     #[serde(deserialize_with = "super::text")]
-    pub os_platform: Option<String>,
+    pub os_platform: Option<CompactString>,
     /// Device: its addresses.
     #[serde(deserialize_with = "lenient::list")]
-    pub ip_interfaces: Vec<String>,
+    pub ip_interfaces: Vec<CompactString>,
     /// Device: the address that it had last.
     #[serde(deserialize_with = "super::text")]
-    pub last_ip_address: Option<String>,
+    pub last_ip_address: Option<CompactString>,
     /// Device: the address that it had last, as seen from outside.
     #[serde(deserialize_with = "super::text")]
-    pub last_external_ip_address: Option<String>,
+    pub last_external_ip_address: Option<CompactString>,
     /// Device: who was logged on.
     #[serde(deserialize_with = "lenient::list")]
     pub logged_on_users: Vec<Account>,
     /// Ip: the address.
     #[serde(deserialize_with = "super::text")]
-    pub ip_address: Option<String>,
+    pub ip_address: Option<CompactString>,
     /// Url: the URL.
     #[serde(deserialize_with = "super::text")]
-    pub url: Option<String>,
+    pub url: Option<CompactString>,
     /// File: the file.
     #[serde(deserialize_with = "lenient::field")]
     pub file_details: Option<Box<File>>,
@@ -112,16 +113,16 @@ pub struct Evidence {
     pub parent_process_image_file: Option<Box<File>>,
     /// Process: how it was started.
     #[serde(deserialize_with = "super::text")]
-    pub process_command_line: Option<String>,
+    pub process_command_line: Option<CompactString>,
     /// User, mailbox, process: the account.
     #[serde(deserialize_with = "lenient::field")]
     pub user_account: Option<Box<Account>>,
     /// Mailbox: its address.
     #[serde(deserialize_with = "super::text")]
-    pub primary_address: Option<String>,
+    pub primary_address: Option<CompactString>,
     /// Mailbox: its owner's name for logging in.
     #[serde(deserialize_with = "super::text")]
-    pub upn: Option<String>,
+    pub upn: Option<CompactString>,
     /// Network connection: where it comes from.
     #[serde(deserialize_with = "lenient::field")]
     pub source_address: Option<Address>,
@@ -130,7 +131,7 @@ pub struct Evidence {
     pub destination_address: Option<Address>,
     /// Dns: the name.
     #[serde(deserialize_with = "super::text")]
-    pub domain_name: Option<String>,
+    pub domain_name: Option<CompactString>,
     /// Dns: what it resolved to.
     #[serde(deserialize_with = "lenient::list")]
     pub ip_addresses: Vec<Address>,
@@ -142,34 +143,34 @@ pub struct Evidence {
     pub host_ip_address: Option<Address>,
     /// File hash: which algorithm.
     #[serde(deserialize_with = "super::text")]
-    pub algorithm: Option<String>,
+    pub algorithm: Option<CompactString>,
     /// File hash: the digits.
     #[serde(deserialize_with = "super::text")]
-    pub value: Option<String>,
+    pub value: Option<CompactString>,
     /// Message: its id in Defender.
     #[serde(deserialize_with = "super::text")]
-    pub network_message_id: Option<String>,
+    pub network_message_id: Option<CompactString>,
     /// Message: its id in its header.
     #[serde(deserialize_with = "super::text")]
-    pub internet_message_id: Option<String>,
+    pub internet_message_id: Option<CompactString>,
     /// Message: its subject.
     #[serde(deserialize_with = "super::text")]
-    pub subject: Option<String>,
+    pub subject: Option<CompactString>,
     /// Message: where it came from.
     #[serde(deserialize_with = "super::text")]
-    pub sender_ip: Option<String>,
+    pub sender_ip: Option<CompactString>,
     /// Message: who got it.
     #[serde(deserialize_with = "super::text")]
-    pub recipient_email_address: Option<String>,
+    pub recipient_email_address: Option<CompactString>,
     /// Message: whether it came or went.
     #[serde(deserialize_with = "super::text")]
-    pub anti_spam_direction: Option<String>,
+    pub anti_spam_direction: Option<CompactString>,
     /// Message: what was done with it.
     #[serde(deserialize_with = "super::text")]
-    pub delivery_action: Option<String>,
+    pub delivery_action: Option<CompactString>,
     /// Message: where it went.
     #[serde(deserialize_with = "super::text")]
-    pub delivery_location: Option<String>,
+    pub delivery_location: Option<CompactString>,
     /// Message: URLs in it.
     #[serde(deserialize_with = "lenient::list")]
     pub urls: Vec<String>,
@@ -187,19 +188,19 @@ pub struct Evidence {
 pub struct File {
     /// SHA-1.
     #[serde(deserialize_with = "super::text")]
-    pub sha1: Option<String>,
+    pub sha1: Option<CompactString>,
     /// SHA-256.
     #[serde(deserialize_with = "super::text")]
-    pub sha256: Option<String>,
+    pub sha256: Option<CompactString>,
     /// MD5.
     #[serde(deserialize_with = "super::text")]
-    pub md5: Option<String>,
+    pub md5: Option<CompactString>,
     /// Its name.
     #[serde(deserialize_with = "super::text")]
-    pub file_name: Option<String>,
+    pub file_name: Option<CompactString>,
     /// Its folder, or its whole path.
     #[serde(deserialize_with = "super::text")]
-    pub file_path: Option<String>,
+    pub file_path: Option<CompactString>,
 }
 
 /// A user account.
@@ -208,19 +209,19 @@ pub struct File {
 pub struct Account {
     /// Its name.
     #[serde(deserialize_with = "super::text")]
-    pub account_name: Option<String>,
+    pub account_name: Option<CompactString>,
     /// The domain that it belongs to.
     #[serde(deserialize_with = "super::text")]
-    pub domain_name: Option<String>,
+    pub domain_name: Option<CompactString>,
     /// Its security identifier.
     #[serde(deserialize_with = "super::text")]
-    pub user_sid: Option<String>,
+    pub user_sid: Option<CompactString>,
     /// Its id in Entra ID.
     #[serde(deserialize_with = "super::text")]
-    pub azure_ad_user_id: Option<String>,
+    pub azure_ad_user_id: Option<CompactString>,
     /// Its name for logging in, mostly a mail address.
     #[serde(deserialize_with = "super::text")]
-    pub user_principal_name: Option<String>,
+    pub user_principal_name: Option<CompactString>,
 }
 
 /// An address inside other evidence.
@@ -229,7 +230,7 @@ pub struct Account {
 pub struct Address {
     /// The address.
     #[serde(deserialize_with = "super::text")]
-    pub ip_address: Option<String>,
+    pub ip_address: Option<CompactString>,
 }
 
 /// A sender of a mail.
@@ -238,10 +239,10 @@ pub struct Address {
 pub struct Sender {
     /// Its address.
     #[serde(deserialize_with = "super::text")]
-    pub email_address: Option<String>,
+    pub email_address: Option<CompactString>,
     /// The address's domain.
     #[serde(deserialize_with = "super::text")]
-    pub domain_name: Option<String>,
+    pub domain_name: Option<CompactString>,
 }
 
 lenient::object!(Evidence, File, Account, Address, Sender);
@@ -302,7 +303,7 @@ impl Evidence {
 
     /// The addresses that it names, but for those in URLs.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
-        let of = |kind, field: &'_ Option<String>| self.is(kind) && field.is_some();
+        let of = |kind, field: &'_ Option<CompactString>| self.is(kind) && field.is_some();
         let texts = [
             (Kind::Ip, &self.ip_address),
             (Kind::Device, &self.last_ip_address),
@@ -319,7 +320,7 @@ impl Evidence {
         let resolved = dns.then_some(self.ip_addresses.as_slice());
         let inside = ends.chain(hosts).flatten().chain(resolved.into_iter().flatten());
         texts
-            .chain(interfaces.into_iter().flatten().map(String::as_str))
+            .chain(interfaces.into_iter().flatten().map(CompactString::as_str))
             .chain(inside.filter_map(|address| address.ip_address.as_deref()))
     }
 

@@ -9,6 +9,8 @@ pub mod legacy;
 pub mod listing;
 pub mod v2;
 
+use std::ops::Deref;
+
 use relay_core::lenient::{self, LenientValue, List};
 use serde::{Deserialize, Deserializer};
 
@@ -34,7 +36,11 @@ pub struct AlertPage<A> {
 }
 
 /// Reads a text. The API writes a blank one for none.
-pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text: Option<String> = lenient::field(deserializer)?;
+pub(crate) fn text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: LenientValue<'de> + Deref<Target = str>,
+{
+    let text: Option<T> = lenient::field(deserializer)?;
     Ok(text.filter(|text| !text.trim().is_empty()))
 }

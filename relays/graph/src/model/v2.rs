@@ -1,5 +1,6 @@
 //! `GET /security/alerts_v2` (<https://learn.microsoft.com/en-us/graph/api/resources/security-alert>).
 
+use compact_str::CompactString;
 use relay_core::lenient;
 use serde::Deserialize;
 
@@ -11,76 +12,76 @@ use super::evidence::{Evidence, Kind};
 pub struct Alert {
     /// Its id.
     #[serde(deserialize_with = "super::text")]
-    pub id: Option<String>,
+    pub id: Option<CompactString>,
     /// Its id at the product that raised it.
     #[serde(deserialize_with = "super::text")]
-    pub provider_alert_id: Option<String>,
+    pub provider_alert_id: Option<CompactString>,
     /// The incident that it belongs to.
     #[serde(deserialize_with = "super::text")]
-    pub incident_id: Option<String>,
+    pub incident_id: Option<CompactString>,
     /// The tenant.
     #[serde(deserialize_with = "super::text")]
-    pub tenant_id: Option<String>,
+    pub tenant_id: Option<CompactString>,
     /// What it is called.
     #[serde(deserialize_with = "super::text")]
-    pub title: Option<String>,
+    pub title: Option<CompactString>,
     /// What happened.
     #[serde(deserialize_with = "super::text")]
-    pub description: Option<String>,
+    pub description: Option<CompactString>,
     /// One of a few words.
     #[serde(deserialize_with = "super::text")]
-    pub severity: Option<String>,
+    pub severity: Option<CompactString>,
     /// How far its handling is.
     #[serde(deserialize_with = "super::text")]
-    pub status: Option<String>,
+    pub status: Option<CompactString>,
     /// What an analyst found it to be.
     #[serde(deserialize_with = "super::text")]
-    pub classification: Option<String>,
+    pub classification: Option<CompactString>,
     /// What an analyst found to have happened.
     #[serde(deserialize_with = "super::text")]
-    pub determination: Option<String>,
+    pub determination: Option<CompactString>,
     /// The stage of an attack.
     #[serde(deserialize_with = "super::text")]
-    pub category: Option<String>,
+    pub category: Option<CompactString>,
     /// What noticed it.
     #[serde(deserialize_with = "super::text")]
-    pub detection_source: Option<String>,
+    pub detection_source: Option<CompactString>,
     /// The group behind it.
     #[serde(deserialize_with = "super::text")]
-    pub actor_display_name: Option<String>,
+    pub actor_display_name: Option<CompactString>,
     /// The threat.
     #[serde(deserialize_with = "super::text")]
-    pub threat_display_name: Option<String>,
+    pub threat_display_name: Option<CompactString>,
     /// The family of malware.
     #[serde(deserialize_with = "super::text")]
-    pub threat_family_name: Option<String>,
+    pub threat_family_name: Option<CompactString>,
     /// Which service raised it.
     #[serde(deserialize_with = "super::text")]
-    pub service_source: Option<String>,
+    pub service_source: Option<CompactString>,
     /// The product as users know it.
     #[serde(deserialize_with = "super::text")]
-    pub product_name: Option<String>,
+    pub product_name: Option<CompactString>,
     /// Its page in the portal.
     #[serde(deserialize_with = "super::text")]
-    pub alert_web_url: Option<String>,
+    pub alert_web_url: Option<CompactString>,
     /// The incident's page in the portal.
     #[serde(deserialize_with = "super::text")]
-    pub incident_web_url: Option<String>,
+    pub incident_web_url: Option<CompactString>,
     /// MITRE ATT&CK techniques.
     #[serde(deserialize_with = "lenient::list")]
-    pub mitre_techniques: Vec<String>,
+    pub mitre_techniques: Vec<CompactString>,
     /// When the alert was made.
     #[serde(deserialize_with = "super::text")]
-    pub created_date_time: Option<String>,
+    pub created_date_time: Option<CompactString>,
     /// When it was changed last.
     #[serde(deserialize_with = "super::text")]
-    pub last_update_date_time: Option<String>,
+    pub last_update_date_time: Option<CompactString>,
     /// When its activity began.
     #[serde(deserialize_with = "super::text")]
-    pub first_activity_date_time: Option<String>,
+    pub first_activity_date_time: Option<CompactString>,
     /// When its activity ended.
     #[serde(deserialize_with = "super::text")]
-    pub last_activity_date_time: Option<String>,
+    pub last_activity_date_time: Option<CompactString>,
     /// What it rests on.
     #[serde(deserialize_with = "lenient::list")]
     pub evidence: Vec<Box<Evidence>>,

@@ -154,7 +154,7 @@ fn merge(named: &mut Vec<Named>, chunk: &Chunk, rows: &[Row]) {
     for row in rows {
         // Rows without an id are passed over.
         let Some(by_row) = row::alert(row) else { continue };
-        let Some(id) = by_row.id.clone() else { continue };
+        let Some(id) = by_row.id.as_deref().map(str::to_owned) else { continue };
         let of_request = |asked: Vec<usize>| {
             asked.into_iter().filter_map(|place| chunk.positions.get(place).copied()).collect::<Vec<_>>()
         };

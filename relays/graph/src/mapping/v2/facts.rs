@@ -1,5 +1,7 @@
 //! The table of a sighting: what XDR has no field for.
 
+use std::borrow::Cow;
+
 use relay_core::ctim::Table;
 
 use crate::model::evidence::Kind;
@@ -25,26 +27,29 @@ pub(super) fn table(alert: &Alert, severity_changed: bool) -> Option<Table> {
         ("Threat", alert.threat_display_name.as_deref()),
         ("Threat family", alert.threat_family_name.as_deref()),
     ];
-    let says = |text: &&str| !matches!(*text, "unknown" | "unknownFutureValue");
-    let plain = plain.into_iter().filter_map(|(name, value)| Some((name, value.filter(says)?.to_owned())));
-    let mut facts: Vec<(&str, String)> = plain.collect();
+    let plain =
+        plain.into_iter().filter_map(|(name, value)| Some((name, Cow::Borrowed(value.filter(says)?))));
+    let mut facts: Vec<(&str, Cow<'_, str>)> = plain.collect();
     facts.extend(deliveries(alert).into_iter().map(|text| ("Delivery", text)));
     facts.extend(commands(alert).into_iter().map(|text| ("Command line", text)));
-    let rows = Table::of(&facts).column("Fact", |fact| fact.0).column("Value", |fact| fact.1.as_str());
+    let rows = Table::of(&facts).column("Fact", |fact| fact.0).column("Value", |fact| &*fact.1);
     rows.build().map(Table::counted)
 }
 
+/// Whether a word says anything.
+fn says(text: &&str) -> bool {
+    !matches!(*text, "unknown" | "unknownFutureValue")
+}
+
 /// What was done with each mail.
-fn deliveries(alert: &Alert) -> Vec<String> {
-    let says = |text: &Option<String>| {
-        text.clone().filter(|text| !matches!(text.as_str(), "unknown" | "unknownFutureValue"))
-    };
+fn deliveries(alert: &Alert) -> Vec<Cow<'_, str>> {
     let mut all = Vec::new();
     for message in alert.evidence.iter().filter(|evidence| evidence.kind() == Kind::Message) {
-        let Some(mut text) = says(&message.delivery_action) else { continue };
-        if let Some(place) = says(&message.delivery_location) {
-            text = format!("{text} to {place}");
-        }
+        let Some(action) = message.delivery_action.as_deref().filter(says) else { continue };
+        let text = match message.delivery_location.as_deref().filter(says) {
+            Some(place) => Cow::Owned(format!("{action} to {place}")),
+            None => Cow::Borrowed(action),
+        };
         if !all.contains(&text) {
             all.push(text);
         }
@@ -52,9 +57,9 @@ fn deliveries(alert: &Alert) -> Vec<String> {
     all
 }
 
-fn commands(alert: &Alert) -> Vec<String> {
+fn commands(alert: &Alert) -> Vec<Cow<'_, str>> {
     let processes = alert.evidence.iter().filter(|evidence| evidence.kind() == Kind::Process);
-    let mut all: Vec<String> = Vec::new();
+    let mut all = Vec::new();
     for command in processes.filter_map(|process| process.process_command_line.as_deref()) {
         let command = cut(command);
         if all.len() < MOST_COMMANDS && !all.contains(&command) {
@@ -65,9 +70,10 @@ fn commands(alert: &Alert) -> Vec<String> {
 }
 
 /// The text, or its beginning with `…` as its last character.
-fn cut(text: &str) -> String {
-    if text.encode_utf16().nth(LONGEST_COMMAND).is_none() {
-        return text.to_owned();
+fn cut(text: &str) -> Cow<'_, str> {
+    // No text has more units than bytes.
+    if text.len() <= LONGEST_COMMAND || text.encode_utf16().nth(LONGEST_COMMAND).is_none() {
+        return text.into();
     }
     let mut units = 0;
     let fits = |character: &char| {
@@ -85,20 +91,21 @@ mod tests {
     #[test]
     fn a_long_command_line_is_cut_on_a_character() {
         for (length, kept) in [(255, 255), (256, 256), (257, 255)] {
-            let text = cut(&"a".repeat(length));
+            let line = "a".repeat(length);
+            let text = cut(&line);
             assert_eq!(text.chars().filter(|c| *c == 'a').count(), kept, "{length}");
             assert!(text.encode_utf16().count() <= LONGEST_COMMAND);
         }
         // An emoji is two units, of which one would fit.
-        let text = cut(&format!("{}\u{1f600}bc", "a".repeat(254)));
-        assert_eq!(text, format!("{}…", "a".repeat(254)));
+        let line = format!("{}\u{1f600}bc", "a".repeat(254));
+        assert_eq!(cut(&line), format!("{}…", "a".repeat(254)));
     }
 
     #[test]
     fn five_command_lines_are_shown_each_once() {
         let process = |line: &str| Evidence {
             kind: Some(Kind::Process),
-            process_command_line: Some(line.to_owned()),
+            process_command_line: Some(line.into()),
             ..Evidence::default()
         };
         let lines = ["a", "b", "a", "c", "d", "e", "f", "g"];

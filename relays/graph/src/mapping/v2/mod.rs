@@ -4,6 +4,7 @@ mod facts;
 mod relations;
 mod targets;
 
+use compact_str::CompactString;
 use relay_core::ctim::{
     Confidence, ExternalReference, HttpUrl, MediumText, ObservedTime, Resolution, Sensor, Severity,
     ShortText, Sighting, Text, Timestamp,
@@ -68,7 +69,7 @@ pub struct Times {
 impl Times {
     /// The times of an alert, where it has any that can be read.
     pub fn of(alert: &Alert) -> Option<Self> {
-        let time = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse_assuming_utc);
+        let time = |text: &Option<CompactString>| text.as_deref().and_then(Timestamp::parse_assuming_utc);
         let (first, last) = (time(&alert.first_activity_date_time), time(&alert.last_activity_date_time));
         let (created, updated) = (time(&alert.created_date_time), time(&alert.last_update_date_time));
         let start = first.or(created).or(last).or(updated)?;
@@ -212,7 +213,7 @@ fn references<'a>(
     let techniques = alert.mitre_techniques.iter().filter(|text| is_technique(text)).map(|technique| {
         let page = format!("https://attack.mitre.org/techniques/{}/", technique.replace('.', "/"));
         ExternalReference::new(Text::constant("mitre-attack"))
-            .external_id(technique)
+            .external_id(technique.as_str())
             .url(HttpUrl::parse(&page))
     });
     std::iter::once(own).chain(incident).chain(techniques)
@@ -224,8 +225,8 @@ mod tests {
 
     fn evidence(verdict: &str, status: &str) -> Evidence {
         Evidence {
-            verdict: Some(verdict.to_owned()),
-            remediation_status: Some(status.to_owned()),
+            verdict: Some(verdict.into()),
+            remediation_status: Some(status.into()),
             ..Evidence::default()
         }
     }

@@ -1,12 +1,13 @@
 //! Machines and accounts that an alert concerns.
 
+use compact_str::CompactString;
 use relay_core::ctim::{Observable, ObservableType, ObservedTime, Sensor, Target};
 
 use crate::mapping::value::{address_observable, identifies, name_observable};
 use crate::model::evidence::{Evidence, Kind};
 use crate::model::v2::Alert;
 
-/// A target in the making.
+/// A target in the making; its observables may come twice.
 struct Found<'a> {
     kind: Sensor,
     observables: Vec<Observable>,
@@ -25,12 +26,9 @@ pub(super) fn of(alert: &Alert, observed: ObservedTime) -> Vec<Target> {
             place != *position && within(one, other) && (place < *position || !within(other, one))
         })
     };
-    let kept = all.iter().enumerate().filter(says_more);
-    kept.filter_map(|(_, one)| {
-        let target = Target::new(one.kind.clone(), one.observables.iter().cloned(), observed)?;
-        Some(target.os(one.os))
-    })
-    .collect()
+    let kept: Vec<bool> = all.iter().enumerate().map(|one| says_more(&one)).collect();
+    let kept = all.into_iter().zip(kept).filter_map(|(one, is_kept)| is_kept.then_some(one));
+    kept.filter_map(|one| Some(Target::new(one.kind, one.observables, observed)?.os(one.os))).collect()
 }
 
 fn found(evidence: &Evidence) -> Option<Found<'_>> {
@@ -51,7 +49,7 @@ fn found(evidence: &Evidence) -> Option<Found<'_>> {
 
 fn device(device: &Evidence) -> Vec<Observable> {
     let last = [device.last_ip_address.as_deref(), device.last_external_ip_address.as_deref()];
-    let addresses = device.ip_interfaces.iter().map(String::as_str).chain(last.into_iter().flatten());
+    let addresses = device.ip_interfaces.iter().map(CompactString::as_str).chain(last.into_iter().flatten());
     let full_name = device.device_dns_name.as_deref().filter(|name| name.contains('.'));
     let names = [
         name_observable(ObservableType::Hostname, device.device_name()),
@@ -59,7 +57,7 @@ fn device(device: &Evidence) -> Vec<Observable> {
         Observable::new(ObservableType::MsMachineId, device.mde_device_id.as_deref()),
     ];
     let addresses = addresses.filter(|text| identifies(text)).filter_map(address_observable);
-    distinct(addresses.chain(names.into_iter().flatten()))
+    addresses.chain(names.into_iter().flatten()).collect()
 }
 
 fn account(evidence: &Evidence) -> Vec<Observable> {
@@ -69,20 +67,10 @@ fn account(evidence: &Evidence) -> Vec<Observable> {
     let account = evidence.account();
     let name = account.and_then(|account| account.account_name.as_deref());
     let principal = account.and_then(|account| account.user_principal_name.as_deref());
-    let mailbox = |text: &'_ Option<String>| evidence.kind() == Kind::Mailbox && text.is_some();
+    let mailbox = |text: &'_ Option<CompactString>| evidence.kind() == Kind::Mailbox && text.is_some();
     let addresses = [&evidence.primary_address, &evidence.upn].into_iter().filter(|text| mailbox(text));
-    let addresses = addresses.flatten().map(String::as_str).chain(principal);
+    let addresses = addresses.flatten().map(CompactString::as_str).chain(principal);
     let addresses = addresses.filter(|text| text.contains('@'));
     let emails = addresses.filter_map(|text| Observable::new(ObservableType::Email, text));
-    distinct(Observable::new(ObservableType::User, name).into_iter().chain(emails))
-}
-
-fn distinct(observables: impl Iterator<Item = Observable>) -> Vec<Observable> {
-    let mut all = Vec::new();
-    for observable in observables {
-        if !all.contains(&observable) {
-            all.push(observable);
-        }
-    }
-    all
+    Observable::new(ObservableType::User, name).into_iter().chain(emails).collect()
 }
