@@ -18,6 +18,11 @@ for package in relays/*/Cargo.toml; do
     install "$programs/relay-${package#relays/}" "$out/bin/"
 done
 install "$programs/provider-sim" "$programs/relayctl" "$out/bin/"
+# Bytes. The largest relay had 15.1 MB when this bound was set.
+for program in "$out"/bin/relay-*; do
+    size=$(stat --format %s "$program")
+    [ "$size" -le 16000000 ] || { echo "$(basename "$program") has $size bytes" >&2; exit 1; }
+done
 "$out/bin/relayctl" man --out "$out/share/man/man1"
 for shell in bash zsh fish; do
     "$out/bin/relayctl" completions "$shell" >"$out/share/completions/relayctl.$shell"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pulls the base images of the Dockerfiles or, if that is impossible, creates stand-ins with their names, for tests only.
+# Pulls the base images of the Dockerfiles and the store of docker-compose.yml or, if that is impossible, creates stand-ins with their names, for tests only.
 # Stand-ins consist of files of this machine: the files of Debian packages, the Rust toolchain, and the crates of
 # Cargo.lock, so that the build needs no network.
 #
@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 base() { sed -n "s/^ARG $1=//p" deploy/relay.Dockerfile; }
 RUST=$(base RUST_IMAGE)
 RUNTIME=$(base RUNTIME_IMAGE)
+STORE=$(sed -n 's/.*image: ${VALKEY_IMAGE-\(.*\)}/\1/p' docker-compose.yml)
 LABEL=relays.stand-in
 
 # The state of an image: nothing, `pulled`, or the mark of a stand-in.
@@ -23,14 +24,14 @@ present() {
 }
 
 if [ "${1:-}" = --remove ]; then
-    for image in "$RUST" "$RUNTIME"; do
+    for image in "$RUST" "$RUNTIME" "$STORE"; do
         case $(present "$image") in '' | pulled) ;; *) docker image rm "$image" >/dev/null ;; esac
     done
     exit
 fi
 
 needed=()
-for image in "$RUNTIME" "$RUST"; do
+for image in "$RUNTIME" "$RUST" "$STORE"; do
     case $(present "$image") in
         pulled) ;;
         '') timeout 300 docker pull --quiet "$image" >/dev/null 2>&1 || needed+=("$image") ;;
@@ -113,4 +114,18 @@ if wanted "$RUST"; then
         --transform 'flags=r;s,^,usr/local/cargo/,' registry/cache registry/index
     import "$work/rust.tar" "$RUST" --change 'ENV CARGO_HOME=/usr/local/cargo' --change 'ENV CARGO_NET_OFFLINE=true' \
         --change 'ENV PATH=/usr/local/cargo/bin:/usr/local/bin:/usr/bin:/bin'
+fi
+
+# A Redis of Debian under the names of Valkey, which has the same protocol and options.
+if wanted "$STORE"; then
+    if command -v redis-server >/dev/null; then
+        add_packages "$work/store.tar" dash coreutils redis-server redis-tools
+        lay_out_root "$work/store"
+        ln -s redis-server "$work/store/usr/bin/valkey-server"
+        ln -s redis-cli "$work/store/usr/bin/valkey-cli"
+        tar --append --file "$work/store.tar" --directory "$work/store" --owner 0 --group 0 .
+        import "$work/store.tar" "$STORE" --change 'ENV PATH=/usr/local/bin:/usr/bin:/bin'
+    else
+        echo "no stand-in for $STORE: redis-server is not installed" >&2
+    fi
 fi

@@ -27,6 +27,8 @@ for package in relays/*/Cargo.toml; do relays+=("$(basename "${package%/*}")"); 
 for relay in "${relays[@]}"; do
     head -c 32 /dev/urandom | base64 | tr -d '\n' >"$work/$relay"
 done
+cp "$work/${relays[0]}" "$work/shared-key"
+cp "$work/${relays[1]}" "$work/shared-password"
 chmod 755 "$work"
 export RELAY_SECRETS=$work
 
@@ -35,12 +37,13 @@ services=(provider-sim "${relays[@]/#/relay-}")
 {
     echo 'services:'
     for service in "${services[@]}" relayctl; do printf '  %s: {image: relays-test/%s}\n' "$service" "$service"; done
+    echo '  relay-securitytrails-2: {image: relays-test/relay-securitytrails}'
 } >"$work/images.yml"
 
 # With an empty settings file, because the user's .env must not matter.
 : >"$work/empty.env"
 command=("${composer[@]}" --env-file "$work/empty.env" --project-name "$project" --project-directory .
-    --file docker-compose.yml --file deploy/compose/secrets.yml --file "$work/images.yml")
+    --file docker-compose.yml --file deploy/compose/secrets.yml --file deploy/compose/replicas.yml --file "$work/images.yml")
 compose() { timeout --foreground "${patience:-300}" "${command[@]}" "$@"; }
 
 # Removes everything that the builds below create, including layers of stages, and nothing else. Images depend on their
@@ -88,7 +91,7 @@ done
 step 'up'
 # The most detailed logs, to find credentials in them, and no cache, so that every request reaches the provider.
 export RELAY_LOG=trace RELAY_CACHE_TTL=0s
-compose up --detach --no-build "${services[@]}" >"$work/up.log" 2>&1 || { cat "$work/up.log"; exit 1; }
+compose up --detach --no-build "${services[@]}" valkey relay-securitytrails-2 >"$work/up.log" 2>&1 || { cat "$work/up.log"; exit 1; }
 
 step 'tests'
 timeout 600 python3 deploy/test_compose.py "$project" "$work" "${command[@]}"

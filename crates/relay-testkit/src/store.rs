@@ -6,7 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rcgen::{CertificateParams, KeyPair};
+
 use crate::eventually_blocking;
+use crate::identity::Folder;
 
 /// What the tests' entries are sealed with.
 pub(crate) const KEY: &str = "a key of tests that all replicas have";
@@ -67,6 +70,34 @@ impl Store {
             }
         }
         panic!("the store does not start");
+    }
+
+    /// A store that also listens for encrypted connections, with a certificate of its own making for `127.0.0.1`: the
+    /// store, its `rediss` address, and the file with the certificate, in `folder`. Nothing as for [`Store::start`].
+    ///
+    /// # Panics
+    /// As [`Store::start`].
+    pub fn encrypted(folder: &Folder) -> Option<(Self, String, String)> {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let ca_file = folder.write("store.pem", &certificate.pem());
+        let key_file = folder.write("store.key", &key.serialize_pem());
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let port = port.expect("a free port").port().to_string();
+        let store = Self::with(&[
+            "--tls-port",
+            &port,
+            "--tls-cert-file",
+            &ca_file,
+            "--tls-key-file",
+            &key_file,
+            "--tls-ca-cert-file",
+            &ca_file,
+            "--tls-auth-clients",
+            "no",
+        ])?;
+        Some((store, format!("rediss://127.0.0.1:{port}/0"), ca_file))
     }
 
     /// Its address.

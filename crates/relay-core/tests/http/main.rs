@@ -23,6 +23,7 @@ mod platform_keys;
 mod replicas;
 mod retries;
 mod stop;
+mod store_access;
 mod tenants;
 mod tiles;
 mod tokens;
