@@ -2,9 +2,9 @@
 # again when a manifest or Cargo.lock changes, relay-core when its own source does, and a change to one relay rebuilds
 # that relay alone. No syntax line and no cache mounts: any builder works, and a registry can share the layers.
 
-# PROFILE is how Cargo compiles: `release` is quick to build, `dist` is for published images (smaller and faster
-# programs, minutes more for each of them).
-ARG PROFILE=release
+# PROFILE is how Cargo compiles (Cargo.toml): `quick` to try things out, `dist` for published images, whose programs are
+# smaller and faster, and take minutes more each to build.
+ARG PROFILE=quick
 # To build the same image again next year, pin both by digest: --build-arg RUST_IMAGE=rust@sha256:...
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot

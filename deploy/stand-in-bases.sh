@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 base() { sed -n "s/^ARG $1=//p" deploy/relay.Dockerfile; }
 RUST=$(base RUST_IMAGE)
 RUNTIME=$(base RUNTIME_IMAGE)
+# shellcheck disable=SC2016
 STORE=$(sed -n 's/.*image: ${VALKEY_IMAGE-\(.*\)}/\1/p' docker-compose.yml)
 LABEL=relays.stand-in
 
