@@ -30,6 +30,7 @@ pub(super) const FILES: [File; 7] = [
     File { path: "/style.css", kind: "text/css; charset=utf-8", text: include_str!("page/style.css") },
     File::script("/main.js", include_str!("page/main.js")),
     File::script("/dom.js", include_str!("page/dom.js")),
+    File::script("/findings.js", include_str!("page/findings.js")),
     File::script("/results.js", include_str!("page/results.js")),
     File::script("/graph.js", include_str!("page/graph.js")),
     File::script("/timeline.js", include_str!("page/timeline.js")),

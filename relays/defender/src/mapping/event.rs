@@ -1,15 +1,9 @@
-//! An event of advanced hunting as a sighting.
+//! A row of advanced hunting that tells of an event.
 
-use std::borrow::Cow;
-
-use relay_core::ctim::{
-    Observable, ObservedTime, RelationType, Relations, Sighting, Table as Data, Timestamp,
-};
+use relay_core::ctim::{Observable, RelationType, Relations, Timestamp};
 use serde_json::Value;
 
-use super::{
-    Mapping, RELATIONS_BY, account, command_line, connections, observables, programs, target, typed,
-};
+use super::typed;
 use crate::model::{Hashes, Row};
 use crate::query::Table;
 
@@ -87,7 +81,7 @@ impl Event {
     }
 
     /// The account of the event: domain and name.
-    fn account(&self) -> Option<(Option<&str>, &str)> {
+    pub(super) fn account(&self) -> Option<(Option<&str>, &str)> {
         let own = match self.table {
             Table::Processes | Table::Logons => self.text("accountname"),
             _ => None,
@@ -100,7 +94,7 @@ impl Event {
     }
 
     /// The process created, else the one that caused the event.
-    fn command_line(&self) -> Option<&str> {
+    pub(super) fn command_line(&self) -> Option<&str> {
         let own = if self.table == Table::Processes { self.text("processcommandline") } else { None };
         own.or_else(|| self.text("initiatingprocesscommandline"))
     }
@@ -109,51 +103,6 @@ impl Event {
     pub(super) fn port(&self, column: &str) -> Option<u32> {
         self.text(column)?.trim().parse().ok().filter(|port| *port > 0)
     }
-}
-
-/// The sighting of an event.
-pub fn event(mapping: &Mapping<'_>, event: &Event) -> Sighting {
-    let seen = ObservedTime::at(event.time);
-    let device = event.device().and_then(|id| mapping.details.devices.get(id));
-    let files = &mapping.details.files;
-    let process = observables(&files.completed(event.process()));
-    let file = observables(&files.completed(event.file()));
-    let mut relations = Relations::new(&RELATIONS_BY);
-    match event.table {
-        Table::Network => connections::network(&mut relations, event, &process),
-        Table::Device => connections::dns(&mut relations, event, &process),
-        Table::Logons => connections::logon(&mut relations, event),
-        Table::Files => programs::file(&mut relations, event, &file, &process),
-        Table::Processes => {
-            programs::program(&mut relations, event, &file, &process, &RelationType::PARENT_OF);
-        }
-        Table::Images => programs::program(&mut relations, event, &file, &process, &RelationType::USED),
-    }
-    let named = target::Named {
-        hostname: event.text("devicename"),
-        machine: event.device(),
-        users: event.account().map(|(_, name)| name).into_iter().collect(),
-    };
-    mapping
-        .sighting(&event.key(), seen)
-        .data(data(mapping, event))
-        .relations(relations)
-        .target(target::target(&named, device, seen))
-}
-
-fn data(mapping: &Mapping<'_>, event: &Event) -> Option<Data> {
-    let command_line = event.command_line().filter(|_| mapping.command_lines).and_then(command_line);
-    let account = event.account().map(|(domain, name)| Cow::Owned(account(domain, name)));
-    let table = Data::record()
-        .cell("ActionType", event.text("actiontype"))
-        .cell("Protocol", event.text("protocol"))
-        .cell("LocalPort", event.port("localport"))
-        .cell("RemotePort", event.port("remoteport"))
-        .cell("LogonType", event.text("logontype"))
-        .cell("FailureReason", event.text("failurereason"))
-        .cell::<Option<Cow<'static, str>>>("Account", account)
-        .cell("CommandLine", command_line);
-    table.build().map(Data::counted)
 }
 
 /// What the process that caused an event is called, what started it, and where it is.

@@ -1,6 +1,7 @@
 //! Alerts, device events, prevalence and opinions to CTIM entities. Nothing here awaits, fails or reads the clock, and
 //! nothing of one entity reaches another.
 
+mod activity;
 mod alert;
 mod connections;
 mod event;
@@ -20,8 +21,9 @@ use url::Url;
 use crate::model::{Evidence, Hashes};
 use crate::module::TITLE;
 
+pub use activity::event;
 pub use alert::{AlertTimes, alert};
-pub use event::{Event, event};
+pub use event::Event;
 pub use opinion::{Opinion, Opinions, opinions};
 pub use prevalence::prevalence;
 pub use target::{Adapter, Device};

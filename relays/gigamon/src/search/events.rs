@@ -5,7 +5,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, BoxFuture};
@@ -20,15 +19,12 @@ use super::Search;
 use super::by_value::EventsByValue;
 use super::problems::Problems;
 use super::query::Span;
-use super::task::{Answer, Outcome, SearchTask};
+use super::task::{Answer, Outcome, PAUSE, SearchTask};
 use crate::Lacking;
 use crate::api;
 use crate::mapping::Hit;
 use crate::model::Event;
 use crate::module::TITLE;
-
-/// How long the search, or lists in its queries, are not tried again where they were refused.
-pub(super) const PAUSE: Duration = Duration::from_secs(600);
 
 type Running<'a> = Abortable<BoxFuture<'a, Vec<Answer>>>;
 

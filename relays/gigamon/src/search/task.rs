@@ -1,6 +1,7 @@
 //! One search, and what becomes of it where it is refused as a question or slow.
 
 use std::future::Future;
+use std::time::Duration;
 
 use futures::future::join_all;
 use relay_core::provider::Failure;
@@ -9,10 +10,12 @@ use url::Url;
 
 use super::Search;
 use super::by_value::EventsByValue;
-use super::events::PAUSE;
 use super::query::{self, Span};
 use crate::Lacking;
 use crate::api::{self, SearchBody};
+
+/// How long the search, or lists in its queries, are not tried again where they were refused.
+pub(super) const PAUSE: Duration = Duration::from_secs(600);
 
 /// What is searched.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use relay_core::tiles::{
     Count, Digest, NamedCounts, Period, SEVERITIES, Shown, TileData, TimeCounts, Window, severity,
 };
 
-use super::{query, source};
+use super::query::{self, Counted};
+use super::source;
 use crate::api::{AlertList, Pages, hunting_error, is_final};
 use crate::credentials::GraphCredentials;
 use crate::model::Alert as _;
@@ -19,28 +20,6 @@ use crate::module::{TITLE, UNPROCESSED};
 use crate::search::WITHOUT_HUNTING;
 use crate::settings::TilesSearch;
 use crate::{Graph, Lack};
-
-/// What one hunting query counts; a list of alerts serves all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Counted {
-    /// Alerts by time, severity and source.
-    Alerts,
-    /// Alerts by device.
-    Devices,
-    /// Alerts by account.
-    Users,
-}
-
-impl Counted {
-    /// The column with the things that alerts are counted of.
-    pub(super) fn column(self) -> &'static str {
-        match self {
-            Self::Alerts => "Bucket",
-            Self::Devices => "DeviceName",
-            Self::Users => "AccountUpn",
-        }
-    }
-}
 
 /// What the alerts of a window come to.
 pub(crate) struct Counts {

@@ -21,8 +21,9 @@ use crate::Graph;
 use crate::credentials::GraphCredentials;
 use crate::module::TITLE;
 use crate::settings::AlertsApi;
+use counts::Counts;
 pub(crate) use counts::Digests;
-use counts::{Counted, Counts};
+use query::Counted;
 
 const TAGS: &[&str] = &[TITLE, "Alerts"];
 

@@ -13,6 +13,7 @@ mod provider;
 use std::time::Duration;
 
 use provider_sim::{Options, Sim};
+use relay_testkit::Store;
 use relay_testkit::load::{Process, Times, Traffic, fire, free_address};
 use serde_json::json;
 
@@ -41,7 +42,17 @@ async fn main() {
     let token = token(&sim, &relay);
     println!("  started and ready in {:.1} ms, {:.1} MB resident", relay.ready_after_ms, relay.resident_mb());
     let bare = bare_program(&provider).await;
+    // Where no program of a store is installed, there is no figure of it.
+    let store = Store::start();
+    let sharing = match &store {
+        Some(store) => Some(sharing_relay(&sim, &provider, store).await),
+        None => None,
+    };
     for round in 1..=2 {
+        if let Some(sharing) = &sharing {
+            let observe = Traffic::observe(&sharing.url, &self::token(&sim, sharing), 1, round);
+            report("relay, store", sharing, &fire(&observe, requests, 16).await);
+        }
         let observe = Traffic::observe(&relay.url, &token, 1, round);
         report("relay", &relay, &fire(&observe, requests, 16).await);
         let asked = Traffic::observe(&bare.url, &token, 1, round);
@@ -81,6 +92,17 @@ async fn main() {
 
 async fn relay(sim: &Sim, api: &str) -> Process {
     Process::relay(RELAY, sim, &[("RELAY_PROVIDER__API_URL", api)]).await
+}
+
+/// A relay that shares its state in a store.
+async fn sharing_relay(sim: &Sim, api: &str, store: &Store) -> Process {
+    let url = store.url();
+    let settings = [
+        ("RELAY_PROVIDER__API_URL", api),
+        ("RELAY_SHARED__URL", &url),
+        ("RELAY_SHARED__KEY", "a key of benchmarks, which has enough bytes"),
+    ];
+    Process::relay(RELAY, sim, &settings).await
 }
 
 fn token(sim: &Sim, relay: &Process) -> String {

@@ -1,6 +1,6 @@
 // The relations as a picture: observables, devices and accounts, laid out by forces. Nothing moves by itself.
 
-import { docs, findingOf, jump, state, targetsOf } from "./results.js";
+import { docs, findingOf, jump, state, targetsOf } from "./findings.js";
 import { el, keyOf, plural, svg } from "./dom.js";
 
 // Beyond this number, the nodes with the fewest relations are folded away.

@@ -1,6 +1,6 @@
 // What one takes away: JSON, CSV, a curl line, and a link that asks the same again.
 
-import { docs, findingOf, state } from "./results.js";
+import { docs, findingOf, state } from "./findings.js";
 import { el } from "./dom.js";
 
 function save(name, type, text) {

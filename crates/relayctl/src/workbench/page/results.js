@@ -1,17 +1,13 @@
 // What the relays say: the overview, a card for each observable, and actions.
 
 import { $, VERDICTS, ask, day, el, keyOf, link, plural } from "./dom.js";
+import { docs, findingOf, jump, keep, state, targetsOf } from "./findings.js";
 import { drawGraph } from "./graph.js";
 import { drawTimeline } from "./timeline.js";
 import { drawKeep } from "./keep.js";
 
 // Sightings shown in a card at once.
 const SHOWN = 20;
-
-export const state = { observables: [], relays: [], about: [], findings: new Map(), complete: false };
-const place = (observable, relay) => `${observable}\n${relay}`;
-export const findingOf = (observable, relay) => state.findings.get(place(observable, relay));
-export const docs = (finding, kind) => finding?.data?.[kind]?.docs ?? [];
 
 export function start(observables, relays, about) {
   Object.assign(state, { observables, relays, about, findings: new Map(), complete: false });
@@ -23,7 +19,7 @@ export function start(observables, relays, about) {
 }
 
 export function add(finding) {
-  state.findings.set(place(finding.observable, finding.relay), finding);
+  keep(finding);
   changed.add(finding.observable);
   if (!waiting) waiting = requestAnimationFrame(draw);
 }
@@ -57,13 +53,6 @@ function drawMatrix() {
     el("th", { scope: "row" }, el("a", { href: `#card-${at}`, onclick: (event) => jump(event, at) }, one.value), el("small", {}, one.type)),
     state.relays.map((relay) => el("td", { id: `cell-${at}-${state.relays.indexOf(relay)}` }, "…"))));
   $("matrix").replaceChildren(el("caption", {}, "What each relay says of each observable"), el("thead", {}, head), el("tbody", {}, rows));
-}
-
-export function jump(event, at) {
-  event?.preventDefault();
-  const card = $(`card-${at}`);
-  card.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-  card.focus({ preventScroll: true });
 }
 
 function drawCell(at, relay) {
@@ -148,8 +137,6 @@ function seenTable(at, relay, sightings) {
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Sightings of ${state.observables[at].value} by ${relay}` },
       el("table", {}, el("thead", {}, el("tr", {}, head)), body)), sightings.length > SHOWN ? more : "");
 }
-
-export const targetsOf = (sighting) => (sighting.targets ?? []).flatMap((target) => target.observables ?? []);
 
 function seenRow(sighting) {
   const targets = [...new Set(targetsOf(sighting).map((one) => one.value))].slice(0, 4).join(", ");

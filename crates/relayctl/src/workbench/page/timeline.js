@@ -1,6 +1,6 @@
 // When what was seen, one line for each relay.
 
-import { docs, findingOf, jump, state } from "./results.js";
+import { docs, findingOf, jump, state } from "./findings.js";
 import { day, el, plural, svg } from "./dom.js";
 
 const [WIDTH, LEFT, ROW] = [1000, 130, 44];
