@@ -26,7 +26,7 @@ impl File {
 }
 
 /// Everything that the page loads.
-pub(super) const FILES: [File; 7] = [
+pub(super) const FILES: [File; 8] = [
     File { path: "/style.css", kind: "text/css; charset=utf-8", text: include_str!("page/style.css") },
     File::script("/main.js", include_str!("page/main.js")),
     File::script("/dom.js", include_str!("page/dom.js")),
