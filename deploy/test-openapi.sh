@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Calls every relay as its OpenAPI document says, and as it does not, with Schemathesis from PyPI (see test_openapi.py).
+# Needs neither network nor accounts besides: the relays run before provider-sim.
+#
+# Usage: deploy/test-openapi.sh [relay…]       (TOOLS=DIR keeps the tools in DIR for the next run)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ -z "${TOOLS:-}" ]; then
+    TOOLS=$(mktemp -d)
+    trap 'rm -rf "$TOOLS"' EXIT
+fi
+mkdir -p "$TOOLS"
+TOOLS=$(realpath "$TOOLS")
+if ! [ -x "$TOOLS/venv-openapi/bin/schemathesis" ]; then
+    python3 -m venv "$TOOLS/venv-openapi"
+    "$TOOLS/venv-openapi/bin/pip" install --quiet --retries 3 'schemathesis>=4.32,<5'
+fi
+
+packages=(--package provider-sim)
+for package in relays/*/Cargo.toml; do packages+=(--package "relay-$(basename "${package%/*}")"); done
+cargo build --locked --quiet --bins "${packages[@]}"
+"$TOOLS/venv-openapi/bin/python" deploy/test_openapi.py "$@"
