@@ -110,6 +110,22 @@ def published(service):
             yield address, int(host)
 
 
+def proxied(program, file, arguments):
+    """The program itself reads its file, where it is installed."""
+    if not program:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        text = (ROOT / "deploy/compose" / file).read_text()
+        if file == "nginx.conf":
+            run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=test", "-keyout",
+                f"{folder}/privkey.pem", "-out", f"{folder}/fullchain.pem")
+            text = text.replace("/tmp/", f"{folder}/").replace("/etc/nginx/tls", folder)
+        Path(folder, file).write_text(text)
+        environment = os.environ | {"RELAYS_DOMAIN": "relays.example.com"}
+        result = run(program, *arguments, f"{folder}/{file}", env=environment)
+        expect(result.returncode == 0, f"deploy/compose/{file}", result.stderr.strip())
+
+
 def compose():
     if not composer():
         skip("docker-compose.yml", "neither docker compose nor docker-compose is installed")
@@ -130,17 +146,17 @@ def compose():
         expect([port] == [number for _, number in published(service)], where, f"is not on port {port}")
         expect(service.get("user") == "65532:65532", where, "does not name its user")
         expect(values.get("RELAY_AUTH__AUDIENCE") == f"http://127.0.0.1:{port}", where, "has another audience")
-        addresses = {key: value for key, value in values.items() if re.fullmatch("RELAY_PROVIDER__.*_URL", key)}
+        addresses = {key: values.get(f"RELAY_PROVIDER__{key}", "") for key in RELAYS[name]["addresses"]}
         expect(addresses, where, "has no provider")
         for key, value in addresses.items():
             expect(value.startswith("http://provider-sim:9100/"), where, f"{key} is not the simulator")
 
     # Every name in .env.example is one that the composition reads; set to nothing, it leaves the simulator.
-    example = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    read = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    unread = set(example) - read - {"COMPOSE_FILE", "COMPOSE_PROFILES"}
+    example = dict(re.findall(r"^#([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    read = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
+    unread = set(example) - read - {"COMPOSE_FILE", "COMPOSE_PROFILES", "RELAYS_DOMAIN"}
     expect(not unread, ".env.example", f"{sorted(unread)} are read nowhere")
-    missing = {name for name in read if name.endswith(("_URL", "_HOSTS", "_AUDIENCE"))} - set(example)
+    missing = {name for name in read if not name.endswith("_IMAGE")} - set(example) - {"NAME"}
     expect(not missing, ".env.example", f"lacks {sorted(missing)}")
     for name in ("COMPOSE_FILE", "COMPOSE_PROFILES"):
         example.pop(name, None)
@@ -149,6 +165,25 @@ def compose():
         # NO_PROXY may still name the simulator.
         left = [key for key, value in values.items() if key.startswith("RELAY_") and "provider-sim" in (value or "")]
         expect(not left, ".env.example", f"with all of it, relay-{name} still has the simulator in {left}")
+
+    # A proxy of the examples gets all relays, sets the headers that they trust, and repeats nothing.
+    for file, program, wanted in [
+        ("Caddyfile", "caddy", ["header_up X-Request-Id", "import relay relay-{}\n"]),
+        ("nginx.conf", "nginx", ["X-Forwarded-For $remote_addr;", "X-Forwarded-Host $host;", "X-Forwarded-Proto https;",
+                                 "X-Request-Id $request_id;", "proxy_next_upstream off;"]),
+    ]:
+        text = (ROOT / "deploy/compose" / file).read_text()
+        lacking = {line.format(name) for line in wanted for name in RELAYS} - {line for line in
+                   (line.format(name) for line in wanted for name in RELAYS) if line in text}
+        expect(not lacking, f"deploy/compose/{file}", f"lacks {sorted(lacking)}")
+        service = composed("docker-compose.yml", f"deploy/compose/{program}.yml").get(program, {})
+        where = f"deploy/compose/{program}.yml"
+        expect(service.get("read_only") is True and service.get("cap_drop") == ["ALL"], where, "is not confined")
+        mounted = [volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
+                   for volume in service.get("volumes", [])]
+        expect(any(source.endswith(file) for source in mounted), where, f"does not mount {file}")
+    proxied(tool("nginx"), "nginx.conf", ["-t", "-q", "-c"])
+    proxied(tool("caddy"), "Caddyfile", ["validate", "--adapter", "caddyfile", "--config"])
 
     # Replicas of a relay have one store, one key, and everything else alike.
     replicas = composed("docker-compose.yml", "deploy/compose/replicas.yml")
@@ -310,6 +345,39 @@ def one_relay(name, resources, scaled=False):
     expect(mounted == wanted, where, "secret and setting do not match")
 
 
+def with_gateway(name):
+    """The overlay of a relay with the component `gateway`, in place of the Ingress and beside it."""
+    text = (KUBERNETES / "overlays" / name / "kustomization.yaml").read_text()
+    offered, ingress = "  # - ../../components/gateway\n", "  - ../../components/ingress\n"
+    expect(offered in text, f"overlays/{name}", "does not offer the Gateway API")
+    for remove, where in [(ingress, f"overlays/{name} with gateway"), ("", f"overlays/{name} with both")]:
+        with tempfile.TemporaryDirectory(dir=KUBERNETES / "overlays") as folder:
+            changed = text.replace(offered, offered.replace("# ", "")).replace(remove or "\0", "")
+            Path(folder, "kustomization.yaml").write_text(changed)
+            resources = kustomize(folder)
+        by_kind = {resource["kind"]: resource for resource in resources}
+        expect(("Ingress" in by_kind) == (not remove), where, f"has {sorted(by_kind)}")
+        route = by_kind.get("HTTPRoute", {}).get("spec", {})
+        expect(route.get("hostnames") == [f"{name}.relays.example.com"], where, f"is for {route.get('hostnames')}")
+        audience = by_kind["ConfigMap"]["data"]["RELAY_AUTH__AUDIENCE"]
+        expect(audience == f"https://{name}.relays.example.com", where, "audience and host of the route differ")
+        [rule] = route.get("rules", [{}])
+        service = by_kind["Service"]
+        ports = [port["port"] for port in service["spec"]["ports"] if port["name"] == "http"]
+        backends = [(backend["name"], backend["port"]) for backend in rule.get("backendRefs", [])]
+        expect(backends == [(service["metadata"]["name"], *ports)], where, f"route to nowhere: {backends}")
+        expect(rule.get("timeouts", {}).get("request") == "35s" and "retry" not in rule, where, "cuts or repeats requests")
+        parents = [(parent["namespace"], parent["name"]) for parent in route.get("parentRefs", [])]
+        expect(parents == [("gateway", "relays")], where, f"is attached to {parents}")
+        peers = [peer["namespaceSelector"]["matchLabels"] for peer in by_kind["NetworkPolicy"]["spec"]["ingress"][0]["from"]]
+        expect({"kubernetes.io/metadata.name": "gateway"} in peers, where, "the policy lets no gateway in")
+        for resource in resources:
+            # The Gateway API is an extension, whose schema no version of Kubernetes has.
+            if resource["kind"] != "HTTPRoute":
+                validate(f"{where}: {resource['kind']}", resource)
+        expect(not any("namespace" in resource["metadata"] for resource in resources), where, "fixes a namespace")
+
+
 def with_workload_identity(name):
     """The overlay of a relay with the component `workload-identity` before its others, as the component says."""
     overlay = yaml.safe_load((KUBERNETES / "overlays" / name / "kustomization.yaml").read_text())
@@ -356,6 +424,7 @@ def kubernetes():
         resources = kustomize(KUBERNETES / "overlays" / name)
         if resources:
             one_relay(name, resources)
+        with_gateway(name)
         resources = with_store(name)
         if resources:
             one_relay(name, resources, scaled=True)
@@ -371,6 +440,8 @@ def kubernetes():
     expect(len(named) == len(set(named)), "overlays/all", "two resources have the same name")
     expect(len(of_kind(resources, "Deployment")) == len(RELAYS), "overlays/all", "does not hold every relay once")
     expect(not of_kind(resources, "Secret"), "overlays/all", "holds a secret")
+    fixed = [resource["kind"] for resource in resources if "namespace" in resource["metadata"]]
+    expect(not fixed, "overlays/all", f"fixes a namespace of {fixed}, which is the user's choice")
     for resource in resources:
         where = f"overlays/all: {resource['kind']} {resource['metadata']['name']}"
         if resource["apiVersion"].startswith("monitoring.coreos.com/"):

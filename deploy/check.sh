@@ -23,7 +23,7 @@ fi
 # that are still missing.
 fetch() {
     local program=$1 package=$2
-    if command -v "$program" >/dev/null || [ -x "$TOOLS/usr/bin/$program" ] || ! command -v apt-get >/dev/null; then
+    if command -v "$program" >/dev/null || [ -x "$TOOLS/usr/bin/$program" ] || [ -x "$TOOLS/usr/sbin/$program" ] || ! command -v apt-get >/dev/null; then
         return
     fi
     (cd "$TOOLS" && { apt-get -qq download "$package" || { apt-get -qq update && apt-get -qq download "$package"; }; } &&
@@ -31,8 +31,9 @@ fetch() {
         echo "$program: not installed and cannot be downloaded" >&2
 }
 fetch promtool prometheus
+fetch nginx nginx
 if ! command -v kustomize >/dev/null; then fetch kubectl kubernetes-client; fi
 
-PATH="$PATH:$TOOLS/usr/bin" "$TOOLS/venv/bin/python" deploy/check.py
+PATH="$PATH:$TOOLS/usr/bin:$TOOLS/usr/sbin" "$TOOLS/venv/bin/python" deploy/check.py
 "$TOOLS/venv/bin/shellcheck" deploy/*.sh .ci/run
 echo 'deploy: all checks passed'

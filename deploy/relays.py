@@ -8,6 +8,7 @@ it lists what differs and exits with code 1.
 import difflib
 import re
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -23,6 +24,7 @@ REGION = re.compile(r"^(?P<begin>[^\n]*>>> deploy/relays\.py: (?P<name>\w+)[^\n]
                     r"(?P<end>^[^\n]*<<< deploy/relays\.py)", re.MULTILINE | re.DOTALL)
 FILES = ["docker-compose.yml", ".env.example", "deploy/README.md", "deploy/compose/secrets.yml",
          "deploy/prometheus/prometheus.yml", "deploy/kubernetes/overlays/all/kustomization.yaml",
+         "deploy/compose/Caddyfile", "deploy/compose/nginx.conf",
          "crates/provider-sim/Dockerfile", "crates/relayctl/Dockerfile"]
 
 
@@ -30,6 +32,36 @@ def each(template, relays=None):
     """The template for each relay. It is formatted with the relay's entry, NAME, VERSION and `package`."""
     return "".join(template.format(**relay, NAME=name.upper(), VERSION=VERSION, package=f"relay-{name}")
                    for name, relay in RELAYS.items() if relays is None or name in relays)
+
+
+SETTING = re.compile(r'''Setting::new\(\s*"provider\.(\w+)",\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",?\s*\)''', re.DOTALL)
+CORE = ROOT / "crates/relay-core/src"
+LOGIN = CORE / "provider/entra/logins.rs"
+
+
+def settings_in(text):
+    """Name, default and meaning of each provider setting in a Rust source."""
+    return [(name.upper(), default, re.sub(r"\\\n\s*", "", meaning)) for name, default, meaning in SETTING.findall(text)]
+
+
+def further(name):
+    """The provider settings that only this relay has, but for those with the simulator's addresses."""
+    source = (ROOT / f"relays/{name}/src/module.rs").read_text()
+    shared = {}
+    for const, text in re.findall(r"pub const (\w+): Setting = (Setting::new\(.*?\));", LOGIN.read_text(), re.DOTALL):
+        shared[const] = text
+    source = re.sub(r"entra::([A-Z_]+),", lambda found: shared[found[1]] + ",", source)
+    own = settings_in(source.partition("    settings: &[")[2])
+    return [row for row in own if row[0] not in RELAYS[name]["addresses"]]
+
+
+def every():
+    """The provider settings that every relay has."""
+    return settings_in((CORE / "settings/mod.rs").read_text())
+
+
+def further_lines(name):
+    return "".join(f"      RELAY_PROVIDER__{setting}: ${{{name.upper()}_{setting}-}}\n" for setting, _, _ in further(name))
 
 
 def services():
@@ -49,6 +81,7 @@ def services():
         for setting, path in relay["addresses"].items():
             variable = f"{name.upper()}_{setting}"
             text += f"      RELAY_PROVIDER__{setting}: ${{{variable}-http://provider-sim:9100{path}}}\n"
+        text += further_lines(name)
     return text.removeprefix("\n")
 
 
@@ -58,6 +91,10 @@ def providers():
         addresses = "".join(f"#{name.upper()}_{setting}=\n" for setting in relay["addresses"])
         text += each("\n# {title}\n", [name]) + addresses
         text += each("#{NAME}_JWKS_HOSTS=\n#{NAME}_AUDIENCE=https://{name}.relays.example.com\n", [name])
+        for setting, default, meaning in further(name):
+            # A default that the text names already, such as one that depends on others.
+            text += "".join(f"# {line}\n" for line in textwrap.wrap(meaning, 118))
+            text += f"#{name.upper()}_{setting}={default}\n"
     return text.removeprefix("\n")
 
 
@@ -79,6 +116,8 @@ kind: Kustomization
 resources: [../../base]
 components:
   - ../../components/ingress
+  # The Gateway API instead, since ingress-nginx is no longer maintained:
+  # - ../../components/gateway
 """ + store + component + """nameSuffix: -{name}
 labels:
   - pairs: {{app.kubernetes.io/name: {package}}}
@@ -96,6 +135,9 @@ patches:
       - {{op: replace, path: /spec/rules/0/host, value: {name}.relays.example.com}}
       - {{op: replace, path: /spec/tls/0/hosts/0, value: {name}.relays.example.com}}
       - {{op: replace, path: /spec/tls/0/secretName, value: {package}-tls}}
+  - target: {{kind: HTTPRoute}}
+    patch: |-
+      - {{op: replace, path: /spec/hostnames/0, value: {name}.relays.example.com}}
 """ + patch, [name])
 
 
@@ -112,11 +154,17 @@ ARG DESCRIPTION="Relay between Cisco XDR and {title}"
 
 
 REGIONS = {
+    "every": lambda: "".join(f"  RELAY_PROVIDER__{setting}: ${{RELAY_PROVIDER_{setting}-}}\n" for setting, _, _ in every()),
+    "every_example": lambda: "".join(f"# {meaning}\n#RELAY_PROVIDER_{setting}={default}\n"
+                                     for setting, default, meaning in every()),
     "services": services,
     "providers": providers,
     "users": lambda: each("  {package}:\n    environment: *settings\n"
                           "    secrets: [{{source: {name}, target: secret_key}}]\n"),
     "secrets": lambda: each('  {name}: {{file: "${{RELAY_SECRETS-./secrets}}/{name}"}}\n'),
+    "replica": lambda: further_lines("securitytrails"),
+    "caddy": lambda: each("{name}.{{$RELAYS_DOMAIN}} {{\n\timport relay {package}\n}}\n"),
+    "nginx": lambda: f"        server_name ~^(?<relay>{'|'.join(RELAYS)})\\.;\n",
     "targets": lambda: each("          - {package}:9091\n"),
     "overlays": lambda: each("  - ../{name}\n"),
     "table": lambda: "| service | address | calls |\n|---|---|---|\n| provider-sim | http://127.0.0.1:9100 | nothing: it "
