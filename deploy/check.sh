@@ -35,5 +35,5 @@ fetch nginx nginx
 if ! command -v kustomize >/dev/null; then fetch kubectl kubernetes-client; fi
 
 PATH="$PATH:$TOOLS/usr/bin:$TOOLS/usr/sbin" "$TOOLS/venv/bin/python" deploy/check.py
-"$TOOLS/venv/bin/shellcheck" deploy/*.sh .ci/run
+"$TOOLS/venv/bin/shellcheck" deploy/*.sh fuzz/*.sh .ci/run
 echo 'deploy: all checks passed'

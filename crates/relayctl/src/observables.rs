@@ -43,23 +43,23 @@ impl Parsed {
     pub fn extend(&mut self, other: Self) {
         let mut seen: HashSet<_> = self.observables.iter().map(shape::key).collect();
         self.observables.extend(other.observables.into_iter().filter(|one| seen.insert(shape::key(one))));
-        for note in other.notes {
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
-            }
-        }
+        let mut noted: HashSet<_> = self.notes.iter().cloned().collect();
+        self.notes.extend(other.notes.into_iter().filter(|note| noted.insert(note.clone())));
     }
 }
 
 /// The observables of a text: a report, a mail, a log. What is written `TYPE=VALUE` is of that type.
 pub fn in_text(text: &str) -> Parsed {
-    let mut parsed = Parsed::default();
+    let mut found = Parsed::default();
     for hit in scan::scan(&refang::refang(text)) {
-        parsed.extend(match hit {
-            scan::Hit::Observable(one) => Parsed { observables: vec![one], notes: Vec::new() },
-            scan::Hit::Note(note) => Parsed { observables: Vec::new(), notes: vec![note] },
-        });
+        match hit {
+            scan::Hit::Observable(one) => found.observables.push(one),
+            scan::Hit::Note(note) => found.notes.push(note),
+        }
     }
+    // Each once.
+    let mut parsed = Parsed::default();
+    parsed.extend(found);
     parsed
 }
 

@@ -9,6 +9,7 @@
 //! | [`api`] | the calls of one request, and what their failures mean |
 //! | [`query`] | hunting queries |
 //! | [`model`] | the API's answers, as far as they are read |
+//! | [`links`] | pages of the portal |
 //! | [`memory`] | what is remembered across requests |
 //! | [`search`] | which calls a lookup makes, and in which order |
 //! | [`mapping`] | answers to CTIM entities; no I/O, cannot fail |
@@ -16,7 +17,7 @@
 
 pub mod api;
 pub mod credentials;
-mod links;
+pub mod links;
 pub mod mapping;
 pub mod memory;
 pub mod model;

@@ -8,7 +8,7 @@ use url::Url;
 use crate::module::TITLE;
 
 /// The link that lets the user look an observable up; MD5 hashes have no page.
-pub(crate) fn search(portal: &Url, about: &Observable) -> Option<Link> {
+pub fn search(portal: &Url, about: &Observable) -> Option<Link> {
     let (kind, value) = (about.kind(), about.value());
     let page = UrlBuilder::new(portal);
     let (label, page) = match kind {

@@ -8,7 +8,7 @@
 //! | [`settings`] | the regions, their hosts, and how lookups are made |
 //! | `api` | the calls of the three APIs, and what their refusals mean |
 //! | [`model`] | what is asked, and the APIs' answers as far as they are read |
-//! | `search` | which calls are made for the observables of a request, and what is kept of their answers |
+//! | [`search`] | which calls are made for the observables of a request, and what is kept of their answers |
 //! | [`mapping`] | what was found to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the portal |
 //! | `tiles` | dashboard tiles: detections by severity, category and device |
@@ -19,7 +19,7 @@ pub mod links;
 pub mod mapping;
 pub mod model;
 mod module;
-mod search;
+pub mod search;
 pub mod settings;
 mod tiles;
 

@@ -9,7 +9,7 @@
 //! | [`search`] | which API is asked how, and what is reported of all of them |
 //! | `api` | the calls of the API: addresses, pages, and what its refusals mean |
 //! | [`credentials`] | what a token carries |
-//! | `links` | pages of the portal |
+//! | [`links`] | pages of the portal |
 //! | [`model`] | the API's answers, as far as they are read |
 //! | [`mapping`] | alerts to CTIM entities, and whether they concern an observable; no I/O, cannot fail |
 //! | [`respond`] | actions on accounts |
@@ -18,7 +18,7 @@
 
 mod api;
 pub mod credentials;
-mod links;
+pub mod links;
 pub mod mapping;
 pub mod model;
 mod module;

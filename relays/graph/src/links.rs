@@ -45,7 +45,7 @@ fn hunt_for(ui: &Url, about: &Observable) -> Option<HttpUrl> {
 }
 
 /// The links for an observable: its page, and the hunt for it.
-pub(crate) fn all(ui: &Url, about: &Observable) -> Vec<Link> {
+pub fn all(ui: &Url, about: &Observable) -> Vec<Link> {
     if Matcher::new(about).is_none() || about.value().chars().any(char::is_control) {
         return Vec::new();
     }

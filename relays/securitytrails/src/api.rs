@@ -87,24 +87,16 @@ impl SecurityTrails {
     where
         P: for<'de> LenientValue<'de>,
     {
-        let url = UrlBuilder::new(&self.api_url);
-        let name = query.name();
+        let (name, url) = (query.name(), query.url(&self.api_url, number));
         let request = match query {
-            Query::History(domain, record) => {
-                let url = url.path("history").segment(domain).path("dns").path(record.path_word());
-                self.api(call, &HISTORY).get(name, url.param("page", number).build()).kind("history")
-            }
+            Query::History(..) => self.api(call, &HISTORY).get(name, url).kind("history"),
             // The search only reads, although it is a POST.
             Query::Domains(address, family) => self
                 .api(call, &DOMAINS)
-                .post(name, url.path("domains/list").param("page", number).build())
+                .post(name, url)
                 .json(&json!({"filter": {family.filter(): address}}))
                 .repeatable(),
-            Query::Subdomains(domain) => {
-                let url = url.path("domain").segment(domain).path("subdomains");
-                let url = url.param("children_only", "true").param("include_inactive", "false");
-                self.api(call, &SUBDOMAINS).get(name, url.build())
-            }
+            Query::Subdomains(_) => self.api(call, &SUBDOMAINS).get(name, url),
         };
         limited(request).cached().fetch().await
     }
@@ -129,7 +121,7 @@ pub(crate) fn limited(request: Request<'_>) -> Request<'_> {
 }
 
 /// The rate that an answer grants.
-fn granted(headers: &HeaderMap) -> RateHint {
+pub fn granted(headers: &HeaderMap) -> RateHint {
     let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     let limit = number("x-ratelimit-limit-second").map(|limit| limit.clamp(1, FASTEST));
     let none_left = number("x-ratelimit-remaining-second") == Some(0);

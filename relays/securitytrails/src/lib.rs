@@ -9,13 +9,13 @@
 //! | [`settings`] | the settings of the relay |
 //! | [`query`] | what is asked about an observable |
 //! | `search`, `pages` | which queries are made, page by page, and what is kept |
-//! | `api` | the calls of the API: addresses, rate, and what refusals mean |
+//! | [`api`] | the calls of the API: addresses, rate, and what refusals mean |
 //! | [`model`] | the API's answers, as far as they are read |
 //! | [`mapping`] | answers to CTIM entities; no I/O, cannot fail |
 //! | [`links`] | pages of the site |
 //! | `tiles` | the tile of the account's quota |
 
-mod api;
+pub mod api;
 pub mod credentials;
 pub mod links;
 pub mod mapping;

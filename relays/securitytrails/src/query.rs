@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use relay_core::escape::UrlBuilder;
 use relay_core::observable::{Observable, ObservableType, domain, ip_address};
+use url::Url;
 
 /// What an observable is to SecurityTrails: the same for all spellings of one value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Subject {
+pub enum Subject {
     /// A domain in its one form.
     Domain(String),
     /// An address as it is sent.
@@ -16,7 +18,7 @@ pub(crate) enum Subject {
 
 impl Subject {
     /// None where the value does not have the form of its type: the call would only cost a query.
-    pub(crate) fn of(about: &Observable) -> Option<Self> {
+    pub fn of(about: &Observable) -> Option<Self> {
         if about.kind() == ObservableType::Domain {
             return domain(about.value()).map(Self::Domain);
         }
@@ -33,7 +35,7 @@ impl Subject {
 
 /// One question, answered page by page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Query<'a> {
+pub enum Query<'a> {
     /// Which records has a domain had? (<https://docs.securitytrails.com/reference/history-dns>)
     History(&'a str, RecordType),
     /// Which domains point to an address? (<https://docs.securitytrails.com/reference/domain-search>)
@@ -100,7 +102,7 @@ impl RecordType {
 
 /// The two kinds of IP addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Family {
+pub enum Family {
     /// IPv4.
     V4,
     /// IPv6.
@@ -118,6 +120,22 @@ impl Family {
 }
 
 impl Query<'_> {
+    /// The address of one of its pages. An address that is searched for stands in the body of the call, not here.
+    pub fn url(&self, api: &Url, page: u64) -> Option<Url> {
+        let url = UrlBuilder::new(api);
+        match self {
+            Self::History(domain, record) => {
+                url.path("history").segment(domain).path("dns").path(record.path_word()).param("page", page)
+            }
+            Self::Domains(..) => url.path("domains/list").param("page", page),
+            Self::Subdomains(domain) => {
+                let url = url.path("domain").segment(domain).path("subdomains");
+                url.param("children_only", "true").param("include_inactive", "false")
+            }
+        }
+        .build()
+    }
+
     /// Its name in metrics and logs.
     pub(crate) fn name(&self) -> &'static str {
         match self {

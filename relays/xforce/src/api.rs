@@ -67,13 +67,8 @@ impl XForce {
 
     /// The report.
     pub(crate) async fn report(&self, call: &Call<ApiKey>, subject: &Subject) -> Outcome<Report> {
-        let path = match subject.family {
-            Family::Ip => "ipr",
-            Family::Url => "url",
-            Family::Hash => "malware",
-        };
-        let url = UrlBuilder::new(&self.api_url).path(path).segment(&subject.value).build();
-        let request = self.api(call, &REPORTS).get("report", url).kind(path).cached();
+        let url = report_url(&self.api_url, subject);
+        let request = self.api(call, &REPORTS).get("report", url).kind(report_path(subject.family)).cached();
         Ok(match subject.family {
             Family::Ip => request.read().await?.map(Report::Ip),
             Family::Url => request.read().await?.map(Report::Url),
@@ -86,8 +81,7 @@ impl XForce {
         if !subject.resolvable || !self.options.resolve_enabled {
             return Ok(None);
         }
-        let url = self.portal_api().path("resolve").segment(&subject.value).param("basicResolve", "true");
-        self.side_call(call, "resolve", url).read().await
+        self.side_call(call, "resolve", resolve_url(&self.api_url, subject)).read().await
     }
 
     /// Collections that contain it.
@@ -95,19 +89,43 @@ impl XForce {
         if !self.options.linkage_enabled {
             return Ok(None);
         }
-        let url = self.portal_api().path("linkage").path(subject.family.path_word()).segment(&subject.value);
-        self.side_call(call, "linkage", url.param("maxpertype", self.options.collections)).read().await
+        let url = linkage_url(&self.api_url, subject, self.options.collections);
+        self.side_call(call, "linkage", url).read().await
     }
 
-    fn side_call<'r>(&'r self, call: &'r Call<ApiKey>, name: &'static str, url: UrlBuilder) -> Request<'r> {
-        self.api(call, &SIDE_CALLS).get(name, url.build()).cached()
+    fn side_call<'r>(&'r self, call: &'r Call<ApiKey>, name: &'static str, url: Option<Url>) -> Request<'r> {
+        self.api(call, &SIDE_CALLS).get(name, url).cached()
     }
+}
 
-    /// The base of calls that the portal itself makes; the base of the settings may be it already.
-    fn portal_api(&self) -> UrlBuilder {
-        let api = UrlBuilder::new(&self.api_url);
-        if is_portal(&self.api_url) { api } else { api.path("api") }
+fn report_path(family: Family) -> &'static str {
+    match family {
+        Family::Ip => "ipr",
+        Family::Url => "url",
+        Family::Hash => "malware",
     }
+}
+
+/// The address of a report.
+pub fn report_url(api: &Url, subject: &Subject) -> Option<Url> {
+    UrlBuilder::new(api).path(report_path(subject.family)).segment(&subject.value).build()
+}
+
+/// The address of DNS resolutions.
+pub fn resolve_url(api: &Url, subject: &Subject) -> Option<Url> {
+    portal_api(api).path("resolve").segment(&subject.value).param("basicResolve", "true").build()
+}
+
+/// The address of at most `most` collections.
+pub fn linkage_url(api: &Url, subject: &Subject, most: u64) -> Option<Url> {
+    let url = portal_api(api).path("linkage").path(subject.family.path_word()).segment(&subject.value);
+    url.param("maxpertype", most).build()
+}
+
+/// The base of calls that the portal itself makes; the base of the settings may be it already.
+fn portal_api(api: &Url) -> UrlBuilder {
+    let url = UrlBuilder::new(api);
+    if is_portal(api) { url } else { url.path("api") }
 }
 
 fn is_portal(api: &Url) -> bool {

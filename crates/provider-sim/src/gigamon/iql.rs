@@ -10,7 +10,7 @@ use super::network::Entity;
 
 /// A query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expression {
+pub enum Expression {
     /// One of these holds.
     Any(Vec<Expression>),
     /// All of these hold.
@@ -19,8 +19,9 @@ pub(super) enum Expression {
     Clause(Clause),
 }
 
+/// A comparison of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Clause {
+pub struct Clause {
     event_type: Option<String>,
     path: Vec<String>,
     equal: bool,
@@ -42,7 +43,7 @@ const MOST_VALUES: usize = 1000;
 
 impl Expression {
     /// Reads a query.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > LONGEST {
             return Err("it is too long".to_owned());
         }
@@ -61,7 +62,7 @@ impl Expression {
     }
 
     /// The values that it asks for: events without any of them need not be looked at.
-    pub(super) fn values(&self) -> Vec<&str> {
+    pub fn values(&self) -> Vec<&str> {
         match self {
             Self::Any(parts) | Self::All(parts) => parts.iter().flat_map(Self::values).collect(),
             Self::Clause(clause) if clause.equal => clause.values.iter().map(String::as_str).collect(),

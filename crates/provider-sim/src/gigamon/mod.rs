@@ -18,7 +18,7 @@
 
 mod detections;
 mod entity;
-mod iql;
+pub mod iql;
 mod network;
 mod params;
 mod query;

@@ -39,7 +39,7 @@ use crate::telemetry::Metrics;
 pub(crate) struct Authenticator {
     jwks: Option<Jwks>,
     /// Keys in place of those of the key hosts.
-    given_keys: Option<KeySet>,
+    pub(crate) given_keys: Option<KeySet>,
     secret: Option<DecodingKey>,
     audience: Vec<String>,
 }

@@ -72,7 +72,10 @@ pub(super) fn pause_before(request: &Request<'_>, failure: &Failure, tried: u32)
     }
 }
 
-/// How long the provider asks to wait: `Retry-After` in seconds, as an HTTP date, or with a unit (`3172s`), as
+/// Longer pauses make no difference.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How long the provider asks to wait, a day at most: `Retry-After` in seconds, as an HTTP date, or with a unit (`3172s`), as
 /// some gateways write it.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     parse(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
@@ -82,11 +85,11 @@ fn parse(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let digits = text.strip_suffix(['s', 'S']).unwrap_or(text).trim_end();
     if let Ok(seconds) = digits.parse::<f64>() {
-        // Beyond a day it makes no difference, and the conversion would refuse the absurd.
-        return (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(86_400.0)));
+        // The conversion would refuse the absurd.
+        return (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(DAY.as_secs_f64())));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
+    Some(date.duration_since(now).unwrap_or_default().min(DAY))
 }
 
 #[cfg(test)]
@@ -106,6 +109,9 @@ mod tests {
         assert_eq!(parse("0.5", now), Some(Duration::from_millis(500)));
         assert_eq!(parse("Thu, 01 Jan 2026 00:01:00 GMT", now), Some(Duration::from_secs(60)));
         assert_eq!(parse("Wed, 31 Dec 2025 00:00:00 GMT", now), Some(Duration::ZERO));
+        for absurd in ["1e300", "inf", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(parse(absurd, now), Some(DAY), "{absurd}");
+        }
         for nonsense in ["", "soon", "-3", "NaN", "7 s s", "Thu, 99 Jan 2026"] {
             assert_eq!(parse(nonsense, now), None, "{nonsense:?}");
         }

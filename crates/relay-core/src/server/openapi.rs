@@ -123,11 +123,14 @@ impl Definitions {
             for (status, description) in [
                 ("413", "The body is larger than RELAY_MAX_BODY"),
                 ("500", "A fault of the relay; its log says more"),
+                ("503", "Too many requests are at work or being received; ask again after Retry-After"),
             ] {
                 let schema = self.reference("ErrorResponse");
                 operation["responses"][status] =
                     json!({"description": description, "content": {"application/json": {"schema": schema}}});
             }
+            operation["responses"]["503"]["headers"] =
+                json!({"Retry-After": {"description": "Seconds", "schema": {"type": "string"}}});
         }
         if let Some(name) = endpoint.request {
             let schema = self.reference(name);

@@ -2,8 +2,11 @@
 
 pub mod schema;
 mod time;
+mod tokens;
 
 use std::net::SocketAddr;
+
+pub use tokens::Tokens;
 
 pub use time::{PATIENCE, TestLimit, eventually, eventually_blocking, in_time};
 

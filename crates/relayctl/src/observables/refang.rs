@@ -7,6 +7,13 @@ pub(super) const DOT: char = '\u{e000}';
 
 /// Longest text between brackets.
 const INSIDE: usize = 5;
+/// Longest name in bytes, of which a [`DOT`] has three. What is longer is none, so it is not put together from ever more
+/// labels.
+const NAME: usize = 512;
+/// What stands before `dot` in a sentence.
+const WORDS: [&str; 8] = ["a", "an", "one", "or", "that", "the", "this", "to"];
+/// What stands for a dot between words.
+const SPOKEN: &str = " dot ";
 
 /// A text with every [`DOT`] in its place.
 pub(super) fn refang(text: &str) -> String {
@@ -67,14 +74,13 @@ fn brackets(text: &str) -> String {
 /// What a text in brackets at the beginning stands for, and what follows.
 fn bracketed(text: &str) -> Option<(String, &str)> {
     let close = match text.as_bytes().first()? {
-        b'[' => ']',
-        b'(' => ')',
-        _ => '}',
+        b'[' => b']',
+        b'(' => b')',
+        _ => b'}',
     };
-    let (inside, after) = text[1..].split_once(close)?;
-    if inside.len() > INSIDE {
-        return None;
-    }
+    // No further: a text may have many brackets that are never closed.
+    let end = 1 + text[1..].bytes().take(INSIDE + 1).position(|byte| byte == close)?;
+    let (inside, after) = (&text[1..end], &text[end + 1..]);
     let meant = match inside.trim().to_ascii_lowercase().as_str() {
         "." | "dot" | "punkt" => DOT.to_string(),
         ":" | "://" | ":/" | "/" => inside.trim().to_owned(),
@@ -93,31 +99,33 @@ fn spoken(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = find_spoken(rest) {
-        let (before, after) = (&rest[..at], &rest[at + " dot ".len()..]);
+        let (before, after) = (&rest[..at], &rest[at + SPOKEN.len()..]);
         out.push_str(before);
         let first = out.rfind(|c| !is_label(c)).map_or(0, |end| end + last_length(&out[end..]));
-        let mut name = out[first..].to_owned();
+        let word = &out[first..];
+        let may_be_name = !word.is_empty() && !WORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
+        let mut name = word.to_owned();
         let mut end = 0;
-        loop {
-            let label: String = after[end..].chars().take_while(|c| is_label(*c)).collect();
+        while may_be_name && name.len() <= NAME {
+            let label = &after[end..];
+            let label = &label[..label.find(|c| !is_label(c)).unwrap_or(label.len())];
             end += label.len();
-            name = format!("{name}.{label}");
-            if find_spoken(&after[end..]) != Some(0) {
+            name.push('.');
+            name.push_str(label);
+            if !begins_spoken(&after[end..]) {
                 break;
             }
-            end += " dot ".len();
+            end += SPOKEN.len();
         }
-        let word = out[first..].to_ascii_lowercase();
-        let is_word = ["a", "an", "one", "or", "that", "the", "this", "to"].contains(&word.as_str());
         let name = name.trim_end_matches('.');
-        if !word.is_empty() && !is_word && shape::is_public_name(&name.replace(DOT, ".")) {
+        if may_be_name && name.len() <= NAME && shape::is_public_name(&name.replace(DOT, ".")) {
             out.truncate(first);
             out.push_str(&name.replace('.', &DOT.to_string()));
             let left = after[..end].len() - after[..end].trim_end_matches('.').len();
             rest = &after[end - left..];
         } else {
-            out.push_str(&rest[at..at + " dot ".len() - 1]);
-            rest = &rest[at + " dot ".len() - 1..];
+            out.push_str(&rest[at..at + SPOKEN.len() - 1]);
+            rest = &rest[at + SPOKEN.len() - 1..];
         }
     }
     out.push_str(rest);
@@ -130,9 +138,11 @@ fn last_length(text: &str) -> usize {
 
 /// Where ` dot ` stands.
 fn find_spoken(text: &str) -> Option<usize> {
-    text.match_indices(' ')
-        .map(|(at, _)| at)
-        .find(|at| text.get(*at..at + " dot ".len()).is_some_and(|word| word.eq_ignore_ascii_case(" dot ")))
+    text.match_indices(' ').map(|(at, _)| at).find(|at| begins_spoken(&text[*at..]))
+}
+
+fn begins_spoken(text: &str) -> bool {
+    text.get(..SPOKEN.len()).is_some_and(|word| word.eq_ignore_ascii_case(SPOKEN))
 }
 
 /// `hxxp`, `hXXps`, `h**p`, `fxp` before a colon.

@@ -18,13 +18,22 @@ pub(super) enum Hit {
 /// How many bytes a piece of the text has, and what it is, if anything.
 type Piece = (usize, Option<Hit>);
 
+/// No observable that is found in a text is longer, in bytes. It bounds how far each step looks ahead, and so makes the
+/// time grow with the length of the text, whatever stands there.
+const LONGEST: usize = 4096;
+
 /// Everything in a text, in order.
 pub(super) fn scan(text: &str) -> Vec<Hit> {
     let (mut hits, mut at, mut previous) = (Vec::new(), 0, ' ');
     while let Some(first) = text[at..].chars().next() {
         let rest = &text[at..];
-        let piece = if is_word(previous) { None } else { piece(previous, rest) };
+        let ahead = beginning(rest, LONGEST);
+        let piece = if is_word(previous) { None } else { piece(previous, ahead) };
         let (length, hit) = match piece {
+            // It goes on: half of a value is another one.
+            Some((length, _)) if length == ahead.len() && length < rest.len() => {
+                (run(rest, |c| !c.is_whitespace()).max(length), None)
+            }
             Some(piece) => piece,
             None if is_word(first) => (run(rest, is_word), None),
             None => (first.len_utf8(), None),
@@ -42,6 +51,12 @@ pub(super) fn scan(text: &str) -> Vec<Hit> {
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == DOT
+}
+
+/// As much of a text, but no half of a character.
+fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 fn run(text: &str, of: impl Fn(char) -> bool) -> usize {
@@ -104,26 +119,33 @@ fn url(rest: &str) -> Option<Piece> {
 
 /// Without the punctuation of the sentence around it; a bracket stays where it was opened inside.
 fn without_trailing(mut text: &str) -> &str {
-    loop {
-        let last = text.chars().next_back().unwrap_or('a');
-        let opened = |open: char| text.matches(open).count() >= text.matches(last).count();
-        let part_of_it = match last {
-            '.' | ',' | ';' | ':' | '!' | '?' | '*' | DOT => false,
-            ')' => opened('('),
-            ']' => opened('['),
-            '}' => opened('{'),
-            _ => true,
+    let count = |bracket: char| text.matches(bracket).count();
+    // Of each kind: how many are opened, and how many closed in what is left.
+    let mut brackets =
+        [('(', ')'), ('[', ']'), ('{', '}')].map(|(open, close)| (close, count(open), count(close)));
+    while let Some(last) = text.chars().next_back() {
+        let bracket = brackets.iter_mut().find(|(close, ..)| *close == last);
+        let part_of_it = match bracket {
+            Some((_, opened, closed)) if *closed > *opened => {
+                *closed -= 1;
+                false
+            }
+            Some(_) => true,
+            None => !matches!(last, '.' | ',' | ';' | ':' | '!' | '?' | '*' | DOT),
         };
         if part_of_it {
-            return text;
+            break;
         }
         text = &text[..text.len() - last.len_utf8()];
     }
+    text
 }
 
 /// To the closing quote where there is one; else to the end of its last name, over spaces inside it.
 fn windows_path(previous: char, rest: &str) -> Option<Piece> {
-    if !shape::is_windows_path(rest.lines().next()?) {
+    if !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '\\')
+        || !shape::is_windows_path(rest.lines().next()?)
+    {
         return None;
     }
     let quoted = matches!(previous, '"' | '\'').then(|| rest.find([previous, '\n'])).flatten();
@@ -195,7 +217,9 @@ fn is_name(c: char) -> bool {
 }
 
 fn email(rest: &str) -> Option<Piece> {
-    let user = run(rest, |c| c.is_ascii_alphanumeric() || "._%+-".contains(c) || c == DOT);
+    /// Longer than the name of any mailbox may be (RFC 5321, section 4.5.3.1).
+    const USER: usize = 256;
+    let user = run(beginning(rest, USER), |c| c.is_ascii_alphanumeric() || "._%+-".contains(c) || c == DOT);
     let host = rest.get(user..)?.strip_prefix('@')?;
     let host = host[..run(host, is_name)].trim_end_matches(['.', '-', DOT]);
     let all = &rest[..user + 1 + host.len()];
@@ -268,6 +292,9 @@ fn hash(previous: char, rest: &str) -> Option<Piece> {
 fn name(previous: char, rest: &str) -> Option<Piece> {
     let all = run(rest, is_name);
     let text = rest[..all].trim_end_matches(['.', '-', '_', DOT]);
+    if text.is_empty() && all > 0 {
+        return Some((all, None));
+    }
     if !text.contains(['.', DOT]) {
         return None;
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use relay_core::observable::{domain, hash_type, ip_address};
+use relay_core::text::sanitized;
 use url::{Host, Url};
 
 use super::Observable;
@@ -88,6 +89,8 @@ pub(super) fn check(kind: &str, value: &str) -> Result<(), String> {
     if fits {
         Ok(())
     } else {
+        // Not all of it: a text may hold many that do not fit, each up to the end of the line.
+        let value = sanitized(value, 80);
         Err(format!("`{value}` does not fit the type {kind}; it looks like {}", example(kind)))
     }
 }

@@ -183,6 +183,59 @@ fn written() -> impl Strategy<Value = (Observable, String)> {
     })
 }
 
+/// Each of these once took a time, and some of them a memory, that grew with the square of the length.
+#[test]
+fn a_text_of_any_length_takes_a_time_that_grows_with_it_alone() {
+    const LONG: usize = 1 << 17;
+    // Where each step looks ahead as far as the longest value is long.
+    const SHORT: usize = 1 << 12;
+    let parts = [
+        ("[", LONG),
+        ("(a", LONG),
+        ("a dot ", LONG),
+        ("a b ", LONG),
+        ("ip=", SHORT),
+        ("url=x ", LONG),
+        ("http://%/", SHORT),
+        ("1.2.3.4/8 10.0.0.0/", LONG),
+        ("-", LONG),
+        (".", LONG),
+        ("+", LONG),
+        (":", LONG),
+        ("-a", SHORT),
+        ("a@", LONG),
+        ("C:\\ ", LONG),
+        ("\\\\a ", LONG),
+    ];
+    let texts = parts.map(|(part, length)| part.repeat(length / part.len()));
+    let numbers = (0..LONG / 16).map(|n| format!("10.{}.{}.{} ", n >> 16, n >> 8 & 255, n & 255)).collect();
+    let trailing = format!("http://a.example/{}", ")".repeat(4000)).repeat(100);
+    for text in texts.into_iter().chain([numbers, trailing]) {
+        let begin: String = text.chars().take(20).collect();
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(in_text(&text).observables.len()));
+        let outcome = is_done.recv_timeout(std::time::Duration::from_secs(20));
+        assert!(outcome.is_ok(), "{begin}… takes too long");
+    }
+}
+
+#[test]
+fn a_value_that_is_too_long_is_not_found_in_half() {
+    let long = format!("https://a.example/{}", "x".repeat(5000));
+    let text = format!("{long} {long}.b.example and b.example");
+    let found: Vec<String> = in_text(&text).observables.into_iter().map(|one| one.value).collect();
+    assert_eq!(found, ["b.example"]);
+    let shorter = &long[..4000];
+    assert_eq!(in_text(shorter).observables[0].value, shorter);
+}
+
+#[test]
+fn a_note_repeats_little_of_a_value() {
+    let notes = in_text(&format!("ip={} ip=\u{202e}x", "9".repeat(3000))).notes;
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes.iter().all(|note| note.len() < 200 && !note.contains('\u{202e}')), "{notes:?}");
+}
+
 proptest! {
     #[test]
     fn whatever_is_written_between_words_is_found_in_order(

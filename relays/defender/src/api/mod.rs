@@ -2,7 +2,7 @@
 //!
 //! [`read`] has the calls that read, [`listings`] and [`counts`] those that tiles count, [`indicators`] those about
 //! custom indicators, [`actions`] those for response actions, [`hunting`] is advanced hunting by either of its two APIs; [`failures`] says what failures mean, and
-//! `urls` puts values into addresses.
+//! [`urls`] puts values into addresses.
 
 pub mod actions;
 pub mod counts;
@@ -11,7 +11,7 @@ pub mod hunting;
 pub mod indicators;
 pub mod listings;
 pub mod read;
-mod urls;
+pub mod urls;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -7,17 +7,17 @@ use url::Url;
 use crate::subject::MachineId;
 
 /// The alerts of a file, an address, a domain, a device or an account: `collection` says which of them `value` is.
-pub(super) fn alerts(api: &Url, collection: &'static str, value: &str) -> UrlBuilder {
+pub fn alerts(api: &Url, collection: &'static str, value: &str) -> UrlBuilder {
     UrlBuilder::new(api).path(collection).segment(value).path("alerts")
 }
 
 /// One alert.
-pub(super) fn alert(api: &Url, id: &str) -> UrlBuilder {
+pub fn alert(api: &Url, id: &str) -> UrlBuilder {
     UrlBuilder::new(api).path("alerts").segment(id)
 }
 
 /// Several alerts with their evidence.
-pub(super) fn alert_list<'a>(api: &Url, ids: impl IntoIterator<Item = &'a str>) -> UrlBuilder {
+pub fn alert_list<'a>(api: &Url, ids: impl IntoIterator<Item = &'a str>) -> UrlBuilder {
     let filter = format!("id in ({})", list(ids));
     UrlBuilder::new(api)
         .path("alerts")
@@ -27,28 +27,28 @@ pub(super) fn alert_list<'a>(api: &Url, ids: impl IntoIterator<Item = &'a str>) 
 }
 
 /// A file.
-pub(super) fn file(api: &Url, hash: &str) -> UrlBuilder {
+pub fn file(api: &Url, hash: &str) -> UrlBuilder {
     UrlBuilder::new(api).path("files").segment(hash)
 }
 
 /// How widely a file, an address or a domain is seen: `collection` says which of them `value` is.
-pub(super) fn stats(api: &Url, collection: &'static str, value: &str) -> UrlBuilder {
+pub fn stats(api: &Url, collection: &'static str, value: &str) -> UrlBuilder {
     UrlBuilder::new(api).path(collection).segment(value).path("stats").param("lookBackHours", 720)
 }
 
 /// A device.
-pub(super) fn machine(api: &Url, id: &MachineId) -> UrlBuilder {
+pub fn machine(api: &Url, id: &MachineId) -> UrlBuilder {
     UrlBuilder::new(api).path("machines").segment(id.as_str())
 }
 
 /// Several devices.
-pub(super) fn machine_list(api: &Url, ids: &[MachineId]) -> UrlBuilder {
+pub fn machine_list(api: &Url, ids: &[MachineId]) -> UrlBuilder {
     let filter = format!("id in ({})", list(ids.iter().map(MachineId::as_str)));
     UrlBuilder::new(api).path("machines").param("$filter", filter).param("$top", ids.len())
 }
 
 /// The devices of a name; one without a dot may be the first part of a longer one.
-pub(super) fn machines_named(api: &Url, name: &str) -> UrlBuilder {
+pub fn machines_named(api: &Url, name: &str) -> UrlBuilder {
     let mut filter = format!("computerDnsName eq {}", odata(name));
     if !name.contains('.') {
         filter = format!("{filter} or startswith(computerDnsName,{})", odata(&format!("{name}.")));
@@ -57,40 +57,40 @@ pub(super) fn machines_named(api: &Url, name: &str) -> UrlBuilder {
 }
 
 /// The devices that had an internal address around a time.
-pub(super) fn machines_by_address(api: &Url, address: &str, time: &str) -> UrlBuilder {
+pub fn machines_by_address(api: &Url, address: &str, time: &str) -> UrlBuilder {
     let parameters = [("ip", odata(address)), ("timestamp", time.to_owned())];
     let parameters = parameters.each_ref().map(|(name, value)| (*name, value.as_str()));
     UrlBuilder::new(api).path("machines").function("findbyip", &parameters)
 }
 
 /// The last successful action on a device that is one of two.
-pub(super) fn last_action(api: &Url, id: &MachineId, kinds: [&str; 2]) -> UrlBuilder {
+pub fn last_action(api: &Url, id: &MachineId, kinds: [&str; 2]) -> UrlBuilder {
     let [one, other] = kinds.map(odata);
     let filter = format!("type in ({one}, {other}) and status eq 'Succeeded'");
     machine(api, id).path("machineactions").param("$filter", filter).param("$top", 1)
 }
 
 /// The actions on a device that have not ended.
-pub(super) fn pending_actions(api: &Url, id: &MachineId) -> UrlBuilder {
+pub fn pending_actions(api: &Url, id: &MachineId) -> UrlBuilder {
     let id = odata(id.as_str());
     let filter = format!("machineId eq {id} and (status eq 'Pending' or status eq 'InProgress')");
     UrlBuilder::new(api).path("machineactions").param("$filter", filter).param("$top", 10)
 }
 
 /// The indicators of a value.
-pub(super) fn indicators(api: &Url, value: &str) -> UrlBuilder {
+pub fn indicators(api: &Url, value: &str) -> UrlBuilder {
     let filter = format!("indicatorValue eq {}", odata(value));
     UrlBuilder::new(api).path("indicators").param("$filter", filter).param("$top", 10)
 }
 
 /// The indicators of several values.
-pub(super) fn indicator_list(api: &Url, values: &[&str]) -> UrlBuilder {
+pub fn indicator_list(api: &Url, values: &[&str]) -> UrlBuilder {
     let filter = format!("indicatorValue in ({})", list(values.iter().copied()));
     UrlBuilder::new(api).path("indicators").param("$filter", filter).param("$top", 10_000)
 }
 
 /// One indicator.
-pub(super) fn indicator(api: &Url, id: &str) -> UrlBuilder {
+pub fn indicator(api: &Url, id: &str) -> UrlBuilder {
     UrlBuilder::new(api).path("indicators").segment(id)
 }
 

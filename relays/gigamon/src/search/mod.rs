@@ -40,6 +40,14 @@ use events::{EventSearch, Found};
 use problems::Problems;
 use subjects::Subjects;
 
+/// The queries that ask the event search about observables: at most `most` values in each, of which each may have
+/// `limit` events.
+pub fn queries(about: &[Observable], most: usize, limit: usize) -> Vec<String> {
+    let subjects = Subjects::of(about);
+    let packed = query::packed(&subjects, 0..subjects.len(), most, limit);
+    packed.iter().map(|values| query::query(&subjects, values)).collect()
+}
+
 /// The lookup of one request.
 struct Search<'a> {
     relay: &'a Gigamon,
