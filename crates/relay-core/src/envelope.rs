@@ -9,8 +9,10 @@ use crate::capability::Offered;
 use crate::ctim::Bundle;
 use crate::error::{Code, Error, Errors, Severity};
 use crate::lookup::Lookup;
+use crate::observable::{Observable, Trigger};
 use crate::quota::AccountQuota;
 use crate::selection::Selection;
+use crate::telemetry::LoggedErrors;
 use crate::tiles::{Answer, Period, Shown, Tile, Window};
 
 /// About the size of an entity in JSON: relationships have 300 bytes, sightings 700 and more.
@@ -30,7 +32,8 @@ pub(crate) struct Stats {
     pub(crate) observables: usize,
     pub(crate) entities: Vec<(&'static str, usize)>,
     pub(crate) provider_calls: u32,
-    pub(crate) errors: usize,
+    /// Boxed: a reply is an error of some functions, and has to be small.
+    pub(crate) errors: Box<LoggedErrors>,
     pub(crate) outcome: Outcome,
     pub(crate) tile: Option<(&'static str, Period)>,
 }
@@ -72,15 +75,23 @@ impl<D: Serialize> Envelope<D> {
 }
 
 impl Reply {
-    pub(crate) fn of<D: Serialize>(envelope: &Envelope<D>, observables: usize) -> Self {
-        Self::written(200, envelope, observables, 0)
+    pub(crate) fn of<D: Serialize>(envelope: &Envelope<D>) -> Self {
+        Self::written(200, envelope, std::iter::empty(), 0)
     }
 
-    /// `expected` is about how many bytes the answer will have: room that need not be found while writing.
-    fn written<D: Serialize>(
+    /// An answer about observables.
+    fn about<D: Serialize>(envelope: &Envelope<D>, observables: &[Observable], expected: usize) -> Self {
+        let mut reply = Self::written(200, envelope, observables.iter().map(Observable::value), expected);
+        reply.stats.observables = observables.len();
+        reply
+    }
+
+    /// `expected` is about how many bytes the answer will have: room that need not be found while writing. `values` are
+    /// kept out of the log.
+    fn written<'v, D: Serialize>(
         status: u16,
         envelope: &Envelope<D>,
-        observables: usize,
+        values: impl Iterator<Item = &'v str>,
         expected: usize,
     ) -> Self {
         let outcome = match envelope.errors.iter().map(Error::severity).min_by_key(|severity| *severity as u8)
@@ -94,7 +105,11 @@ impl Reply {
             Ok(()) => Self {
                 status,
                 json,
-                stats: Stats { observables, errors: envelope.errors.len(), outcome, ..Stats::default() },
+                stats: Stats {
+                    errors: Box::new(LoggedErrors::of(envelope.errors.iter(), values)),
+                    outcome,
+                    ..Stats::default()
+                },
             },
             Err(error) => Self::bug(&error.to_string()),
         }
@@ -107,21 +122,19 @@ impl Reply {
 
     /// Nothing but a failure of the HTTP request itself.
     pub(crate) fn refused(status: u16, error: Error) -> Self {
-        Self::written(status, &Envelope::<()> { data: None, errors: error.into() }, 0, 0)
+        Self::written(status, &Envelope::<()> { data: None, errors: error.into() }, std::iter::empty(), 0)
     }
 
     /// A fault of this program. What it is stands in the log; the caller learns nothing of the inside.
     pub(crate) fn bug(what: &str) -> Self {
         log::error!("a fault of this program: {what}");
-        let json = json!({"errors": [{
-            "type": "fatal",
-            "code": Code::UNKNOWN,
-            "message": "The relay failed to answer. This is a fault of the relay; its log says more.",
-        }]});
+        let message = "The relay failed to answer. This is a fault of the relay; its log says more.";
+        let error = Error::fatal(Code::UNKNOWN, message);
+        let errors = Box::new(LoggedErrors::of([&error].into_iter(), std::iter::empty()));
         Self {
             status: 500,
-            json: json.to_string().into_bytes(),
-            stats: Stats { errors: 1, outcome: Outcome::Error, ..Stats::default() },
+            json: json!({"errors": [error]}).to_string().into_bytes(),
+            stats: Stats { errors, outcome: Outcome::Error, ..Stats::default() },
         }
     }
 }
@@ -136,7 +149,7 @@ pub(crate) fn health(outcome: Result<Vec<AccountQuota>, Error>, warning: Option<
             }
             let mut errors = Errors::default();
             errors.extend(warning);
-            Reply::of(&Envelope { data: Some(data), errors }, 0)
+            Reply::of(&Envelope { data: Some(data), errors })
         }
         Err(error) => Reply::failed(error.with_severity(Severity::Fatal)),
     }
@@ -144,13 +157,13 @@ pub(crate) fn health(outcome: Result<Vec<AccountQuota>, Error>, warning: Option<
 
 /// An answer that is nothing but data.
 pub(crate) fn data<D: Serialize>(data: D) -> Reply {
-    Reply::of(&Envelope::data(data), 0)
+    Reply::of(&Envelope::data(data))
 }
 
 /// The answer of `/tiles/tile-data`, and how long it may be kept. Where there are data, no failure is fatal.
 pub(crate) fn shown(tile: &'static Tile, window: &Window, mut shown: Shown) -> (Reply, Option<Duration>) {
     let Some(data) = shown.data.take() else {
-        return (Reply::of(&Envelope::<()> { data: None, errors: shown.errors }, 0), None);
+        return (Reply::of(&Envelope::<()> { data: None, errors: shown.errors }), None);
     };
     if !data.fits(tile.kind) {
         return (Reply::bug(&format!("the data of the tile {} are not of its kind", tile.id)), None);
@@ -162,7 +175,7 @@ pub(crate) fn shown(tile: &'static Tile, window: &Window, mut shown: Shown) -> (
     shown.errors.extend(lowered.collect::<Vec<_>>());
     let answer = Answer { tile, window, shown: &shown, data: &data };
     let lasts = shown.errors.is_empty().then(|| answer.valid());
-    (Reply::of(&Envelope { data: Some(answer), errors: shown.errors.clone() }, 0), lasts)
+    (Reply::of(&Envelope { data: Some(answer), errors: shown.errors.clone() }), lasts)
 }
 
 /// Says that an answer was cut.
@@ -184,7 +197,7 @@ pub(crate) fn found(found: Lookup, about: &Selection, cut: Option<Error>) -> Rep
     let entities = bundle.counts().into_iter().filter(|(_, count)| *count > 0).collect();
     let data: Option<Bundle> = (!bundle.is_empty() || errors.is_empty()).then_some(bundle);
     let expected = data.as_ref().map_or(0, |bundle| bundle.len() * ENTITY_BYTES);
-    let mut reply = Reply::written(200, &Envelope { data, errors }, asked, expected);
+    let mut reply = Reply::about(&Envelope { data, errors }, &about.observables, expected);
     reply.stats.entities = entities;
     reply
 }
@@ -200,15 +213,18 @@ pub(crate) fn offered(offered: Offered, about: &Selection) -> Reply {
 /// An answer whose data is a list.
 pub(crate) fn listed<T: Serialize>(list: Vec<T>, errors: Errors, about: &Selection) -> Reply {
     let data = (!list.is_empty() || errors.is_empty()).then_some(list);
-    Reply::of(&Envelope { data, errors }, about.observables.len())
+    Reply::about(&Envelope { data, errors }, &about.observables, 0)
 }
 
 /// The answer of `/respond/trigger`: the failure is in the status and in the errors.
-pub(crate) fn triggered(outcome: Result<(), Error>) -> Reply {
-    match outcome {
-        Ok(()) => Reply::of(&Envelope::data(json!({"status": "success"})), 1),
-        Err(error) => {
-            Reply::of(&Envelope { data: Some(json!({"status": "failure"})), errors: error.into() }, 1)
-        }
-    }
+pub(crate) fn triggered(trigger: &Trigger, outcome: Result<(), Error>) -> Reply {
+    let (status, errors) = match outcome {
+        Ok(()) => ("success", Errors::default()),
+        Err(error) => ("failure", error.into()),
+    };
+    let values = trigger.params.values().chain([&trigger.observable.value]).map(String::as_str);
+    let mut reply =
+        Reply::written(200, &Envelope { data: Some(json!({"status": status})), errors }, values, 0);
+    reply.stats.observables = 1;
+    reply
 }

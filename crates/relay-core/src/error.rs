@@ -108,6 +108,8 @@ pub struct Error {
     about: Vec<Observable>,
     /// Whether the request's deadline is the cause; such an error says how many lookups it hit.
     out_of_time: bool,
+    /// The check of the token that failed, for the log.
+    check: Option<&'static str>,
 }
 
 impl Error {
@@ -120,6 +122,7 @@ impl Error {
             cause: None,
             about: Vec::new(),
             out_of_time: false,
+            check: None,
         }
     }
 
@@ -168,6 +171,18 @@ impl Error {
     pub(crate) fn with_cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// The check of the token that failed.
+    #[must_use]
+    pub(crate) fn of_check(mut self, check: &'static str) -> Self {
+        self.check = Some(check);
+        self
+    }
+
+    /// See [`Error::of_check`].
+    pub(crate) fn check(&self) -> Option<&'static str> {
+        self.check
     }
 
     /// The request's deadline came before the work was done.
@@ -331,7 +346,7 @@ impl Errors {
     }
 
     /// The errors in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Error> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Error> {
         self.list.iter()
     }
 }

@@ -133,7 +133,9 @@ impl Host {
         asked: &Asked,
     ) -> Result<(P::Credentials, Claims, CredentialKey), Error> {
         let claims = self.auth.verify(asked.authorization.as_deref(), &asked.origin).await?;
-        let credentials = provider.credentials(&claims).map_err(Error::authorization)?;
+        let credentials = provider
+            .credentials(&claims)
+            .map_err(|problem| Error::authorization(problem).of_check("claims"))?;
         let credential = self.hasher.key(credentials.identity());
         Ok((credentials, claims, credential))
     }

@@ -91,7 +91,7 @@ impl Checks {
 
     fn stopped(&mut self, name: &'static str, outcome: Outcome, detail: String) -> Result<(), Error> {
         if self.0.is_none() {
-            return Err(Error::authorization(detail));
+            return Err(Error::authorization(detail).of_check(name));
         }
         self.keep(name, outcome, detail);
         Ok(())
@@ -121,7 +121,7 @@ impl Authenticator {
             Err(problem) => {
                 let problem = format!("the token is not a JWT: {problem}");
                 checks.failed("form", problem.as_str())?;
-                return Err(Error::authorization(problem));
+                return Err(Error::authorization(problem).of_check("form"));
             }
         };
         match token.head.crit {

@@ -99,7 +99,8 @@ impl Authenticator {
     /// # Errors
     /// An `authorization error` whose message says which check failed.
     pub(crate) async fn verify(&self, header: Option<&[u8]>, origin: &str) -> Result<Claims, Error> {
-        let token = bearer::token(header).map_err(Error::authorization)?;
+        let token =
+            bearer::token(header).map_err(|problem| Error::authorization(problem).of_check("header"))?;
         self.check(token, origin, Timestamp::now(), &mut Checks::until_one_fails()).await
     }
 }

@@ -36,6 +36,8 @@ const HEALTH_CHECK: HeaderName = HeaderName::from_static("health-check");
 /// What all workers share: the endpoints, what they need, and the answers that never change.
 pub(super) struct Site {
     pub(super) host: Arc<Host>,
+    /// Its name in the log.
+    pub(super) relay: &'static str,
     endpoints: Vec<Arc<Served>>,
     version: Document,
     about: Document,
@@ -66,6 +68,7 @@ impl Site {
             about: Document::new(JSON, about.json()),
             openapi: Document::new(JSON, openapi::document(module, &described).to_string()),
             host: Arc::new(host),
+            relay: module.name,
             endpoints: endpoints.into_iter().map(Arc::new).collect(),
             trust_proxy: settings.trust_proxy,
             runtime: Handle::current(),

@@ -21,7 +21,7 @@ async fn a_request_that_nobody_waits_for_any_more_is_in_the_log() {
     write!(
         socket,
         "POST /health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Id: given-up\r\n\
-         Content-Length: 0\r\n\r\n"
+         traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\nContent-Length: 0\r\n\r\n"
     )
     .expect("a request");
     let _call = provider.call();
@@ -34,6 +34,16 @@ async fn a_request_that_nobody_waits_for_any_more_is_in_the_log() {
     let lines: Vec<&Value> = log.iter().filter(|line| line["request_id"] == "given-up").collect();
     assert_eq!(lines.len(), 1, "{log:?}");
     assert_eq!(lines[0]["message"], "the client went away before its answer");
+    for (field, value) in [
+        ("relay", "xforce"),
+        ("method", "POST"),
+        ("path", "/health"),
+        ("endpoint", "health"),
+        ("outcome", "aborted"),
+        ("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ] {
+        assert_eq!(lines[0][field], value, "{}", lines[0]);
+    }
 }
 
 /// Good and bad requests, and the log of them.

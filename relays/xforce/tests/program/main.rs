@@ -4,6 +4,7 @@
 
 mod process;
 
+mod failures;
 mod log;
 mod stop;
 

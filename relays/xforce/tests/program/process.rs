@@ -132,10 +132,15 @@ impl Program {
 
     /// Asks it on behalf of a user; gives the body of the answer.
     pub(crate) fn ask(&self, path: &str, token: &str, body: &str) -> String {
+        self.ask_with(path, "request-7", &format!("Authorization: Bearer {token}\r\n"), body)
+    }
+
+    /// The same with further headers, each a line, under an id of its own.
+    pub(crate) fn ask_with(&self, path: &str, id: &str, headers: &str, body: &str) -> String {
         let mut socket = TcpStream::connect(&self.address).expect("a connection");
         write!(
             socket,
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nX-Request-Id: request-7\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nX-Request-Id: {id}\r\n{headers}\
              Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
             self.address,
             body.len(),
