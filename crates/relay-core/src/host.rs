@@ -93,7 +93,7 @@ impl Host {
         };
         let client = Client::new(http.clone(), settings, Arc::clone(&metrics), shared.clone());
         let host = Self {
-            auth: Authenticator::new(&settings.auth, http.pooled, Arc::clone(&metrics))?,
+            auth: Authenticator::new(&settings.auth, http, Arc::clone(&metrics))?,
             hasher,
             tenants: Tenants::new(concurrency, shared.clone()),
             rooms: Arc::new(Rooms::new(settings.answer_memory)),

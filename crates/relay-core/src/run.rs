@@ -11,8 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::module::Module;
 use crate::relay::Relay;
-use crate::server;
-use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings};
+use crate::server::{self, StartError};
+use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings, SettingsError, WrongSettings};
 use crate::telemetry;
 
 /// The C library keeps what a peak has fragmented; this one gives it back within seconds.
@@ -27,14 +27,20 @@ pub fn run(relay: &Relay) -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     command(relay, &arguments).unwrap_or_else(|error| {
-        report(&error);
+        report(relay, &error);
         ExitCode::FAILURE
     })
 }
 
-/// Writes the error that ends the program, unless nobody reads it: then the program ends without.
-fn report(error: &anyhow::Error) {
-    let text = format!("Error: {error:?}\n");
+/// Writes the error that ends the program, a line for each setting that is wrong, unless nobody reads it: then the
+/// program ends without. There is no backtrace, since it is a user who is to read it.
+fn report(relay: &Relay, error: &anyhow::Error) {
+    let problems = match error.downcast_ref::<WrongSettings>() {
+        Some(WrongSettings(wrong)) => wrong.iter().map(ToString::to_string).collect(),
+        None => vec![format!("{error:#}")],
+    };
+    let format = Settings::log_format(relay.module(), &Environment::of_process());
+    let text = telemetry::log::start_failed(format, &problems);
     let (written, done) = mpsc::channel();
     std::thread::spawn(move || {
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -75,14 +81,20 @@ fn help(module: &'static Module) -> String {
          {package} --version\n\n\
          Settings, from the environment or the TOML file that RELAY_CONFIG names:\n{settings}\n\
          SECRET_KEY and CTR_ENTITIES_LIMIT are read where RELAY_AUTH__SECRET_KEY and RELAY_ENTITIES_LIMIT are not set.\n\
-         HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE hold for calls to the provider.\n",
+         HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE hold for calls to provider, login and keys.\n",
         version = module.version,
         summary = module.summary,
     )
 }
 
 fn serve(relay: &Relay) -> anyhow::Result<()> {
-    let Loaded { settings, warnings } = Settings::load(relay.module(), Environment::of_process())?;
+    let wrong = |error: SettingsError| {
+        // One run is enough to put everything right.
+        let all = server::problems(relay, &Environment::of_process());
+        anyhow::Error::new(WrongSettings(if all.is_empty() { vec![error] } else { all }))
+    };
+    let Loaded { settings, warnings } =
+        Settings::load(relay.module(), Environment::of_process()).map_err(wrong)?;
     let _logger = telemetry::log::install(&settings).context("no logger")?;
     for warning in &warnings {
         log::warn!("{warning}");
@@ -97,7 +109,13 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
         let module = relay.module();
         // Before the listeners, so that a stop right after the start is an orderly one too.
         let mut signals = Signals::handled()?;
-        let running = server::start(relay, &settings)?;
+        let running = server::start(relay, &settings).map_err(|error| match error {
+            StartError::Settings(error) => wrong(error),
+            StartError::Listen { .. } => error.into(),
+        })?;
+        for note in &running.notes {
+            log::info!("{note}");
+        }
         for warning in &running.warnings {
             log::warn!("{warning}");
         }

@@ -116,7 +116,7 @@ impl Explain {
         if let Some(file) = &self.secret_file {
             given.push(("RELAY_AUTH__SECRET_KEY_FILE", file.display().to_string()));
         }
-        Ok(Settings::load(module, Environment::of(given))?.settings)
+        Ok(Settings::load(module, Environment::of(given).with_proxies_of_process())?.settings)
     }
 
     /// The relay's URL as relays compare it: without a slash at the end.

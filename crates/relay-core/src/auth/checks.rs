@@ -56,7 +56,7 @@ pub(crate) async fn explain(
 ) -> Result<Vec<Check>, SettingsError> {
     let metrics =
         Metrics::new(module.name).map_err(|error| SettingsError::value("admin_listen", error.to_string()))?;
-    let http = HttpClients::new(module, &settings.provider)?.pooled;
+    let http = HttpClients::new(module, &settings.provider)?;
     let mut authenticator = Authenticator::new(&settings.auth, http, Arc::new(metrics))?;
     authenticator.given_keys = keys;
     let mut checks = Checks(Some(Vec::new()));

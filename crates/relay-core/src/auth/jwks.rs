@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::provider::read_capped;
+use crate::provider::{HttpClients, describe_via, read_capped};
 use crate::settings::SettingsError;
 use crate::telemetry::{Metrics, current_request_id, with_request_id};
 use crate::text::sanitized;
@@ -41,7 +41,7 @@ const MAX_BYTES: usize = 256 * 1024;
 pub(super) struct Jwks {
     /// By the text that a token's `jwks_host` must have.
     hosts: HashMap<String, Arc<Host>>,
-    http: reqwest::Client,
+    http: HttpClients,
     metrics: Arc<Metrics>,
 }
 
@@ -131,7 +131,7 @@ impl Jwks {
     /// Nothing where no host is allowed: then there are no RS256 tokens.
     pub(super) fn new(
         allowed: &[String],
-        http: reqwest::Client,
+        http: HttpClients,
         metrics: Arc<Metrics>,
     ) -> Result<Option<Self>, SettingsError> {
         let host = |entry: &String| Host::new(entry).map(|host| (host.name.clone(), Arc::new(host)));
@@ -198,14 +198,15 @@ fn no_answer_within(time: Duration) -> String {
     format!("it gives no answer within {} s", time.as_secs())
 }
 
-async fn fetch(http: &reqwest::Client, url: &Url) -> Result<KeySet, String> {
+async fn fetch(http: &HttpClients, url: &Url) -> Result<KeySet, String> {
     let body = async {
         let response = http
+            .pooled
             .get(url.clone())
             .header("accept", "application/json")
             .send()
             .await
-            .map_err(|error| crate::provider::describe(&error))?;
+            .map_err(|error| describe_via(&error, &http.proxies))?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(format!("it answers with status {}", response.status().as_u16()));
         }

@@ -32,6 +32,7 @@ use checks::{Checks, without_slash};
 use jwks::Jwks;
 
 use crate::error::Error;
+use crate::provider::HttpClients;
 use crate::settings::{AuthSettings, SettingsError};
 use crate::telemetry::Metrics;
 
@@ -47,7 +48,7 @@ pub(crate) struct Authenticator {
 impl Authenticator {
     pub(crate) fn new(
         settings: &AuthSettings,
-        http: reqwest::Client,
+        http: HttpClients,
         metrics: Arc<Metrics>,
     ) -> Result<Self, SettingsError> {
         Ok(Self {
@@ -118,7 +119,7 @@ mod tests {
             audience: owned(audience),
         };
         let metrics = Arc::new(Metrics::new("acme").expect("metrics"));
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = HttpClients::for_tests();
         let authenticator = Authenticator::new(&settings, http, metrics).expect("good settings");
         let warnings = authenticator.warnings(&settings);
         (authenticator, warnings)

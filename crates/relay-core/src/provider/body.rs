@@ -30,7 +30,7 @@ pub(crate) enum ReadError {
     #[error("not encoded as it says")]
     Encoding,
     /// The connection broke.
-    #[error("{}", super::describe(.0))]
+    #[error("{}", super::transport::describe(.0))]
     Broken(#[from] reqwest::Error),
 }
 

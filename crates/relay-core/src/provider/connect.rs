@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use reqwest::header::ACCEPT_ENCODING;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder};
+use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 
 use super::body::ENCODINGS;
 use super::resolver::Resolver;
 use crate::module::Module;
-use crate::settings::{ProviderSettings, SettingsError};
+use crate::settings::{ProviderSettings, ProxySettings, SettingsError};
 
 /// Idle connections kept per host: enough for a burst of requests, bounded in memory.
 const IDLE_PER_HOST: usize = 256;
@@ -36,6 +36,8 @@ pub(crate) struct HttpClients {
     pub(crate) pooled: reqwest::Client,
     /// For a call that a pooled connection refused: each has a connection of its own.
     pub(crate) unpooled: reqwest::Client,
+    /// What stands between these and other hosts.
+    pub(crate) proxies: Arc<ProxySettings>,
 }
 
 impl HttpClients {
@@ -47,12 +49,25 @@ impl HttpClients {
         Self::with(module, settings, LIVENESS)
     }
 
+    /// Without settings, for tests of what calls by itself.
+    #[cfg(any(test, feature = "testing"))]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub(crate) fn for_tests() -> Self {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { pooled: client.clone(), unpooled: client, proxies: Arc::default() }
+    }
+
     fn with(module: &Module, settings: &ProviderSettings, liveness: Liveness) -> Result<Self, SettingsError> {
         let authorities = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
         // One for all clients: what asks for a name waits for who asks already.
         let resolver = Arc::new(Resolver::new());
+        let proxies = proxies(&settings.proxies)?;
         let builder = |idle: usize| {
-            reqwest::Client::builder()
+            let direct = reqwest::Client::builder().no_proxy();
+            proxies
+                .iter()
+                .cloned()
+                .fold(direct, ClientBuilder::proxy)
                 .user_agent(module.user_agent())
                 .connect_timeout(settings.connect_timeout)
                 .pool_max_idle_per_host(idle)
@@ -71,7 +86,8 @@ impl HttpClients {
                 .redirect(Policy::none())
         };
         let build = |idle: usize| built(|| builder(idle), &authorities);
-        Ok(Self { pooled: build(IDLE_PER_HOST)?, unpooled: build(0)? })
+        let (pooled, unpooled) = (build(IDLE_PER_HOST)?, build(0)?);
+        Ok(Self { pooled, unpooled, proxies: Arc::new(settings.proxies.clone()) })
     }
 }
 
@@ -91,6 +107,18 @@ fn built(
             .build()
             .map_err(|error| SettingsError::value("provider.ca_file", format!("no HTTP client: {error}")))
     })
+}
+
+/// The proxies in reqwest's form.
+fn proxies(settings: &ProxySettings) -> Result<Vec<Proxy>, SettingsError> {
+    let except = settings.except.as_deref().and_then(NoProxy::from_string);
+    let https = settings.https.as_ref().map(|proxy| (proxy, Proxy::https(proxy.url())));
+    let http = settings.http.as_ref().map(|proxy| (proxy, Proxy::http(proxy.url())));
+    let usable = |(proxy, made): (&_, reqwest::Result<Proxy>)| match made {
+        Ok(made) => Ok(made.no_proxy(except.clone())),
+        Err(_) => Err(ProxySettings::unusable(proxy)),
+    };
+    https.into_iter().chain(http).map(usable).collect()
 }
 
 fn authorities(path: &Path) -> Result<Vec<Certificate>, SettingsError> {

@@ -92,7 +92,8 @@ impl Exchange {
     ) -> Result<reqwest::Response, Failure> {
         self.metrics.retry(request.name);
         request.context.count_provider_call();
-        builder(&self.http.unpooled)?.send().await.map_err(|error| Failure::of_transport(&error))
+        let sent = builder(&self.http.unpooled)?.send().await;
+        sent.map_err(|error| Failure::of_transport(&error, &self.http.proxies))
     }
 
     /// Receives the answer; `answered` sees its headers first.
@@ -110,7 +111,7 @@ impl Exchange {
                 // It was not processed, or may be: at once on another connection.
                 Some(Refused::Unprocessed) => self.send_again(builder, request).await?,
                 Some(Refused::Closing) if request.serves_twice() => self.send_again(builder, request).await?,
-                _ => return Err(Failure::of_transport(&error)),
+                _ => return Err(Failure::of_transport(&error, &self.http.proxies)),
             },
         };
         let status = response.status();
@@ -120,7 +121,7 @@ impl Exchange {
             let most = if request.bulk { self.max_answer * 2 } else { self.max_answer };
             let bounds = Bounds { most, cut: false, room: Some(&mut *room), waits };
             let body = body::read(response, &headers, bounds).await.map_err(|error| match error {
-                ReadError::Broken(error) => Failure::of_transport(&error),
+                ReadError::Broken(error) => Failure::of_transport(&error, &self.http.proxies),
                 ReadError::Encoding => Failure::Unreadable("its answer is not encoded as it says".to_owned()),
                 ReadError::TooLarge(_) | ReadError::NoRoom => self.too_large(&error),
             })?;

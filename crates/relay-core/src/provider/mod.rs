@@ -51,4 +51,4 @@ pub(crate) use failure::while_down;
 pub(crate) use replicas::LearntAnswer;
 pub(crate) use room::{Account, Room, Rooms};
 pub(crate) use tenant::{Tenant, Tenants};
-pub(crate) use transport::describe;
+pub(crate) use transport::describe_via;

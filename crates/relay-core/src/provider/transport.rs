@@ -8,11 +8,12 @@ use rustls::{CertificateError, Error as TlsError};
 
 use super::failure::Failure;
 use crate::error::{Code, Error};
+use crate::settings::ProxySettings;
 use crate::text::sanitized;
 
 impl Failure {
-    /// What a transport error of the HTTP client means.
-    pub(super) fn of_transport(error: &reqwest::Error) -> Self {
+    /// What a transport error of the HTTP client means, where calls may go through proxies.
+    pub(super) fn of_transport(error: &reqwest::Error, proxies: &ProxySettings) -> Self {
         if let Some(reason) = certificate_problem(error) {
             return Self::Certificate(reason);
         }
@@ -22,10 +23,28 @@ impl Failure {
             return Self::NotSent(Error::fatal(Code::INVALID_ARGUMENT, problem));
         }
         if error.is_connect() {
-            Self::Unreachable(describe(error))
+            Self::Unreachable(describe_via(error, proxies))
         } else {
             Self::Connection(describe(error))
         }
+    }
+}
+
+/// A transport error in short words, which blame the proxy where there is one between.
+pub(crate) fn describe_via(error: &reqwest::Error, proxies: &ProxySettings) -> String {
+    let url = error.url().filter(|_| error.is_connect());
+    let Some((url, proxy)) = url.and_then(|url| Some((url, proxies.of(url)?))) else {
+        return describe(error);
+    };
+    let is_tls = causes(error).any(<dyn StdError>::is::<TlsError>);
+    let host = url.host_str().unwrap_or("the host");
+    let why = innermost(error);
+    if why.starts_with("tunnel error") {
+        format!("the proxy {proxy} does not connect to {host} ({why})")
+    } else if is_tls && !proxy.starts_with("https:") {
+        describe(error)
+    } else {
+        format!("cannot connect to the proxy {proxy} ({why})")
     }
 }
 
@@ -112,7 +131,8 @@ mod tests {
     async fn a_url_that_no_request_can_hold_is_not_sent_and_blames_no_connection() {
         let url = format!("http://acme.invalid/{}", "x".repeat(70_000));
         let error = reqwest::Client::default().get(url).send().await.expect_err("too long");
-        let Failure::NotSent(error) = Failure::of_transport(&error) else { panic!("{error:?}") };
+        let failure = Failure::of_transport(&error, &ProxySettings::default());
+        let Failure::NotSent(error) = failure else { panic!("{failure:?}") };
         assert_eq!(error.code(), Code::INVALID_ARGUMENT);
         assert!(error.message().len() < 300 && !error.message().contains("xxx"), "{error}");
     }

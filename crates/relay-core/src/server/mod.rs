@@ -34,7 +34,7 @@ use actix_web::{App, guard, web};
 
 use crate::host::Host;
 use crate::relay::Relay;
-use crate::settings::{ConnectionSettings, Settings, SettingsError};
+use crate::settings::{ConnectionSettings, Environment, Settings, SettingsError};
 use listen::{Accepted, Listener, Serve};
 use peers::Peers;
 use wire::{Patience, Wire};
@@ -71,7 +71,9 @@ pub struct Running {
     /// Which tokens are accepted, in words.
     pub auth_modes: &'static str,
     /// What an operator should know.
-    pub warnings: Vec<&'static str>,
+    pub warnings: Vec<String>,
+    /// What is good to know, and no fault.
+    pub notes: Vec<String>,
     ready: Arc<AtomicBool>,
     server: Listener,
     _admin: Option<Listener>,
@@ -90,7 +92,8 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     host.begin_sharing();
     endpoints.retain(|served| (served.endpoint.served)(settings));
     let auth_modes = host.auth.modes();
-    let warnings = host.auth.warnings(&settings.auth);
+    let of_tokens = host.auth.warnings(&settings.auth).into_iter().map(str::to_owned);
+    let warnings = of_tokens.chain(settings.warnings()).collect();
     let ready = Arc::new(AtomicBool::new(true));
     let metrics = Arc::clone(&host.metrics);
     let site = Arc::new(app::Site::new(module, settings, host, endpoints));
@@ -131,12 +134,22 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
         admin_address: admin.as_ref().map(|admin| admin.address),
         auth_modes,
         warnings,
+        notes: settings.provider.proxies.notes(),
         ready,
         server,
         _admin: admin,
         drain_delay: connections.drain_delay,
         patience: settings.deadline + DEADLINE_MARGIN,
     })
+}
+
+/// Everything in the settings that keeps a relay from its start, where one thing does.
+pub(crate) fn problems(relay: &Relay, environment: &Environment) -> Vec<SettingsError> {
+    let starts = |settings: &Settings| {
+        let (_, client) = Host::new(relay.module(), relay.max_concurrency(), settings)?;
+        relay.start(&settings.provider, client).map(drop)
+    };
+    Settings::problems(relay.module(), environment, starts)
 }
 
 /// Serves connections with an application of this thread.

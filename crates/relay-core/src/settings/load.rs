@@ -1,6 +1,6 @@
 //! Where values come from, and what kinds of values there are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat, Value, ValueKind};
 
+use super::proxies::{self, Variables};
 use super::{SETTINGS, Settings, SettingsError};
 use crate::module::{Module, Setting, variable};
-use crate::text::yes_or_no;
+use crate::text::{sanitized, yes_or_no};
 
 /// The environment variables that settings are read from.
 #[derive(Clone, Default)]
@@ -32,8 +33,28 @@ impl Environment {
         Self(variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
     }
 
+    /// The same variables, and those of the process that name proxies.
+    #[must_use]
+    pub fn with_proxies_of_process(mut self) -> Self {
+        let process = Self::of_process();
+        self.0.extend(proxies::variables(&process).into_iter().map(|(name, value)| (name.to_owned(), value)));
+        self
+    }
+
+    /// The same variables, without a file.
+    pub(super) fn without_file(&self) -> Self {
+        let mut variables = self.0.clone();
+        variables.remove("RELAY_CONFIG");
+        Self(variables)
+    }
+
+    /// The names of its variables.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A variable's value; a blank one, as templates leave it, is as good as none.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 }
@@ -50,8 +71,11 @@ pub struct Loaded {
 /// All values as texts, by key, with the rows that say what they mean.
 #[derive(Clone)]
 pub(super) struct Values {
-    module: &'static Module,
+    pub(super) module: &'static Module,
     given: Arc<BTreeMap<String, String>>,
+    /// The file, and its keys as they are written there.
+    pub(super) file: Option<(String, Arc<Vec<String>>)>,
+    proxies: Variables,
 }
 
 /// Keys only: a value may be a secret.
@@ -63,43 +87,52 @@ impl fmt::Debug for Values {
 
 impl Values {
     pub(super) fn load(module: &'static Module, environment: &Environment) -> Result<Self, SettingsError> {
-        let file = environment.get("RELAY_CONFIG");
-        let problem = |error: ConfigError| SettingsError::File {
-            path: file.unwrap_or_default().to_owned(),
-            problem: file_problem(&error),
-        };
-        let mut builder = Config::builder();
-        if let Some(path) = file {
-            builder = builder.add_source(File::new(path, FileFormat::Toml));
+        let mut given = BTreeMap::new();
+        let mut file = None;
+        if let Some(path) = environment.get("RELAY_CONFIG") {
+            let problem = |error: &ConfigError| SettingsError::File {
+                path: path.to_owned(),
+                problem: file_problem(error),
+            };
+            let read = Config::builder().add_source(File::new(path, FileFormat::Toml)).build();
+            flatten("", read.map_err(|error| problem(&error))?.cache, &mut given);
+            file = Some((path.to_owned(), Arc::new(given.keys().cloned().collect())));
         }
         // Variable by variable: names that other programs choose must not be read as paths of keys.
         for row in rows(module) {
             if let Some(value) = environment.get(&row.variable()) {
-                builder = builder.set_override(row.key, value).map_err(problem)?;
+                given.insert(row.key.to_owned(), value.to_owned());
             }
         }
-        let mut given = BTreeMap::new();
-        flatten("", builder.build().map_err(problem)?.cache, &mut given);
         // Names that others chose, such as those of the original relays, count only where ours are not set.
         for row in rows(module) {
             if let Some(value) = row.instead.and_then(|name| environment.get(name)) {
                 given.entry(row.key.to_owned()).or_insert_with(|| value.to_owned());
             }
         }
-        Ok(Self { module, given: Arc::new(given) })
+        Ok(Self { module, given: Arc::new(given), file, proxies: proxies::variables(environment) })
     }
 
-    /// One line for each name, in the file or the environment, that no row has.
-    pub(super) fn unknown(&self, environment: &Environment) -> Vec<String> {
-        let in_file = self.given.keys().map(|key| variable(key));
-        let in_environment = environment.0.keys().filter(|name| name.starts_with("RELAY_")).cloned();
-        let mut names: BTreeSet<String> = in_file.chain(in_environment).collect();
-        names.remove("RELAY_CONFIG");
-        for row in rows(self.module) {
-            names.remove(&row.variable());
+    /// Forgets a value that cannot be used, so that others can be checked. Where a missing one is the problem, those that
+    /// need it are forgotten. False where there is nothing to forget.
+    pub(super) fn leave_out(&mut self, problem: &SettingsError) -> bool {
+        let name = problem.name();
+        if self.proxies.remove(name).is_some() {
+            return true;
         }
-        let package = self.module.package;
-        names.iter().map(|name| format!("{name} is not a setting of {package} and is ignored")).collect()
+        let given = Arc::make_mut(&mut self.given);
+        let before = given.len();
+        given.retain(|key, _| variable(key) != name);
+        if given.len() == before
+            && let Some((section, _)) = name.rsplit_once("__")
+        {
+            given.retain(|key, _| !variable(key).starts_with(&format!("{section}__")));
+        }
+        given.len() < before
+    }
+
+    pub(super) fn proxies(&self) -> &Variables {
+        &self.proxies
     }
 
     /// Whether the user set it.
@@ -184,17 +217,26 @@ impl Values {
     }
 }
 
-fn rows(module: &'static Module) -> impl Iterator<Item = &'static Setting> {
+pub(super) fn rows(module: &'static Module) -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().chain(module.settings)
 }
 
-/// The first line only: the others repeat lines of the file, which may hold a secret.
+/// Where it is and what it is, in one line. Lines of the file are left out: they may hold a secret.
 fn file_problem(error: &ConfigError) -> String {
     let text = match error {
         ConfigError::FileParse { cause, .. } => cause.to_string(),
         other => other.to_string(),
     };
-    text.lines().next().unwrap_or_default().to_owned()
+    let is_of_file = |line: &str| {
+        line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
+    };
+    let said: Vec<&str> = text
+        .lines()
+        .filter(|line| !is_of_file(line))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    sanitized(&said.join(": "), 300)
 }
 
 /// Turns nested tables into dotted keys, and lists into comma-separated texts.

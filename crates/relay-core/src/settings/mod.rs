@@ -5,10 +5,15 @@
 //! line that names the setting.
 
 mod connections;
+mod forms;
 mod load;
+mod problems;
 mod provider;
+mod proxies;
 mod shared;
+mod unknown;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +23,7 @@ use secrecy::SecretString;
 pub use connections::ConnectionSettings;
 pub use load::{Environment, Loaded};
 pub use provider::ProviderSettings;
+pub use proxies::ProxySettings;
 pub use shared::SharedSettings;
 
 pub use crate::module::Setting;
@@ -215,10 +221,31 @@ pub enum SettingsError {
     },
 }
 
+/// All settings that cannot be used.
+#[derive(Debug)]
+pub(crate) struct WrongSettings(pub(crate) Vec<SettingsError>);
+
+impl fmt::Display for WrongSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("; "))
+    }
+}
+
+impl std::error::Error for WrongSettings {}
+
 impl SettingsError {
     /// A value that cannot be used. `key` is the setting's name, such as `provider.api_url`.
     pub fn value(key: &str, problem: impl Into<String>) -> Self {
         Self::Value { name: variable(key), problem: problem.into() }
+    }
+
+    /// The variable that is wrong.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Value { name, .. } => name,
+            Self::File { .. } => "RELAY_CONFIG",
+        }
     }
 }
 
@@ -233,7 +260,12 @@ impl Settings {
     )]
     pub fn load(module: &'static Module, environment: Environment) -> Result<Loaded, SettingsError> {
         let values = Values::load(module, &environment)?;
-        let settings = Self {
+        Ok(Loaded { settings: Self::of(&values)?, warnings: values.unknown(&environment) })
+    }
+
+    /// The typed settings.
+    fn of(values: &Values) -> Result<Self, SettingsError> {
+        Ok(Self {
             listen: values.address("listen")?,
             admin_listen: match values.text("admin_listen") {
                 None | Some("off") => None,
@@ -250,16 +282,16 @@ impl Settings {
             tiles: values.flag("tiles")?,
             health_quotas: values.flag("health_quotas")?,
             deadline: values.patience("deadline")?,
-            connections: ConnectionSettings::new(&values)?,
+            connections: ConnectionSettings::new(values)?,
             auth: AuthSettings {
-                secret_key: secret(&values, "auth.secret_key")?,
+                secret_key: secret(values, "auth.secret_key")?,
                 jwks_hosts: values.list("auth.jwks_hosts"),
-                audience: values.list("auth.audience"),
+                audience: forms::audience(values)?,
             },
             cache_ttl: values.duration("cache.ttl")?,
             cache_entries: values.integer("cache.entries", 0, 10_000_000)?,
-            shared: SharedSettings::new(&values)?,
-            log: log_filter(&values)?,
+            shared: SharedSettings::new(values)?,
+            log: forms::log_filter(values)?,
             log_format: match values.text("log_format") {
                 None | Some("text") => LogFormat::Text,
                 Some("json") => LogFormat::Json,
@@ -276,20 +308,7 @@ impl Settings {
             max_entities: values.integer("max_entities", 1, 1_000_000)?,
             clock: Clock::System,
             provider: ProviderSettings::new(values.clone())?,
-        };
-        Ok(Loaded { settings, warnings: values.unknown(&environment) })
-    }
-}
-
-/// A filter that env_logger would not read is refused: it would be left out, with only a note on it.
-fn log_filter(values: &Values) -> Result<String, SettingsError> {
-    let filter = values.text("log").unwrap_or("info");
-    match env_filter::Builder::new().try_parse(filter) {
-        Ok(_) => Ok(filter.to_owned()),
-        Err(_) => Err(SettingsError::value(
-            "log",
-            format!("`{filter}` is not a log filter such as `info` or `info,hyper=warn`"),
-        )),
+        })
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::SettingsError;
 use super::load::Values;
+use super::{ProxySettings, SettingsError};
 
 /// The settings under `provider.`: those of every relay as fields, a relay's own by their names.
 #[derive(Clone, Debug)]
@@ -26,7 +26,9 @@ pub struct ProviderSettings {
     /// How long an answer is reused (`cache.ttl`); with zero, what a relay keeps for times of its own is not kept
     /// either.
     pub cache_ttl: Duration,
-    values: Values,
+    /// The proxy that calls go through.
+    pub(crate) proxies: ProxySettings,
+    pub(super) values: Values,
 }
 
 impl ProviderSettings {
@@ -39,6 +41,7 @@ impl ProviderSettings {
             max_answer: values.integer("provider.max_answer", 1024, 1 << 30)?,
             ca_file: values.text("provider.ca_file").map(PathBuf::from),
             cache_ttl: values.duration("cache.ttl")?,
+            proxies: ProxySettings::read(values.proxies())?,
             values,
         })
     }

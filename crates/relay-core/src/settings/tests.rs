@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::observable::TypeCase;
 
-static MODULE: Module = Module {
+pub(super) static MODULE: Module = Module {
     name: "acme",
     package: "relay-acme",
     version: "1.2.3",
@@ -30,13 +30,13 @@ pub(super) fn load(variables: &[(&str, &str)]) -> Result<Loaded, SettingsError> 
     Settings::load(&MODULE, Environment::of(variables.iter().copied()))
 }
 
-fn good(variables: &[(&str, &str)]) -> Settings {
+pub(super) fn good(variables: &[(&str, &str)]) -> Settings {
     let loaded = load(variables).unwrap_or_else(|error| panic!("{variables:?}: {error}"));
     assert_eq!(loaded.warnings, Vec::<String>::new(), "{variables:?}");
     loaded.settings
 }
 
-fn problem(variables: &[(&str, &str)]) -> String {
+pub(super) fn problem(variables: &[(&str, &str)]) -> String {
     load(variables).expect_err("a value that cannot be used").to_string()
 }
 
@@ -293,6 +293,7 @@ fn an_unknown_name_is_a_warning_and_never_ends_the_start() {
         ("RELAY_DEADLIN", "9s"),
         ("RELAY_PROVIDER__API_ULR", "x"),
         ("RELAY_PROVIDER_RETRIES", "5"),
+        ("RELAY_READ_TIMEOUT", "5s"),
         ("RELAY_CONFIG", ""),
         ("RELAYS", "x"),
         ("OTHER", "x"),
@@ -301,9 +302,13 @@ fn an_unknown_name_is_a_warning_and_never_ends_the_start() {
     assert_eq!(
         loaded.warnings,
         [
-            "RELAY_DEADLIN is not a setting of relay-acme and is ignored",
-            "RELAY_PROVIDER_RETRIES is not a setting of relay-acme and is ignored",
-            "RELAY_PROVIDER__API_ULR is not a setting of relay-acme and is ignored",
+            "RELAY_DEADLIN is not a setting of relay-acme and is ignored; did you mean RELAY_DEADLINE?",
+            "RELAY_PROVIDER_RETRIES is not a setting of relay-acme and is ignored; did you mean \
+             RELAY_PROVIDER__RETRIES?",
+            "RELAY_PROVIDER__API_ULR is not a setting of relay-acme and is ignored; did you mean \
+             RELAY_PROVIDER__API_URL?",
+            "RELAY_READ_TIMEOUT is not a setting of relay-acme and is ignored; did you mean \
+             RELAY_PROVIDER__READ_TIMEOUT?",
         ]
     );
     // Names that other programs choose, such as those that Kubernetes makes of a service called `relay-acme`.
@@ -332,15 +337,17 @@ fn an_unknown_name_is_a_warning_and_never_ends_the_start() {
 
 #[test]
 fn an_unknown_name_in_the_file_is_a_warning_too() {
-    let file = TestFile::new("unknown.toml", "deadlin = \"9s\"\n[provider]\nretrys = 1\n");
+    let file = TestFile::new("unknown.toml", "deadlin = \"9s\"\nColour = 1\n[provider]\nretrys = 1\n");
     let loaded = load(&[("RELAY_CONFIG", file.path())]).expect("settings");
-    assert_eq!(
-        loaded.warnings,
-        [
-            "RELAY_DEADLIN is not a setting of relay-acme and is ignored",
-            "RELAY_PROVIDER__RETRYS is not a setting of relay-acme and is ignored",
-        ]
-    );
+    let expected = [
+        ("Colour", ""),
+        ("deadlin", "; did you mean deadline?"),
+        ("provider.retrys", "; did you mean provider.retries?"),
+    ]
+    .map(|(key, meant)| {
+        format!("`{key}` in {} is not a setting of relay-acme and is ignored{meant}", file.path())
+    });
+    assert_eq!(loaded.warnings, expected);
 }
 
 #[test]
@@ -348,8 +355,13 @@ fn a_file_that_cannot_be_read_is_told_in_one_line_without_its_secrets() {
     let broken = TestFile::new("broken.toml", "[auth]\nsecret_key = \"hush-hush\nlisten = 1\n");
     let twice =
         TestFile::new("twice.toml", "[auth]\nsecret_key = \"hush-hush\"\nsecret_key = \"hush-hush\"\n");
-    for path in [broken.path(), twice.path(), "/no/such/file.toml"] {
+    for (path, reason) in [
+        (broken.path(), "line 2, column 24: invalid basic string"),
+        (twice.path(), "line 3, column 1: duplicate key"),
+        ("/no/such/file.toml", "not found"),
+    ] {
         let problem = problem(&[("RELAY_CONFIG", path)]);
+        assert!(problem.contains(reason), "{problem}");
         assert!(problem.starts_with("RELAY_CONFIG: ") && problem.contains(path), "{problem}");
         assert!(!problem.contains('\n') && !problem.contains("hush"), "{problem}");
     }

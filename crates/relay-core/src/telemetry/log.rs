@@ -65,6 +65,19 @@ pub(crate) fn install(settings: &Settings) -> io::Result<Logger> {
     Ok(Logger(queue))
 }
 
+/// The lines, each a problem that keeps a program from its start, in the form of its log.
+pub(crate) fn start_failed(format: LogFormat, problems: &[String]) -> String {
+    let line = |problem: &String| match format {
+        LogFormat::Text => format!("Error: {}\n", escaped(problem)),
+        LogFormat::Json => {
+            let args = format_args!("{problem}");
+            let record = Record::builder().args(args).level(Level::Error).target(module_path!()).build();
+            json_line(&record, jiff::Timestamp::now()) + "\n"
+        }
+    };
+    problems.iter().map(line).collect()
+}
+
 /// The line that says how many others were dropped.
 fn notice<T>(lines: u64, written: impl FnOnce(&Record<'_>) -> T) -> T {
     let pairs = [("lines", log::kv::Value::from(lines))];

@@ -6,6 +6,7 @@ use futures::FutureExt;
 
 use crate::auth::{Authenticator, Claims, KeySet};
 use crate::error::Error;
+use crate::provider::HttpClients;
 use crate::settings::{AuthSettings, SettingsError};
 use crate::telemetry::Metrics;
 
@@ -28,8 +29,7 @@ impl Tokens {
             audience: Vec::new(),
         };
         let metrics = Arc::new(Metrics::new("testing").expect("metrics"));
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let mut authenticator = Authenticator::new(&settings, http, metrics)?;
+        let mut authenticator = Authenticator::new(&settings, HttpClients::for_tests(), metrics)?;
         authenticator.given_keys = Some(keys);
         Ok(Self(authenticator))
     }

@@ -173,7 +173,10 @@ async fn token(relay: &RelayClient, lines: &mut Vec<Line>) {
         ("RELAY_AUTH__JWKS_HOSTS", if local { format!("http://{host}") } else { host })
     });
     let origin = relay.url.as_str().trim_end_matches('/').to_owned();
-    let Ok(settings) = Settings::load(known.module(), Environment::of(given)) else { return };
+    let Ok(settings) = Settings::load(known.module(), Environment::of(given).with_proxies_of_process())
+    else {
+        return;
+    };
     let Ok(checks) = (known.relay)().explain(&settings.settings, None, &token, &origin).await else {
         return lines.push(Line::new("token", Outcome::Warn, "it cannot be checked here", ""));
     };

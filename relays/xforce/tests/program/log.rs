@@ -27,7 +27,9 @@ async fn a_request_that_nobody_waits_for_any_more_is_in_the_log() {
     let _call = provider.call();
     drop(socket);
     eventually_blocking("the request counts as aborted", || {
-        program.probe("/metrics").contains(r#"outcome="aborted""#)
+        program
+            .probe("/metrics")
+            .contains(r#"relay_requests_total{endpoint="health",outcome="aborted",relay="xforce"} 1"#)
     });
     program.terminate();
     let (_, log) = program.ended();

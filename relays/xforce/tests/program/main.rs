@@ -6,9 +6,8 @@ mod process;
 
 mod failures;
 mod log;
+mod start;
 mod stop;
-
-use std::net::TcpListener;
 
 use provider_sim::{Options, Sim};
 use relay_core::settings::SETTINGS;
@@ -38,43 +37,6 @@ fn the_help_lists_every_setting() {
         ["healthcheck", "--version", "RELAY_CONFIG", "SECRET_KEY", "CTR_ENTITIES_LIMIT", "HTTPS_PROXY"]
     {
         assert!(help.contains(word), "{word} is not in the help");
-    }
-}
-
-#[test]
-fn an_unknown_argument_is_refused() {
-    let output = run(&["--serve"], &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        text(&output.stderr),
-        "Error: unknown arguments: --serve; `relay-xforce --help` lists what there is\n"
-    );
-}
-
-#[test]
-fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
-    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let taken = holder.local_addr().expect("an address").to_string();
-    let table = [
-        ("RELAY_DEADLINE", "soon", "`soon` is not a time"),
-        ("RELAY_WORKERS", "0", "`0` is not a whole number from 1 to 1024"),
-        ("RELAY_LOG_FORMAT", "xml", "`xml` is neither"),
-        ("RELAY_CONFIG", "/no/such/file.toml", "/no/such/file.toml cannot be used"),
-        ("RELAY_AUTH__SECRET_KEY_FILE", "/no/such/file", "cannot read /no/such/file"),
-        ("RELAY_AUTH__JWKS_HOSTS", "keys.example/path", "`keys.example/path` is neither a host"),
-        ("RELAY_PROVIDER__CA_FILE", "/no/such/file", "/no/such/file: "),
-        ("RELAY_PROVIDER__CA_FILE", "/dev/null", "/dev/null: holds no certificate"),
-        ("RELAY_PROVIDER__API_URL", "xforce", "`xforce` is not a URL"),
-        ("RELAY_PROVIDER__RESOLVE_ENABLED", "perhaps", "`perhaps` is not `true` or `false`"),
-        ("RELAY_LISTEN", taken.as_str(), "cannot listen on 127.0.0.1:"),
-        ("RELAY_ADMIN_LISTEN", taken.as_str(), "cannot listen on 127.0.0.1:"),
-    ];
-    for (name, value, problem) in table {
-        let output = run(&[], &[(name, value)]);
-        assert_eq!(output.status.code(), Some(1), "{name}={value}");
-        let line = text(&output.stderr);
-        assert!(line.starts_with(&format!("Error: {name}: {problem}")), "{line}");
-        assert_eq!(line.lines().count(), 1, "{line}");
     }
 }
 

@@ -54,7 +54,7 @@ impl Platform {
             }
         });
         let metrics = Arc::new(Metrics::new("acme").expect("metrics"));
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = HttpClients::for_tests();
         let jwks =
             Jwks::new(std::slice::from_ref(&origin), http, metrics).expect("an origin").expect("a host");
         let host = Arc::clone(jwks.host(origin.trim_start_matches("http://")).expect("the host"));
