@@ -3,7 +3,8 @@
 # tools come from PyPI (into a virtual environment) and, for promtool, from Debian's archive; nothing is installed
 # system-wide.
 #
-# Usage: deploy/check.sh        (TOOLS=DIR keeps the tools in DIR for the next run)
+# Usage: deploy/check.sh        (TOOLS=DIR keeps the tools in DIR for the next run; PROGRAMS=DIR has relays and simulator,
+# and each alert is then made to fire on series of theirs)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,5 +36,8 @@ fetch nginx nginx
 if ! command -v kustomize >/dev/null; then fetch kubectl kubernetes-client; fi
 
 PATH="$PATH:$TOOLS/usr/bin:$TOOLS/usr/sbin" "$TOOLS/venv/bin/python" deploy/check.py
+if [ -n "${PROGRAMS:-}" ]; then
+    PATH="$PATH:$TOOLS/usr/bin:$TOOLS/usr/sbin" "$TOOLS/venv/bin/python" deploy/test_alerts.py "$PROGRAMS"
+fi
 "$TOOLS/venv/bin/shellcheck" deploy/*.sh fuzz/*.sh .ci/run
 echo 'deploy: all checks passed'

@@ -81,6 +81,7 @@ impl Host {
             Metrics::new(module.name)
                 .map_err(|error| SettingsError::value("admin_listen", error.to_string()))?,
         );
+        metrics.built(module).map_err(|error| SettingsError::value("admin_listen", error.to_string()))?;
         let concurrency = settings.provider.max_concurrency.min(max_concurrency);
         let http = HttpClients::new(module, &settings.provider)?;
         let shared = match &settings.shared {

@@ -24,6 +24,7 @@ pub(super) struct CallReport {
 impl CallReport {
     /// The call is sent now.
     pub(super) fn new(metrics: &Arc<Metrics>, request: &Request<'_>) -> Self {
+        metrics.calls(request.name);
         Self {
             metrics: Arc::clone(metrics),
             call: request.name,

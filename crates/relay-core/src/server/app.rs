@@ -33,6 +33,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HEALTH_CHECK: HeaderName = HeaderName::from_static("health-check");
 
+/// The endpoint of requests that lead to none, in log and metrics.
+pub(super) const OTHER: &str = "other";
+
 /// What all workers share: the endpoints, what they need, and the answers that never change.
 pub(super) struct Site {
     pub(super) host: Arc<Host>,
@@ -58,6 +61,9 @@ impl Site {
         let described: Vec<Described<'_>> =
             endpoints.iter().map(Served::described).chain(common::ALL.map(Described::of)).collect();
         let about = page::About::of(module, &described);
+        for endpoint in described.iter().map(|one| one.endpoint.name).chain([OTHER]) {
+            host.metrics.serves(endpoint);
+        }
         for tile in described.iter().flat_map(|one| one.tiles) {
             host.metrics.serves_tile(tile.id);
         }

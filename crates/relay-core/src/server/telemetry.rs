@@ -10,7 +10,7 @@ use actix_web::{HttpMessage, web};
 use log::kv::Value;
 use log::{Level, Record};
 
-use super::app::Site;
+use super::app::{OTHER, Site};
 use crate::envelope::Stats;
 use crate::telemetry::{Metrics, RequestId, milliseconds, trace_id, with_request_id};
 use crate::text::sanitized;
@@ -122,7 +122,7 @@ pub(super) async fn observe(
             trace: trace_of(request.headers()),
             instance: text_of(request.headers(), "x-module-instance-id"),
         },
-        endpoint: site.endpoint(request.path()).map_or("other", |endpoint| endpoint.name),
+        endpoint: site.endpoint(request.path()).map_or(OTHER, |endpoint| endpoint.name),
         outcome: ABORTED,
         started: Instant::now(),
     };

@@ -44,6 +44,9 @@ impl Operation {
 const SECONDS: &[f64] =
     &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 
+/// How an exchange can fail: what `link::kind` says, and a time-out.
+const KINDS: [&str; 7] = ["timeout", "connection", "full", "read_only", "loading", "password", "refused"];
+
 pub(super) struct SharedMetrics {
     up: IntGauge,
     replicas: IntGauge,
@@ -70,7 +73,10 @@ impl SharedMetrics {
         metrics.register(Box::new(failures.clone()))?;
         for operation in Operation::ALL {
             // There from the start, so that a first failure is an increase.
-            failures.with_label_values(&[operation.name(), "timeout"]);
+            seconds.with_label_values(&[operation.name()]);
+            for kind in KINDS {
+                failures.with_label_values(&[operation.name(), kind]);
+            }
         }
         Ok(Self { up, replicas, seconds, failures })
     }

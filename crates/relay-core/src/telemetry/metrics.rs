@@ -1,5 +1,7 @@
 //! Prometheus metrics. Every label value comes from a fixed set, never from a request or an observable.
 
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::{
@@ -9,7 +11,9 @@ use prometheus::{
 
 use super::bounds::Bounds;
 use super::queue::dropped_lines;
+use crate::ctim::Bundle;
 use crate::envelope::Outcome;
+use crate::module::Module;
 
 /// Bounds of duration histograms in seconds: from a cache hit to a request at its deadline.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
@@ -35,7 +39,31 @@ pub struct Metrics {
     tiles: IntCounterVec,
     quota_left: IntGaugeVec,
     certificate_expires: IntGaugeVec,
+    /// The names of calls whose counters are there.
+    calls: RwLock<HashSet<&'static str>>,
 }
+
+/// How a request can end.
+const REQUEST_OUTCOMES: [&str; 5] = ["ok", "warning", "error", "refused", "aborted"];
+/// How a call can end: what `Failure::label` says of one that was sent, and what a report of it adds.
+const CALL_OUTCOMES: [&str; 16] = [
+    "ok",
+    "status_401",
+    "status_403",
+    "status_404",
+    "status_429",
+    "status_4xx",
+    "status_5xx",
+    "status_other",
+    "connection",
+    "certificate",
+    "timeout",
+    "unreadable",
+    "too_large",
+    "not_sent",
+    "deadline",
+    "aborted",
+];
 
 impl Metrics {
     /// Registers everything, `relay` as a label of every metric.
@@ -63,12 +91,14 @@ impl Metrics {
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         // There from the start, so that a first failure is an increase.
-        let from_the_start = |fetches: IntCounterVec| {
-            for ok in [true, false] {
-                fetches.with_label_values(&[outcome(ok)]);
+        let from_the_start = |name, help, label, values: &[&str]| {
+            let counter = counter(name, help, &[label])?;
+            for value in values {
+                counter.with_label_values(&[value]);
             }
-            fetches
+            Ok::<_, prometheus::Error>(counter)
         };
+        let fetches = |name, help| from_the_start(name, help, "outcome", &[outcome(true), outcome(false)]);
         let breaker = IntCounter::new(
             "relay_breaker_opened_total",
             "Times that a tenant's calls to a host that is down began to fail at once",
@@ -84,7 +114,10 @@ impl Metrics {
         );
         let certificate_expires = IntGaugeVec::new(certificate_expires, &[])?;
         registry.register(Box::new(certificate_expires.clone()))?;
+        let types = Bundle::default().counts().map(|(kind, _)| kind);
+        let cached = ("relay_cache_lookups_total", "Lookups of kept provider answers");
         Ok(Self {
+            calls: RwLock::default(),
             certificate_expires,
             quota_left,
             requests: counter("relay_requests_total", "Answered requests", &["endpoint", "outcome"])?,
@@ -94,7 +127,7 @@ impl Metrics {
                 &["endpoint", "outcome"],
             )?,
             in_flight,
-            entities: counter("relay_entities_total", "CTIM entities returned", &["type"])?,
+            entities: from_the_start("relay_entities_total", "CTIM entities returned", "type", &types)?,
             provider_calls: counter(
                 "relay_provider_calls_total",
                 "Calls to the provider",
@@ -122,21 +155,48 @@ impl Metrics {
                 &["call"],
             )?,
             breaker,
-            cache: counter("relay_cache_lookups_total", "Lookups of kept provider answers", &["outcome"])?,
-            token_fetches: from_the_start(counter(
-                "relay_token_fetches_total",
-                "Access tokens asked for",
-                &["outcome"],
-            )?),
-            jwks_fetches: from_the_start(counter(
-                "relay_jwks_fetches_total",
-                "Key sets of the platform asked for",
-                &["outcome"],
-            )?),
+            cache: from_the_start(cached.0, cached.1, "outcome", &["hit", "miss"])?,
+            token_fetches: fetches("relay_token_fetches_total", "Access tokens asked for")?,
+            jwks_fetches: fetches("relay_jwks_fetches_total", "Key sets of the platform asked for")?,
             bounds: Bounds::new(counter("relay_bounds_hit_total", "Bounds that were hit", &["bound"])?),
             tiles: counter("relay_tiles_total", "Answers with the data of a tile", &["tile", "outcome"])?,
             registry,
         })
+    }
+
+    /// Says which program it is: 1, with its version, and the revision of its source where it was built with one
+    /// (`RELAY_REVISION` in the environment of the build).
+    pub(crate) fn built(&self, module: &Module) -> Result<(), prometheus::Error> {
+        let labels = [("version", Some(module.version)), ("revision", option_env!("RELAY_REVISION"))];
+        let labels: Vec<(&str, &str)> =
+            labels.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
+        let (names, values): (Vec<&str>, Vec<&str>) = labels.into_iter().unzip();
+        let info =
+            IntGaugeVec::new(Opts::new("relay_build_info", "The program, by its version; always 1"), &names)?;
+        info.with_label_values(&values).set(1);
+        self.registry.register(Box::new(info))
+    }
+
+    /// An endpoint is served: its counters are there from the start, so that a first failure is an increase.
+    pub(crate) fn serves(&self, endpoint: &'static str) {
+        for outcome in REQUEST_OUTCOMES {
+            self.requests.with_label_values(&[endpoint, outcome]);
+        }
+    }
+
+    /// A call is about to be sent: its counters are there before it ends, so that a first failure is an increase.
+    pub(crate) fn calls(&self, call: &'static str) {
+        if self.calls.read().unwrap_or_else(PoisonError::into_inner).contains(call)
+            || !self.calls.write().unwrap_or_else(PoisonError::into_inner).insert(call)
+        {
+            return;
+        }
+        for outcome in CALL_OUTCOMES {
+            self.provider_calls.with_label_values(&[call, outcome]);
+        }
+        for counter in [&self.retries, &self.dropped, &self.rate_waits, &self.place_waits] {
+            counter.with_label_values(&[call]);
+        }
     }
 
     /// Adds metrics of a part of the relay that not every one has.
@@ -168,6 +228,7 @@ impl Metrics {
     }
 
     pub(crate) fn provider_call(&self, call: &'static str, outcome: &'static str, took: Duration) {
+        debug_assert!(CALL_OUTCOMES.contains(&outcome), "{outcome} is missing in the list");
         self.provider_calls.with_label_values(&[call, outcome]).inc();
         self.provider_seconds.with_label_values(&[call, outcome]).observe(took.as_secs_f64());
     }

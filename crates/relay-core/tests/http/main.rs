@@ -18,6 +18,7 @@ mod errors;
 mod explain;
 mod lookups;
 mod manners;
+mod monitoring;
 mod openapi;
 mod platform_keys;
 mod replicas;
