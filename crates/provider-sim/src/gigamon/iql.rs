@@ -43,6 +43,9 @@ const MOST_VALUES: usize = 1000;
 
 impl Expression {
     /// Reads a query.
+    ///
+    /// # Errors
+    /// It is none: what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > LONGEST {
             return Err("it is too long".to_owned());

@@ -208,7 +208,8 @@ fn a_text_of_any_length_takes_a_time_that_grows_with_it_alone() {
         ("\\\\a ", LONG),
     ];
     let texts = parts.map(|(part, length)| part.repeat(length / part.len()));
-    let numbers = (0..LONG / 16).map(|n| format!("10.{}.{}.{} ", n >> 16, n >> 8 & 255, n & 255)).collect();
+    let number = |n: usize| format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+    let numbers = (0..LONG / 16).map(number).collect::<Vec<_>>().join(" ");
     let trailing = format!("http://a.example/{}", ")".repeat(4000)).repeat(100);
     for text in texts.into_iter().chain([numbers, trailing]) {
         let begin: String = text.chars().take(20).collect();
