@@ -34,21 +34,22 @@ def each(template, relays=None):
                    for name, relay in RELAYS.items() if relays is None or name in relays)
 
 
-SETTING = re.compile(r'''Setting::new\(\s*"provider\.(\w+)",\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",?\s*\)''', re.DOTALL)
+SETTING = re.compile(r'''Setting::new\(\s*"provider\.(\w+)",\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",?\s*\)(?:\s*\.default_in_words\(\s*"([^"]*)",?\s*\))?''', re.DOTALL)
 CORE = ROOT / "crates/relay-core/src"
 LOGIN = CORE / "provider/entra/logins.rs"
 
 
 def settings_in(text):
     """Name, default and meaning of each provider setting in a Rust source."""
-    return [(name.upper(), default, re.sub(r"\\\n\s*", "", meaning)) for name, default, meaning in SETTING.findall(text)]
+    return [(name.upper(), default, re.sub(r"\\\n\s*", "", meaning) + (f"; default: {words}" if words else ""))
+            for name, default, meaning, words in SETTING.findall(text)]
 
 
 def further(name):
     """The provider settings that only this relay has, but for those with the simulator's addresses."""
     source = (ROOT / f"relays/{name}/src/module.rs").read_text()
     shared = {}
-    for const, text in re.findall(r"pub const (\w+): Setting = (Setting::new\(.*?\));", LOGIN.read_text(), re.DOTALL):
+    for const, text in re.findall(r"pub const (\w+): Setting =\s*(Setting::new\(.*?\));", LOGIN.read_text(), re.DOTALL):
         shared[const] = text
     source = re.sub(r"entra::([A-Z_]+),", lambda found: shared[found[1]] + ",", source)
     own = settings_in(source.partition("    settings: &[")[2])

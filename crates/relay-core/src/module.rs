@@ -59,8 +59,10 @@ pub struct Setting {
     pub key: &'static str,
     /// The value where nothing is set; empty for "none".
     pub default: &'static str,
-    /// What it does, with its unit.
+    /// What it does, with its unit: in `--help` and in the tables of the documentation.
     pub help: &'static str,
+    /// The default in words, where the value itself says too little.
+    pub default_words: Option<&'static str>,
     /// Another variable that counts where the setting is not given.
     pub instead: Option<&'static str>,
 }
@@ -68,7 +70,14 @@ pub struct Setting {
 impl Setting {
     /// A row of a settings table.
     pub const fn new(key: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { key, default, help, instead: None }
+        Self { key, default, help, default_words: None, instead: None }
+    }
+
+    /// The same, with words for its default.
+    #[must_use]
+    pub const fn default_in_words(mut self, words: &'static str) -> Self {
+        self.default_words = Some(words);
+        self
     }
 
     /// The same, read from a variable of another name where it is not given.

@@ -1,5 +1,8 @@
-//! The whole `main` of a relay: its flags, settings, logger, listeners and orderly end.
+//! The whole `main` of a relay: its arguments, settings, logger, listeners and orderly end.
 
+mod arguments;
+
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -12,35 +15,55 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::module::Module;
 use crate::relay::Relay;
 use crate::server::{self, StartError};
-use crate::settings::{Environment, Loaded, SETTINGS, Setting, Settings, SettingsError, WrongSettings};
+use crate::settings::{
+    Environment, Loaded, SETTINGS, Settings, SettingsError, WrongSettings, listing, markdown,
+};
 use crate::telemetry;
+use arguments::Task;
 
 /// The C library keeps what a peak has fragmented; this one gives it back within seconds.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Runs a relay until SIGTERM, SIGINT or SIGQUIT, or does what its one argument says: `--help`, `--version`,
-/// `healthcheck`. A relay that does not start says why on standard error; the message names the setting that is
-/// wrong.
+/// Runs a relay until SIGTERM, SIGINT or SIGQUIT, or does what its arguments say (`--help` lists it). A relay that does
+/// not start says why on standard error; the message names the setting that is wrong.
 pub fn run(relay: &Relay) -> ExitCode {
-    let arguments: Vec<String> =
-        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
-    command(relay, &arguments).unwrap_or_else(|error| {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let task = match arguments::parse(relay.module(), &arguments) {
+        Ok(task) => task,
+        Err(error) if error.use_stderr() => {
+            complain(error.render().to_string());
+            return ExitCode::from(USAGE);
+        }
+        Err(help) => return done(relay, print(&help.render().to_string())),
+    };
+    done(relay, perform(relay, &task))
+}
+
+/// Exit code of a program whose arguments make no sense.
+const USAGE: u8 = 2;
+
+fn done(relay: &Relay, outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
         report(relay, &error);
         ExitCode::FAILURE
     })
 }
 
-/// Writes the error that ends the program, a line for each setting that is wrong, unless nobody reads it: then the
-/// program ends without. There is no backtrace, since it is a user who is to read it.
+/// Writes the error that ends the program, a line for each setting that is wrong. There is no backtrace, since it is a
+/// user who is to read it.
 fn report(relay: &Relay, error: &anyhow::Error) {
     let problems = match error.downcast_ref::<WrongSettings>() {
         Some(WrongSettings(wrong)) => wrong.iter().map(ToString::to_string).collect(),
         None => vec![format!("{error:#}")],
     };
     let format = Settings::log_format(relay.module(), &Environment::of_process());
-    let text = telemetry::log::start_failed(format, &problems);
+    complain(telemetry::log::start_failed(format, &problems));
+}
+
+/// Writes what ends the program, unless nobody reads it: then the program ends without.
+fn complain(text: String) {
     let (written, done) = mpsc::channel();
     std::thread::spawn(move || {
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -49,42 +72,24 @@ fn report(relay: &Relay, error: &anyhow::Error) {
     let _ = done.recv_timeout(telemetry::log::FLUSH);
 }
 
-fn command(relay: &Relay, arguments: &[String]) -> anyhow::Result<ExitCode> {
+fn perform(relay: &Relay, task: &Task) -> anyhow::Result<ExitCode> {
     let module = relay.module();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => serve(relay).map(|()| ExitCode::SUCCESS),
-        ["--version" | "-V"] => print(&format!("{} {}\n", module.package, module.version)),
-        ["--help" | "-h" | "help"] => print(&help(module)),
-        ["healthcheck"] => healthcheck(module),
-        other => {
-            bail!("unknown arguments: {}; `{} --help` lists what there is", other.join(" "), module.package)
-        }
+    match task {
+        Task::Serve => serve(relay).map(|()| ExitCode::SUCCESS),
+        Task::Healthcheck => healthcheck(module),
+        Task::Settings { markdown: false } => print(&listing(SETTINGS.iter().chain(module.settings))),
+        Task::Settings { markdown: true } => print(&format!(
+            "Settings of every relay:\n\n{}\nSettings of {}:\n\n{}",
+            markdown(SETTINGS),
+            module.package,
+            markdown(module.settings)
+        )),
     }
 }
 
 fn print(text: &str) -> anyhow::Result<ExitCode> {
     std::io::stdout().write_all(text.as_bytes()).context("standard output is closed")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn help(module: &'static Module) -> String {
-    let row = |setting: &Setting| {
-        let default =
-            if setting.default.is_empty() { String::new() } else { format!(" [{}]", setting.default) };
-        format!("  {:<36} {}{default}\n", setting.variable(), setting.help)
-    };
-    let settings: String = SETTINGS.iter().chain(module.settings).map(row).collect();
-    let package = module.package;
-    format!(
-        "{package} {version}\n{summary}\n\n\
-         Usage:\n  {package}               serve until SIGTERM, SIGINT or SIGQUIT\n  {package} healthcheck   ask the running relay's /livez; for containers\n  \
-         {package} --version\n\n\
-         Settings, from the environment or the TOML file that RELAY_CONFIG names:\n{settings}\n\
-         SECRET_KEY and CTR_ENTITIES_LIMIT are read where RELAY_AUTH__SECRET_KEY and RELAY_ENTITIES_LIMIT are not set.\n\
-         HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE hold for calls to provider, login and keys.\n",
-        version = module.version,
-        summary = module.summary,
-    )
 }
 
 fn serve(relay: &Relay) -> anyhow::Result<()> {

@@ -55,7 +55,35 @@ pub(crate) fn named(name: &str) -> anyhow::Result<&'static Known> {
 
 #[cfg(test)]
 mod tests {
+    use relay_core::settings::{SETTINGS, Setting, markdown};
+
     use super::*;
+
+    /// A README with the table of these settings in place of the one that it has.
+    fn with_table(readme: &str, rows: &[Setting]) -> String {
+        const HEAD: &str = "| variable | default | meaning |\n";
+        let (before, rest) = readme.split_once(HEAD).expect("a table of settings");
+        let (_, after) = rest.split_once("\n\n").expect("text after the table");
+        format!("{before}{}\n{after}", markdown(rows))
+    }
+
+    /// What `settings --markdown` prints is what the READMEs say.
+    #[test]
+    fn the_tables_of_the_readmes_are_those_of_the_relays() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let own =
+            |known: &Known| (format!("{root}/relays/{}/README.md", known.name), known.module().settings);
+        let tables = RELAYS.iter().map(own).chain([(format!("{root}/README.md"), SETTINGS)]);
+        for (file, rows) in tables {
+            let readme = std::fs::read_to_string(&file).unwrap();
+            let expected = with_table(&readme, rows);
+            if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+                std::fs::write(&file, expected).unwrap();
+            } else {
+                assert!(readme == expected, "{file}: INSTA_UPDATE=always writes its table of settings anew");
+            }
+        }
+    }
 
     #[test]
     fn the_list_agrees_with_the_relays() {

@@ -77,12 +77,12 @@ pub(crate) const MODULE: Module = Module {
         Setting::new(
             "provider.ui_url",
             "https://security.microsoft.com",
-            "base URL of the Defender portal, for links",
+            "base URL of the portal, for links",
         ),
         Setting::new(
             "provider.scope",
             "https://api.securitycenter.microsoft.com/.default",
-            "what access tokens of the API are for",
+            "what access tokens are for",
         ),
         Setting::new(
             "provider.hunting_api",
@@ -92,28 +92,30 @@ pub(crate) const MODULE: Module = Module {
         Setting::new(
             "provider.graph_url",
             "",
-            "base URL of Microsoft Graph, for hunting; default: https://graph.microsoft.com/v1.0 while \
-             RELAY_PROVIDER__API_URL is one of the public cloud or GCC, otherwise none",
-        ),
+            "Microsoft Graph, for hunting; `off` for none",
+        )
+        .default_in_words("`https://graph.microsoft.com/v1.0` while `API_URL` is one of the public cloud or GCC, otherwise none"),
         Setting::new(
             "provider.graph_scope",
             "https://graph.microsoft.com/.default",
-            "what access tokens of Microsoft Graph are for",
+            "what access tokens for Graph are for",
         ),
         Setting::new(
             "provider.max_enrichment",
             "30",
-            "most devices, files and single alerts, of each, that are looked up per request",
+            "most calls about devices, files and single alerts, of each, per request",
         ),
         Setting::new(
             "provider.hunting_depth",
             "standard",
-            "how hard hunting looks: `standard`, or `deep` (image loads and connections of files too)",
+            "`deep` looks for image loads and for the connections of files asked for too, which costs \
+             hunting time",
         ),
         Setting::new(
             "provider.stats",
             "files",
-            "what prevalence in the organization is looked up for: `off`, `files` or `all`",
+            "what prevalence in the organization is looked up for: `off`, `files` or `all` (domains and \
+             addresses too)",
         ),
         Setting::new(
             "provider.verdicts",
@@ -123,33 +125,38 @@ pub(crate) const MODULE: Module = Module {
         Setting::new(
             "provider.command_lines",
             "true",
-            "whether command lines are reported, which may hold secrets",
+            "whether command lines are reported; they may hold secrets",
         ),
         Setting::new(
             "provider.actions",
             "all",
-            "response actions that are allowed: `all`, `none`, or some of indicators, isolate, restrict, scan, \
-             collect, investigate, quarantine, cancel",
+            "response actions that are allowed: `all`, `none`, or some of `indicators`, `isolate`, \
+             `restrict`, `scan`, `collect`, `investigate`, `quarantine`, `cancel`, separated by commas",
         ),
         Setting::new(
             "provider.indicator_days",
             "",
-            "days after which indicators that are added end, 1 to 365; default: never",
-        ),
+            "after how many days indicators that are added end, 1 to 365",
+        )
+        .default_in_words("none: never"),
         Setting::new(
             "provider.indicator_groups",
             "",
-            "device groups that indicators that are added are limited to; default: all devices",
-        ),
+            "names of the device groups that indicators that are added are limited to, separated by \
+             commas",
+        )
+        .default_in_words("none: all devices"),
         Setting::new(
             "provider.indicator_actions",
             "current",
-            "words for an indicator's action: `current`, or `legacy` (Alert, AlertAndBlock)",
+            "words for an indicator's action: `current` (`Audit`, `Block`) or `legacy` (`Alert`, \
+             `AlertAndBlock`)",
         ),
         Setting::new(
             "provider.dry_run",
             "false",
-            "check triggers without sending them; each answers `failure` with the code `dry run`",
+            "check triggers without sending them: each is answered with `failure` and an error with the \
+             code `dry run`",
         ),
         Setting::new(
             "provider.repeat_window",

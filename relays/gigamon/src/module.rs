@@ -62,28 +62,45 @@ pub(crate) const MODULE: Module = Module {
         },
     ],
     settings: &[
-        Setting::new("provider.region", "icebrg", "`icebrg`, `us` or `eu`, where the token does not say"),
-        Setting::new("provider.detections_url", "", "base URL of the Detections API; default: the region's"),
         Setting::new(
-            "provider.events_url",
-            "",
-            "base URL of the Events API, or `off`; default: the region's",
+            "provider.region",
+            "icebrg",
+            "`icebrg`, `us` or `eu`: the region where the token does not say; always for links",
         ),
-        Setting::new("provider.entity_url", "", "base URL of the Entity API; default: the region's"),
-        Setting::new("provider.ui_url", "", "base URL of the portal, for links; default: the region's"),
-        Setting::new("provider.event_days", "7", "days of events that are searched, 1 to 30"),
-        Setting::new("provider.search_values", "50", "most values in one event search, 1 to 100"),
+        Setting::new("provider.detections_url", "", "base URL of the Detections API, without the version")
+            .default_in_words("the region's"),
+        Setting::new("provider.events_url", "", "base URL of the Events API, or `off` for no event search")
+            .default_in_words("the region's"),
+        Setting::new("provider.entity_url", "", "base URL of the Entity API")
+            .default_in_words("the region's"),
+        Setting::new("provider.ui_url", "", "base URL of the portal, for links")
+            .default_in_words("the region's"),
+        Setting::new(
+            "provider.event_days",
+            "7",
+            "days of events that are searched, 1 to 30; above 7 in stretches of a week",
+        ),
+        Setting::new(
+            "provider.search_values",
+            "50",
+            "most values in one event search, 1 to 100; `1` for a provider that takes no lists",
+        ),
         Setting::new(
             "provider.detection_reads",
             "100",
-            "detections per request to read the events of, at most",
+            "detections per request to read the events of, at most, 1 to 1000",
         ),
         Setting::new(
             "provider.device_detections",
             "true",
-            "look for detections on addresses: `true`, `local` (local addresses only) or `false`",
+            "look for detections on addresses: `true`, `local` (addresses of local networks only) or \
+             `false`",
         ),
-        Setting::new("provider.show_muted", "false", "show muted detections, where the token does not say"),
-        Setting::new("provider.entity_summary", "false", "where nothing else is found, ask when it was seen"),
+        Setting::new("provider.show_muted", "false", "show muted detections, if the token does not say"),
+        Setting::new(
+            "provider.entity_summary",
+            "false",
+            "where nothing else is found, one more call asks when the value was seen",
+        ),
     ],
 };

@@ -101,7 +101,8 @@ pub(crate) const MODULE: Module = Module {
         Setting::new(
             "provider.v2_search",
             "auto",
-            "how alerts are found in alerts_v2: `hunting`, `scan`, `filter`, or `auto`: hunting, else a scan",
+            "how alerts are found in alerts_v2: `hunting`, `scan`, `filter`, or `auto`: hunting, else a \
+             scan; one named is used alone, and its failure reported",
         ),
         Setting::new(
             "provider.tiles_search",
@@ -141,7 +142,8 @@ pub(crate) const MODULE: Module = Module {
         Setting::new(
             "provider.actions",
             "none",
-            "response actions on accounts that are allowed: `all`, `none`, or some of revoke, disable, enable",
+            "response actions on accounts that are allowed: `all`, `none`, or some of `revoke`, \
+             `disable`, `enable`, separated by commas",
         ),
         Setting::new(
             "provider.protected_accounts",
@@ -151,7 +153,8 @@ pub(crate) const MODULE: Module = Module {
         Setting::new(
             "provider.dry_run",
             "false",
-            "check triggers without sending them; each answers `failure` with the code `dry run`",
+            "check triggers without sending them: each is answered with `failure` and an error with the \
+             code `dry run`",
         ),
         Setting::new(
             "provider.repeat_window",

@@ -57,29 +57,47 @@ pub(crate) const MODULE: Module = Module {
     settings: &[
         Setting::new("provider.api_url", "https://api.securitytrails.com/v1/", "base URL of the API"),
         Setting::new("provider.ui_url", "https://securitytrails.com/", "base URL of the site, for links"),
-        Setting::new("provider.max_pages", "100", "most pages read per lookup, whatever the token asks for"),
+        Setting::new(
+            "provider.max_pages",
+            "100",
+            "most pages per lookup, whatever the token asks for. SecurityTrails itself ends a search \
+             after 100",
+        ),
         Setting::new("provider.max_relations", "10000", "most relations in a sighting"),
         Setting::new(
             "provider.history_table",
             "false",
-            "add a table of the DNS history to sightings of domains",
+            "adds a table to sightings of domains: address, first and last day, organizations, and how \
+             many names share the address, a row for each period and address, at most \
+             `CTR_ENTITIES_LIMIT` rows",
         ),
         Setting::new(
             "provider.domains_table",
             "false",
-            "add a table of the domains to sightings of addresses",
+            "adds a table to sightings of addresses: domain, hosting and mail provider, company, \
+             registrar, dates of registration. Costs no query",
         ),
         Setting::new(
             "provider.history_types",
             "a,aaaa",
-            "address records of a domain to ask for: a, aaaa or both",
+            "address records of a domain to ask for: `a`, `aaaa` or both. `a` alone: one query per domain \
+             instead of two",
         ),
         Setting::new(
             "provider.extra_record_types",
             "",
-            "further records of a domain to ask for: mx, ns or both",
+            "further records of a domain to ask for: `mx`, `ns` or both, for tokens that say nothing \
+             about it",
         ),
-        Setting::new("provider.usage", "true", "ask for the usage of the account, for its tile"),
-        Setting::new("provider.get_subdomains", "false", "ask for the subdomains of a domain"),
+        Setting::new(
+            "provider.usage",
+            "true",
+            "ask for the usage of the account (`account/usage`). `false`: there is no tile",
+        ),
+        Setting::new(
+            "provider.get_subdomains",
+            "false",
+            "ask for subdomains, for tokens that say nothing about it",
+        ),
     ],
 };

@@ -49,14 +49,19 @@ pub(crate) const MODULE: Module = Module {
             "base URL of the portal, for links",
         ),
         Setting::new("provider.resolve_enabled", "true", "ask for DNS resolutions of domains and addresses"),
-        Setting::new("provider.linkage_enabled", "true", "ask for collections that contain the observable"),
+        Setting::new(
+            "provider.linkage_enabled",
+            "true",
+            "ask for collections. This call belongs to the portal's own API and is undocumented",
+        ),
         Setting::new(
             "provider.report_first",
             "false",
-            "ask for resolutions and collections only where there is a report",
+            "`true`: ask for resolutions and collections only where there is a report. Saves records; a \
+             name without a report loses its passive DNS",
         ),
         Setting::new("provider.collections", "20", "how many collections to ask for, 1 to 100"),
         Setting::new("provider.skip_private", "true", "do not ask about addresses of local networks"),
-        Setting::new("provider.malware_details", "true", "map malware families and servers of file hashes"),
+        Setting::new("provider.malware_details", "true", "families, servers and mails of file hashes"),
     ],
 };

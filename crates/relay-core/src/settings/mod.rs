@@ -1,7 +1,7 @@
 //! Settings: defaults, then an optional file, then the environment. The only room that reads the environment.
 //!
-//! Every setting is one row of [`SETTINGS`] (or of a relay's [`Module::settings`]): the parser, `--help` and
-//! the warning about unknown names all read those rows. A value that cannot be used stops the start with one
+//! Every setting is one row of [`SETTINGS`] (or of a relay's [`Module::settings`]): the parser, `--help`, the tables of
+//! the documentation and the warning about unknown names all read those rows. A value that cannot be used stops the start with one
 //! line that names the setting.
 
 mod connections;
@@ -11,6 +11,7 @@ mod problems;
 mod provider;
 mod proxies;
 mod shared;
+mod table;
 mod unknown;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use load::{Environment, Loaded};
 pub use provider::ProviderSettings;
 pub use proxies::ProxySettings;
 pub use shared::SharedSettings;
+pub use table::{listing, markdown};
 
 pub use crate::module::Setting;
 use crate::module::{Module, variable};
@@ -32,24 +34,52 @@ use load::Values;
 
 /// The settings that every relay has. A relay's provider adds its own, all under `provider.`.
 pub const SETTINGS: &[Setting] = &[
-    Setting::new("listen", "0.0.0.0:9090", "address and port of the platform-facing listener"),
-    Setting::new("admin_listen", "0.0.0.0:9091", "address and port for probes and metrics, or `off`"),
-    Setting::new("workers", "", "threads that serve connections; default: one per core"),
-    Setting::new("trust_proxy", "false", "take scheme and host of a request from X-Forwarded-Proto/-Host"),
+    Setting::new("listen", "0.0.0.0:9090", "platform-facing listener"),
+    Setting::new("admin_listen", "0.0.0.0:9091", "listener of probes and metrics, or `off`"),
+    Setting::new("workers", "", "threads that serve connections").default_in_words("one per core"),
+    Setting::new(
+        "trust_proxy",
+        "false",
+        "take scheme and host of requests from `X-Forwarded-Proto` and `-Host`",
+    ),
     Setting::new("max_body", "1048576", "largest request body in bytes"),
-    Setting::new("answer_memory", "134217728", "memory for provider answers being read or mapped, in bytes"),
-    Setting::new("entities_limit", "100", "entities per observable where the token does not say, 1 to 1000")
+    Setting::new(
+        "answer_memory",
+        "134217728",
+        "memory for all provider answers being read or mapped, in bytes. An answer counts five times its \
+         size until the platform request is answered",
+    ),
+    Setting::new("entities_limit", "100", "entities per observable, 1 to 1000, unless the token has a limit")
         .or_from("CTR_ENTITIES_LIMIT"),
     Setting::new("tiles", "true", "serve dashboard tiles"),
-    Setting::new("health_quotas", "false", "report the account's quotas in health answers"),
-    Setting::new("deadline", "25s", "time for a whole platform request"),
+    Setting::new(
+        "health_quotas",
+        "false",
+        "report the account's quotas in health answers, where the provider says them",
+    ),
+    Setting::new(
+        "deadline",
+        "25s",
+        "time limit of a request; results found by then are returned. Beside many others it has up to a \
+         twelfth less, so that they do not all end together",
+    ),
     Setting::new(
         "max_requests",
         "256",
-        "platform requests at work; of one tenant at most a quarter while others wait",
+        "platform requests at work; of one tenant at most a quarter while others wait. What is more is \
+         answered 503 at once; health is always answered",
     ),
-    Setting::new("max_observables", "1000", "observables of a request that are looked up"),
-    Setting::new("max_entities", "10000", "entities of an answer, over all of its observables"),
+    Setting::new(
+        "max_observables",
+        "1000",
+        "observables of a request that are looked up; a warning says how many were not",
+    ),
+    Setting::new(
+        "max_entities",
+        "10000",
+        "entities of an answer, shared fairly among its observables; a warning says how many were left \
+         out",
+    ),
     Setting::new("max_connections", "1000", "connections served at once; further ones wait"),
     Setting::new(
         "body_memory",
@@ -65,48 +95,73 @@ pub const SETTINGS: &[Setting] = &[
     ),
     Setting::new("keep_alive", "75s", "how long a connection may wait for its next request"),
     Setting::new("drain_delay", "5s", "time after SIGTERM in which connections and requests are still taken"),
-    Setting::new("auth.secret_key", "", "shared secret of HS256 tokens; without one they are refused")
+    Setting::new("auth.secret_key", "", "secret of HS256 tokens; without one they are refused")
         .or_from("SECRET_KEY"),
-    Setting::new("auth.secret_key_file", "", "file that holds the shared secret"),
+    Setting::new("auth.secret_key_file", "", "file that holds this secret"),
     Setting::new(
         "auth.jwks_hosts",
         "visibility.amp.cisco.com,visibility.eu.amp.cisco.com,visibility.apjc.amp.cisco.com",
-        "hosts (https) or full origins whose keys may sign RS256 tokens; `off` refuses RS256",
-    ),
-    Setting::new("auth.audience", "", "accepted audiences; default: scheme and host of the request"),
+        "hosts, or origins such as `http://127.0.0.1:7000`, whose keys may sign RS256 tokens, \
+         comma-separated; `off` refuses them",
+    )
+    .default_in_words("the platform's three regions"),
+    Setting::new("auth.audience", "", "accepted audiences, comma-separated: scheme and host of this relay, such as `https://xforce.relays.example`, without \
+         quotes or a path")
+        .default_in_words("scheme and host of the request"),
     Setting::new("provider.connect_timeout", "5s", "time to open a connection to the provider"),
     Setting::new("provider.read_timeout", "15s", "time for one provider call"),
     Setting::new(
         "provider.max_concurrency",
         "16",
-        "provider calls in flight per credential; actions and health have two more",
+        "provider calls in flight per credential; response actions and health checks have two more",
     ),
-    Setting::new("provider.retries", "2", "further tries on 429, 502, 503, 504 and connection faults"),
+    Setting::new(
+        "provider.retries",
+        "2",
+        "retries on 429, 502, 503, 504 and connection errors; together at most a fifth of a tenant's \
+         calls, or 3 a second",
+    ),
     Setting::new(
         "provider.max_answer",
         "8388608",
         "largest provider answer in bytes, unpacked; twice that for whole listings",
     ),
-    Setting::new("provider.ca_file", "", "PEM file with further certificate authorities"),
-    Setting::new("cache.ttl", "60s", "how long a provider answer is reused; `0s` disables"),
+    Setting::new(
+        "provider.ca_file",
+        "",
+        "additional certificate authorities (PEM); `SSL_CERT_FILE` works too",
+    ),
+    Setting::new(
+        "cache.ttl",
+        "60s",
+        "how long provider answers are reused for the same credentials; `0s` disables",
+    ),
     Setting::new("cache.entries", "10000", "provider answers kept"),
     Setting::new(
         "shared.url",
         "",
-        "store that the replicas of this relay share, redis:// or rediss://; default: none",
-    ),
-    Setting::new("shared.password_file", "", "file that holds the store's password"),
+        "Valkey or Redis that all replicas of the relay share, such as `redis://store:6379/0` or \
+         `rediss://…`",
+    )
+    .default_in_words("none: in memory"),
+    Setting::new("shared.password_file", "", "file with its password, which may stand in the URL too"),
     Setting::new(
         "shared.key",
         "",
-        "secret of at least 32 bytes, the same for all replicas; needed with a store",
-    ),
-    Setting::new("shared.key_file", "", "file that holds this secret"),
-    Setting::new("shared.ca_file", "", "PEM file with the certificate authorities of a rediss:// store"),
+        "at least 32 bytes, the same for all replicas: names and seals what is in the store",
+    )
+    .default_in_words("none; needed with a store"),
+    Setting::new("shared.key_file", "", "file that holds this key"),
+    Setting::new("shared.ca_file", "", "certificate authorities (PEM) of a `rediss` store")
+        .default_in_words("the system's"),
     Setting::new("shared.timeout", "100ms", "time for one exchange with the store"),
-    Setting::new("log", "info", "log filter, as env_logger reads it"),
-    Setting::new("log_format", "text", "`text` or `json`"),
-    Setting::new("log_queue", "8192", "log lines that may wait for their reader; further ones are dropped"),
+    Setting::new("log", "info", "env_logger filter, such as `info` or `info,hyper=warn`"),
+    Setting::new("log_format", "text", "`text` or `json` (errors that stop the start too)"),
+    Setting::new(
+        "log_queue",
+        "8192",
+        "log lines that may wait for a slow reader; further ones are dropped and counted",
+    ),
 ];
 
 /// Typed settings of one relay.

@@ -10,7 +10,7 @@ mod start;
 mod stop;
 
 use provider_sim::{Options, Sim};
-use relay_core::settings::SETTINGS;
+use relay_core::settings::{SETTINGS, listing, markdown};
 use serde_json::Value;
 
 use process::{Program, run, text, token};
@@ -23,20 +23,60 @@ fn the_version_is_printed() {
 }
 
 #[test]
-fn the_help_lists_every_setting() {
-    let output = run(&["--help"], &[]);
-    assert!(output.status.success());
-    let help = text(&output.stdout);
-    for setting in SETTINGS.iter().chain(relay_xforce::relay().module().settings) {
-        let row =
-            help.lines().find(|line| line.trim_start().starts_with(&format!("{} ", setting.variable())));
-        let row = row.unwrap_or_else(|| panic!("{} is not in the help", setting.variable()));
-        assert!(row.contains(setting.help) && row.contains(setting.default), "{row}");
+fn the_help_lists_every_setting_and_wraps() {
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for columns in ["60", "100"] {
+        let output = run(&["--help"], &[("COLUMNS", columns)]);
+        assert!(output.status.success());
+        let help = text(&output.stdout);
+        let words = flat(help);
+        for setting in SETTINGS.iter().chain(relay_xforce::relay().module().settings) {
+            let row = flat(&listing([setting]));
+            assert!(words.contains(&row), "{row} is not in the help");
+        }
+        for word in
+            ["run", "healthcheck", "settings", "--version", "RELAY_CONFIG", "SECRET_KEY", "HTTPS_PROXY"]
+        {
+            assert!(help.contains(word), "{word} is not in the help");
+        }
+        let room: usize = columns.parse().expect("a number");
+        // One word may be longer than a line.
+        let long = help
+            .lines()
+            .find(|line| line.chars().count() > room && line.trim().contains(char::is_whitespace));
+        assert_eq!(long, None);
     }
-    for word in
-        ["healthcheck", "--version", "RELAY_CONFIG", "SECRET_KEY", "CTR_ENTITIES_LIMIT", "HTTPS_PROXY"]
-    {
-        assert!(help.contains(word), "{word} is not in the help");
+    let short = run(&["-h"], &[]);
+    assert!(short.status.success() && !text(&short.stdout).contains("RELAY_LISTEN"), "{short:?}");
+}
+
+#[test]
+fn settings_are_listed_for_people_and_for_documents() {
+    let module = relay_xforce::relay().module();
+    let listed = run(&["settings"], &[]);
+    assert_eq!(text(&listed.stdout), listing(SETTINGS.iter().chain(module.settings)));
+    let tables = run(&["settings", "--markdown"], &[]);
+    for rows in [SETTINGS, module.settings] {
+        assert!(text(&tables.stdout).contains(&format!("\n\n{}", markdown(rows))), "{tables:?}");
+    }
+}
+
+#[test]
+fn an_unknown_argument_is_refused() {
+    for argument in ["--serve", "serve"] {
+        let output = run(&[argument], &[]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = text(&output.stderr);
+        assert!(said.contains(argument) && said.contains("--help"), "{said}");
+    }
+}
+
+#[test]
+fn run_is_what_it_does_without_a_command() {
+    for arguments in [&[][..], &["run"]] {
+        let output = run(arguments, &[("RELAY_DEADLINE", "soon")]);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains("RELAY_DEADLINE: `soon` is not a time"), "{output:?}");
     }
 }
 

@@ -19,16 +19,6 @@ fn refused(settings: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn an_unknown_argument_is_refused() {
-    let output = run(&["--serve"], &TEXT);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        text(&output.stderr),
-        "Error: unknown arguments: --serve; `relay-xforce --help` lists what there is\n"
-    );
-}
-
-#[test]
 fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = holder.local_addr().expect("an address").to_string();

@@ -18,29 +18,28 @@ pub const CREDENTIAL: Setting = Setting::new(
     "how the relay logs in: `secret` (claim `client_secret`), `certificate` or `federated`",
 );
 /// The row for the certificate.
-pub const CERTIFICATE_FILE: Setting = Setting::new(
-    "provider.certificate_file",
-    "",
-    "PEM file with the certificate of `certificate`; it may hold the key too",
-);
+pub const CERTIFICATE_FILE: Setting =
+    Setting::new("provider.certificate_file", "", "PEM file of the certificate; it may hold the key too");
 /// The row for its key.
 pub const KEY_FILE: Setting = Setting::new(
     "provider.key_file",
     "",
-    "PEM file with its RSA key, 2048 bits or more, where the certificate's file does not hold it",
+    "PEM file of its RSA key (PKCS #8 or PKCS #1), 2048 bits or more, where the certificate's file does \
+     not hold it",
 );
 /// The row for the file of a federated token.
 pub const FEDERATED_TOKEN_FILE: Setting = Setting::new(
     "provider.federated_token_file",
     "",
-    "file with the token of `federated`, read anew for each login; default: AZURE_FEDERATED_TOKEN_FILE",
+    "file with the federated token, read anew for each login",
 )
 .or_from("AZURE_FEDERATED_TOKEN_FILE");
 /// The row for the applications that may use the operator's credential.
 pub const ALLOWED_APPLICATIONS: Setting = Setting::new(
     "provider.allowed_applications",
     "",
-    "tenant_id/application_id, separated by commas: who may use the relay's certificate or federated token",
+    "`tenant_id/application_id`, separated by commas: who may use the operator's credential; needed \
+     unless `secret`",
 );
 
 /// How the applications of a relay log in. By default each with the secret of its claims.
