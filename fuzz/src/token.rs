@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use relay_core::auth::{Claims, KeySet, without_scheme};
 use relay_core::error::Error;
 use relay_core::relay::Relay;
+use relay_core::settings::{Environment, Settings};
 use relay_core::testing::Tokens;
 use serde_json::{Map, Value, json};
 
@@ -23,14 +24,19 @@ static TOKENS: LazyLock<Tokens> = LazyLock::new(|| {
         .expect("settings")
 });
 
-static RELAYS: LazyLock<Vec<Relay>> = LazyLock::new(|| {
-    vec![
+static RELAYS: LazyLock<Vec<(Relay, Settings)>> = LazyLock::new(|| {
+    let relays = [
         relay_defender::relay(),
         relay_gigamon::relay(),
         relay_graph::relay(),
         relay_securitytrails::relay(),
         relay_xforce::relay(),
-    ]
+    ];
+    let with_settings = |relay: Relay| {
+        let settings = Settings::load(relay.module(), Environment::default()).expect("the defaults").settings;
+        (relay, settings)
+    };
+    relays.map(with_settings).into()
 });
 
 /// The target. An input is a header, or claims of a token that is signed here, where it begins with `{`; claims may be
@@ -86,7 +92,7 @@ fn with_secrets(head: &str, claims: &Map<String, Value>, variant: usize) {
         json!({ CANARY: CANARY }),
         json!(format!(" {CANARY}ü")),
     ];
-    for relay in RELAYS.iter() {
+    for (relay, settings) in RELAYS.iter() {
         let mut claims = claims.clone();
         for claim in relay.module().claims.iter().filter(|claim| claim.secret) {
             claims.insert(claim.name.to_owned(), secrets[variant % secrets.len()].clone());
@@ -95,7 +101,7 @@ fn with_secrets(head: &str, claims: &Map<String, Value>, variant: usize) {
         match verified(head, &text) {
             Ok(claims) => {
                 assert!(!format!("{claims:?} {}", claims.asker()).contains(PART), "a claim is shown");
-                if let Err(error) = relay.check_claims(&claims) {
+                if let Err(error) = relay.check_claims(settings, &claims) {
                     assert!(!error.to_string().contains(PART), "{error}");
                 }
             }

@@ -42,7 +42,14 @@ const MODULE: Module = Module {
     observables: &[ObservableType::Domain, ObservableType::Ip],
     type_case: TypeCase::Exact,
     claims: &[
-        Claim { name: "key", label: "Acme API Key", required: true, secret: true, help: "key of the API" },
+        Claim {
+            name: "key",
+            label: "Acme API Key",
+            required: true,
+            secret: true,
+            help: "key of the API",
+            only_with: None,
+        },
         ENTITIES_LIMIT,
     ],
     settings: &[Setting::new("provider.api_url", "https://api.acme.example", "base URL of the API")],

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::auth::{ClaimError, Claims};
 use crate::call::Call;
 use crate::ctim::ObservableType;
+use crate::doctor::checkup::{Checkup, Grant};
 use crate::error::{Error, Errors};
 use crate::lookup::{self, Lookup};
 use crate::module::Module;
@@ -54,6 +55,26 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// As [`Credentials::from_claims`].
     fn credentials(&self, claims: &Claims) -> Result<Self::Credentials, ClaimError> {
         Self::Credentials::from_claims(claims)
+    }
+
+    /// Checks claims as [`Provider::credentials`] would, by the settings alone: for programs that do not have the files
+    /// that these name.
+    ///
+    /// # Errors
+    /// As [`Credentials::from_claims`].
+    fn check_claims(_settings: &ProviderSettings, claims: &Claims) -> Result<(), ClaimError> {
+        Self::Credentials::from_claims(claims).map(drop)
+    }
+
+    /// What `doctor` is to check of it with its settings.
+    fn checkup(&self) -> Checkup {
+        Checkup::default()
+    }
+
+    /// What logins with these credentials give, and what the features that are switched on need: where permissions are
+    /// given one by one, for `doctor`.
+    fn grants(&self, _call: &Call<Self::Credentials>) -> impl Future<Output = Vec<Grant>> + Send {
+        async { Vec::new() }
     }
 
     /// A real authenticated call that shows whether address and credentials are right.

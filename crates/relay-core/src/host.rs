@@ -175,9 +175,30 @@ impl Host {
         self.note_tenant(credential);
         let time = asked.place.as_ref().map_or(self.deadline, |place| place.time(self.deadline));
         let context = RequestContext {
+            deadline: asked.arrived + time,
+            provider_calls: Arc::clone(&asked.provider_calls),
+            ..self.context(credential, &claims, priority)
+        };
+        Ok((Call::new(credentials, context), claims))
+    }
+
+    /// A call by itself, without a request of the platform.
+    pub(crate) fn call_of<P: Provider>(
+        &self,
+        credentials: P::Credentials,
+        claims: &Claims,
+        priority: Priority,
+    ) -> Call<P::Credentials> {
+        let credential = self.hasher.key(credentials.identity());
+        Call::new(credentials, self.context(credential, claims, priority))
+    }
+
+    /// What a request begins with that comes now.
+    fn context(&self, credential: CredentialKey, claims: &Claims, priority: Priority) -> RequestContext {
+        RequestContext {
             now: self.clock.now(),
             limit: claims.entities_limit(self.entities_limit),
-            deadline: asked.arrived + time,
+            deadline: Instant::now() + self.deadline,
             time_allowed: self.deadline,
             concurrency: self.concurrency,
             credential,
@@ -186,11 +207,15 @@ impl Host {
             keeps: self.keeps,
             account: self.rooms.account(),
             kept: Mutex::default(),
-            provider_calls: Arc::clone(&asked.provider_calls),
+            provider_calls: Arc::default(),
             stops: Stops::default(),
             learnt: Mutex::default(),
-        };
-        Ok((Call::new(credentials, context), claims))
+        }
+    }
+
+    /// The store of the replicas, where there is one.
+    pub(crate) fn store(&self) -> Option<&Shared> {
+        self.shared.as_ref()
     }
 
     /// Of more than one tenant no quota is shown: no label may tell them apart.

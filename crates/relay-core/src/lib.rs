@@ -27,6 +27,7 @@
 //! | [`settings`] | settings from file and environment |
 //! | `shared` | the store that several replicas share, where there is one |
 //! | [`server`] | listeners and endpoints, the only code that knows actix |
+//! | [`doctor`] | what is wrong between a relay and what it calls, and what to do |
 //! | [`telemetry`] | logs and metrics |
 //! | `testing` | for tests: a relay on a free port, and the check of answers against CTIM |
 //!
@@ -38,6 +39,7 @@ pub mod auth;
 pub mod call;
 mod capability;
 pub mod ctim;
+pub mod doctor;
 pub mod endpoint;
 mod envelope;
 pub mod error;

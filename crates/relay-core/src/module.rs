@@ -41,6 +41,8 @@ pub struct Claim {
     pub secret: bool,
     /// What it means.
     pub help: &'static str,
+    /// The provider's setting, and the value of it, with which it is read; always where none.
+    pub only_with: Option<(&'static str, &'static str)>,
 }
 
 /// The claim that every relay reads: how many entities per observable.
@@ -50,6 +52,7 @@ pub const ENTITIES_LIMIT: Claim = Claim {
     required: false,
     secret: false,
     help: "most entities of a kind per observable, 1 to 1000; default 100",
+    only_with: None,
 };
 
 /// One setting: its key in a file, and by [`Setting::variable`] its name in the environment.

@@ -5,10 +5,16 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
 use crate::auth::{self, Check, ClaimError, Claims, KeySet};
 pub use crate::capability::{
     Action, Credentials, Deliberate, Link, Observe, Offered, Provider, Refer, Respond, Tiles,
 };
+use crate::doctor::checkup::Retiring;
+use crate::doctor::line::Line;
+use crate::doctor::own::{self, Given};
 use crate::endpoint::{
     Endpoint, Handler, OfTiles, Served, deliberate, health, observe, refer, respond, tile, tile_data, tiles,
     trigger,
@@ -22,11 +28,24 @@ pub struct Relay {
     module: &'static Module,
     endpoints: Vec<Endpoint>,
     max_concurrency: usize,
-    check_claims: fn(&Claims) -> Result<(), ClaimError>,
+    check_claims: fn(&ProviderSettings, &Claims) -> Result<(), ClaimError>,
+    examine: ExamineFn,
+    log_in: LogInFn,
     start: Box<StartFn>,
 }
 
-type StartFn = dyn Fn(&ProviderSettings, Client) -> Result<Vec<Served>, SettingsError> + Send + Sync;
+/// A started provider.
+pub(crate) struct Started {
+    /// What it serves with its settings.
+    pub(crate) endpoints: Vec<Served>,
+    /// What it uses whose end is announced.
+    pub(crate) retiring: Vec<Retiring>,
+}
+
+type ExamineFn = for<'a> fn(&'a Settings, &'a [String], Given<'a>) -> BoxFuture<'a, Vec<Line>>;
+type LogInFn = for<'a> fn(&'a Settings, &'a Claims) -> BoxFuture<'a, Vec<Line>>;
+
+type StartFn = dyn Fn(&ProviderSettings, Client) -> Result<Started, SettingsError> + Send + Sync;
 
 impl Relay {
     /// Begins a relay of a provider; it serves `/health` and what the builder's other methods add.
@@ -64,12 +83,29 @@ impl Relay {
         self.max_concurrency
     }
 
-    /// Checks whether credentials can be made of these claims. No I/O; the provider is not asked.
+    /// Checks whether credentials can be made of these claims with these settings. No I/O; the provider is not asked.
     ///
     /// # Errors
     /// As [`Credentials::from_claims`].
-    pub fn check_claims(&self, claims: &Claims) -> Result<(), ClaimError> {
-        (self.check_claims)(claims)
+    pub fn check_claims(&self, settings: &Settings, claims: &Claims) -> Result<(), ClaimError> {
+        (self.check_claims)(&settings.provider, claims)
+    }
+
+    /// Checks everything that the relay would use with these settings (`doctor`). `unknown` are the warnings of their
+    /// reading.
+    pub(crate) async fn examine(
+        &self,
+        settings: &Settings,
+        unknown: &[String],
+        given: Given<'_>,
+    ) -> Vec<Line> {
+        (self.examine)(settings, unknown, given).await
+    }
+
+    /// Logs in with claims as the relay does with these settings, and checks the permissions that it is given. Nothing
+    /// where the provider has no login.
+    pub async fn log_in(&self, settings: &Settings, claims: &Claims) -> Vec<Line> {
+        (self.log_in)(settings, claims).await
     }
 
     /// Makes every check that the relay makes of a token, those of its claims included.
@@ -86,15 +122,16 @@ impl Relay {
         token: &str,
         origin: &str,
     ) -> Result<Vec<Check>, SettingsError> {
-        auth::explain(self.module, self.check_claims, settings, keys, token, origin).await
+        let readable = |claims: &Claims| (self.check_claims)(&settings.provider, claims);
+        auth::explain(self.module, &readable, settings, keys, token, origin).await
     }
 
-    /// Starts the provider: the endpoints that it serves with these settings.
+    /// Starts the provider with these settings.
     pub(crate) fn start(
         &self,
         settings: &ProviderSettings,
         client: Client,
-    ) -> Result<Vec<Served>, SettingsError> {
+    ) -> Result<Started, SettingsError> {
         (self.start)(settings, client)
     }
 }
@@ -177,10 +214,15 @@ impl<P: Provider> RelayBuilder<P> {
             module: const { &P::MODULE },
             max_concurrency: P::MAX_CONCURRENCY,
             endpoints: routes.iter().map(|route| route.endpoint).collect(),
-            check_claims: |claims| P::Credentials::from_claims(claims).map(drop),
+            check_claims: P::check_claims,
+            examine: |settings, unknown, given| own::own::<P>(settings, unknown, given).boxed(),
+            log_in: |settings, claims| own::login::<P>(settings, claims).boxed(),
             start: Box::new(move |settings, client| {
                 let provider = Arc::new(P::start(settings, client)?);
-                Ok(routes.iter().filter_map(|route| (route.bind)(&provider)).collect())
+                Ok(Started {
+                    endpoints: routes.iter().filter_map(|route| (route.bind)(&provider)).collect(),
+                    retiring: provider.checkup().retiring,
+                })
             }),
         }
     }
@@ -195,6 +237,7 @@ mod tests {
     use crate::call::Call;
     use crate::error::Error;
     use crate::observable::TypeCase;
+    use crate::settings::Environment;
 
     struct Acme;
 
@@ -238,7 +281,8 @@ mod tests {
     fn claims_are_checked_without_a_call() {
         let check = |claims: Value| {
             let Value::Object(claims) = claims else { panic!("an object") };
-            Relay::of::<Acme>().build().check_claims(&Claims::from(claims))
+            let settings = Settings::load(&Acme::MODULE, Environment::default()).expect("settings").settings;
+            Relay::of::<Acme>().build().check_claims(&settings, &Claims::from(claims))
         };
         assert_eq!(check(json!({"key": "k"})), Ok(()));
         let error = check(json!({"key": " "})).unwrap_err();

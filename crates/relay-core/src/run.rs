@@ -1,6 +1,7 @@
 //! The whole `main` of a relay: its arguments, settings, logger, listeners and orderly end.
 
 mod arguments;
+mod doctor;
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -84,6 +85,10 @@ fn perform(relay: &Relay, task: &Task) -> anyhow::Result<ExitCode> {
             module.package,
             markdown(module.settings)
         )),
+        Task::Doctor(asked) => {
+            let (text, code) = doctor::run(relay, asked)?;
+            print(&text).map(|_| code)
+        }
     }
 }
 

@@ -6,16 +6,18 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Serialize;
+use relay_core::doctor::line::{Line, Outcome};
 use serde_json::json;
 
 use crate::connections::Config;
+use crate::token::claims::assignment;
 use crate::ui::{BAD, BOLD, DIM, DOUBTFUL, GOOD, columns, harmless, styled, wrapped};
 
 /// Checks every step between you and your relays' providers
 ///
-/// Name, connection, certificate, proxy, clock, token, key set, health and quotas, for each relay of relays.toml. Every
-/// line is ok, warn or fail, with what to do.
+/// Name, connection, certificate, proxy, clock, token, key set, health, quotas and APIs that are about to end, for each
+/// relay of relays.toml; with --login permissions too. Every line is ok, warn or fail, with what to do. What only the
+/// relay's own machine sees, `relay-… doctor` checks there.
 ///
 /// Exit code 0: nothing fails; 1: something does; 2: there are no relays.
 #[derive(Args)]
@@ -27,31 +29,18 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     config: Config,
 
+    /// Log in to the provider from here too, with the claims of the token, and check its permissions: for relays of
+    /// Microsoft's APIs
+    #[arg(long)]
+    login: bool,
+
+    /// A setting of the relay that the login needs, where it is not the default (repeatable; not for secrets)
+    #[arg(long, value_name = "RELAY_PROVIDER__…=VALUE", value_parser = assignment, requires = "login")]
+    set: Vec<(String, String)>,
+
     /// Print one JSON document instead
     #[arg(long)]
     json: bool,
-}
-
-/// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    /// All is well.
-    Ok,
-    /// It works, but should not stay so.
-    Warn,
-    /// It does not work.
-    Fail,
-}
-
-/// A check of a relay.
-#[derive(Debug, Serialize)]
-struct Line {
-    check: &'static str,
-    outcome: Outcome,
-    detail: String,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    advice: &'static str,
 }
 
 impl Doctor {
@@ -66,8 +55,11 @@ impl Doctor {
         };
         let (mut failed, mut rows) = (false, Vec::new());
         for relay in &relays {
-            let lines = checks::all(relay).await;
-            failed |= lines.iter().any(|line| line.outcome == Outcome::Fail);
+            let mut lines = checks::all(relay).await;
+            if self.login && !lines.iter().any(|line| line.check == "token" && line.is_fail()) {
+                lines.extend(checks::login(relay, &self.set).await);
+            }
+            failed |= lines.iter().any(Line::is_fail);
             if !self.json {
                 let url = harmless(relay.url.as_str());
                 writeln!(out, "{}  {}", styled(BOLD, harmless(&relay.name)), styled(DIM, url))?;
@@ -86,11 +78,12 @@ impl Doctor {
 }
 
 fn print(line: &Line, out: &mut impl Write) -> std::io::Result<()> {
-    let mark = match line.outcome {
-        Outcome::Ok => styled(GOOD, "ok  "),
-        Outcome::Warn => styled(DOUBTFUL, "warn"),
-        Outcome::Fail => styled(BAD, "fail"),
+    let style = match line.outcome {
+        Outcome::Ok => GOOD,
+        Outcome::Warn => DOUBTFUL,
+        Outcome::Fail => BAD,
     };
+    let mark = styled(style, line.outcome.word());
     let head = format!("  {mark}  {:<12} ", line.check);
     writeln!(out, "{}", wrapped(&head, &[harmless(&line.detail)], ""))?;
     if !line.advice.is_empty() {

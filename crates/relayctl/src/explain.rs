@@ -11,10 +11,11 @@ use anyhow::Context as _;
 use clap::Args;
 use relay_core::auth::{Check, KeySet, Outcome, without_scheme};
 use relay_core::module::Module;
-use relay_core::settings::{Environment, Settings, SettingsError};
+use relay_core::settings::Settings;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::login::Login;
 use crate::token::read;
 use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled, wrapped};
 use crate::{client, relays};
@@ -36,6 +37,10 @@ pub(crate) struct Explain {
     /// The relay's URL as the platform calls it, or its `RELAY_AUTH__AUDIENCE`
     #[arg(long, value_parser = client::relay_url)]
     url: Url,
+
+    /// How the relay logs in (`RELAY_PROVIDER__CREDENTIAL`): only with a secret does the token need one
+    #[arg(long, value_enum, default_value_t)]
+    credential: Login,
 
     /// A host or origin that may sign tokens, as in `RELAY_AUTH__JWKS_HOSTS` (repeatable); without it, the platform's
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
@@ -108,15 +113,15 @@ impl Explain {
     }
 
     /// The relay's settings, as far as they matter here.
-    fn settings(&self, module: &'static Module) -> Result<Settings, SettingsError> {
+    fn settings(&self, module: &'static Module) -> anyhow::Result<Settings> {
         let mut given = Vec::new();
         if !self.jwks_host.is_empty() {
-            given.push(("RELAY_AUTH__JWKS_HOSTS", self.jwks_host.join(",")));
+            given.push(("RELAY_AUTH__JWKS_HOSTS".to_owned(), self.jwks_host.join(",")));
         }
         if let Some(file) = &self.secret_file {
-            given.push(("RELAY_AUTH__SECRET_KEY_FILE", file.display().to_string()));
+            given.push(("RELAY_AUTH__SECRET_KEY_FILE".to_owned(), file.display().to_string()));
         }
-        Ok(Settings::load(module, Environment::of(given).with_proxies_of_process())?.settings)
+        self.credential.settings_with(module, given)
     }
 
     /// The relay's URL as relays compare it: without a slash at the end.

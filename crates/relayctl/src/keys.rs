@@ -15,6 +15,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 use provider_sim::Keys as Pair;
+use serde_json::json;
 
 use crate::ui::{BOLD, DIM, LITERAL, styled};
 
@@ -36,6 +37,10 @@ pub(crate) struct Keys {
     /// Directory of the two files; created if missing
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
+
+    /// Print one JSON document instead: the files, the key's id, the key set
+    #[arg(long)]
+    json: bool,
 }
 
 fn size(bits: &str) -> KeySize {
@@ -60,8 +65,16 @@ impl Keys {
             anyhow::ensure!(!file.exists(), "{} already exists and was not overwritten", file.display());
         }
         write_secret(&private, &pem)?;
-        let jwks = format!("{:#}\n", pair.jwks());
-        fs::write(&public, jwks).with_context(|| format!("cannot write {}", public.display()))?;
+        let jwks = pair.jwks();
+        fs::write(&public, format!("{jwks:#}\n"))
+            .with_context(|| format!("cannot write {}", public.display()))?;
+        if self.json {
+            let document = json!({
+                "private_key_file": private, "key_set_file": public, "key_id": pair.kid(), "key_set": jwks,
+            });
+            writeln!(out, "{document:#}")?;
+            return Ok(ExitCode::SUCCESS);
+        }
         writeln!(
             out,
             "{}  {}\n{}  {}\n{} {}",

@@ -15,6 +15,7 @@
 //! | [`simulator`] | the simulator's control API |
 //! | [`client`], [`answer`] | requests to relays, and their responses |
 //! | [`token`], [`keys`] | tokens, and keys to sign them |
+//! | [`login`] | how a relay logs in, which decides what its tokens hold |
 //! | [`explain`] | why a relay refuses a token |
 //! | [`ask`] | one request |
 //! | [`tiles`] | dashboard tiles in the terminal |
@@ -36,6 +37,7 @@ mod input;
 mod investigate;
 mod investigation;
 mod keys;
+mod login;
 mod manual;
 mod module_instance;
 mod module_type;

@@ -9,6 +9,7 @@ use clap::Args;
 use relay_core::auth::Claims;
 use serde_json::{Map, Value, json};
 
+use crate::login::Login;
 use crate::module_type::dry_run;
 use crate::platform::{Access, Platform, Records};
 use crate::relays;
@@ -41,6 +42,10 @@ pub(crate) struct ModuleInstance {
     /// An option (repeatable). Not for secrets: other users can see arguments, and the shell stores them
     #[arg(long, value_name = "KEY=VALUE", value_parser = claims::assignment)]
     set: Vec<(String, String)>,
+
+    /// How the relay logs in (`RELAY_PROVIDER__CREDENTIAL`): only with a secret is one asked for
+    #[arg(long, value_enum, default_value_t)]
+    credential: Login,
 
     /// List the instances
     #[arg(long, conflicts_with_all = ["name", "health", "delete"])]
@@ -177,8 +182,9 @@ impl ModuleInstance {
         let from_stdin = self.file.as_deref() == Some(Path::new("-"));
         let mut terminal = (!from_stdin && io::stdin().is_terminal()).then_some(Terminal { err });
         let prompt = terminal.as_mut().map(|terminal| terminal as &mut dyn Prompt);
-        let claims = claims::complete(module, given, prompt)?;
-        (known.relay)().check_claims(&Claims::from(claims.clone()))?;
+        let login = self.credential.settings(module)?;
+        let claims = claims::complete(module, &login, given, prompt)?;
+        (known.relay)().check_claims(&login, &Claims::from(claims.clone()))?;
         Ok(claims.into_iter().map(|(name, value)| (format!("custom_{name}"), value)).collect())
     }
 }

@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::client;
+use crate::login::Login;
 use crate::platform::{Access, Platform, Region};
 use crate::relays::{self, RELAYS};
 use crate::token::secret_of;
 use crate::ui::{BAD, DOUBTFUL, GOOD, count, styled};
 
-use credential::Credential;
 use push::Push;
 pub(crate) use push::dry_run;
 
@@ -50,7 +50,7 @@ pub(crate) struct ModuleType {
 
     /// How the relay logs in (`RELAY_PROVIDER__CREDENTIAL`): only with a secret does the form ask for one
     #[arg(long, value_enum, default_value_t, conflicts_with = "check")]
-    credential: Credential,
+    credential: Login,
 
     /// File with the shared secret, for --auth hs256 with --push
     #[arg(long, value_name = "FILE")]
@@ -105,7 +105,7 @@ impl ModuleType {
     pub(crate) async fn run(&self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let Some(name) = &self.name else { return check(out) };
         let known = relays::named(name)?;
-        let template = self.credential.apply(known.module_type, known.module())?;
+        let template = credential::apply(self.credential, known.module_type, known.module())?;
         let push = Push { id: self.id.as_deref(), yes: self.yes, check_only: self.check_remote };
         if self.delete {
             return push.delete(&mut Platform::new(&self.access)?, out).await;

@@ -11,6 +11,7 @@ use url::Url;
 use crate::answer::Answer;
 use crate::client;
 use crate::connections::credential::Credential;
+use crate::login::Login;
 
 /// Longer than the deadline of any relay.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,6 +29,8 @@ pub(crate) struct RelayClient {
     pub(crate) called_at: Url,
     /// What it is called with.
     pub(crate) credential: Option<Credential>,
+    /// How it logs in to the provider.
+    pub(crate) login: Login,
     /// What it says of itself.
     pub(crate) about: Option<About>,
 }
@@ -60,7 +63,15 @@ impl RelayClient {
         url: Url,
         credential: Option<Credential>,
     ) -> Self {
-        Self { name: name.to_owned(), module, called_at: url.clone(), url, credential, about: None }
+        Self {
+            name: name.to_owned(),
+            module,
+            called_at: url.clone(),
+            url,
+            credential,
+            login: Login::default(),
+            about: None,
+        }
     }
 
     /// Which relay it is, as far as that is known.

@@ -17,9 +17,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use provider_sim::Keys;
 use relay_core::auth::Claims;
 use relay_core::module::Module;
+use relay_core::settings::Settings;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::keys::write_secret;
+use crate::login::Login;
 use crate::relays;
 use crate::ui::{DIM, DOUBTFUL, LITERAL, styled};
 use claims::{Prompt, Terminal};
@@ -48,6 +51,10 @@ pub(crate) struct Token {
     #[arg(long, value_name = "KEY=VALUE", value_parser = claims::assignment)]
     set: Vec<(String, String)>,
 
+    /// How the relay logs in (`RELAY_PROVIDER__CREDENTIAL`): only with a secret does the token need one
+    #[arg(long, value_enum, default_value_t)]
+    credential: Login,
+
     /// File with the shared secret, created if missing. Without it, a new secret is created and printed
     #[arg(long, value_name = "FILE", conflicts_with = "rs256")]
     secret_file: Option<PathBuf>,
@@ -71,6 +78,26 @@ pub(crate) struct Token {
     /// Lifetime of the token, such as 90m or 24h; unlimited by default
     #[arg(long, value_name = "TIME")]
     expires: Option<SignedDuration>,
+
+    /// Print one JSON document instead: the token, and the secret where a new one was created
+    #[arg(long)]
+    json: bool,
+}
+
+/// A token, and what its relay needs to accept it.
+#[derive(Serialize)]
+struct Made {
+    token: String,
+    algorithm: &'static str,
+    /// Id of the key that signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    /// The secret that was created for it, where no file keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    /// The file with the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_file: Option<PathBuf>,
 }
 
 impl Token {
@@ -81,17 +108,26 @@ impl Token {
     pub(crate) fn run(self, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<ExitCode> {
         let known = relays::named(&self.relay)?;
         let module = known.module();
-        let given = self.given(module, err)?;
+        let settings = self.credential.settings(module)?;
+        let given = self.given(module, &settings, err)?;
         let from_stdin = self.file.as_deref() == Some(Path::new("-"));
         let mut terminal = (!from_stdin && io::stdin().is_terminal()).then_some(Terminal { err: &mut *err });
         let prompt = terminal.as_mut().map(|terminal| terminal as &mut dyn Prompt);
-        let mut claims = claims::complete(module, given, prompt)?;
-        (known.relay)().check_claims(&Claims::from(claims.clone()))?;
+        let mut claims = claims::complete(module, &settings, given, prompt)?;
+        (known.relay)().check_claims(&settings, &Claims::from(claims.clone()))?;
         self.add_registered(&mut claims)?;
-        let token = match &self.rs256 {
-            Some(file) => self.signed_with_key(file, &claims, err)?,
+        let made = match &self.rs256 {
+            Some(file) => self.signed_with_key(file, &claims)?,
             None => self.signed_with_secret(&claims, err)?,
         };
+        if self.json {
+            let mut document = json!(made);
+            document["relay"] = json!(module.name);
+            document["expires"] = json!(claims.get("exp"));
+            writeln!(out, "{document:#}")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        tell(&made, err)?;
         writeln!(
             err,
             "{}",
@@ -100,12 +136,17 @@ impl Token {
                 format_args!("The token for {} contains the credentials. Keep it secret.", module.package)
             )
         )?;
-        writeln!(out, "{token}")?;
+        writeln!(out, "{}", made.token)?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// The claims of --file and --set, with notes on suspicious ones.
-    fn given(&self, module: &Module, err: &mut impl Write) -> anyhow::Result<Map<String, Value>> {
+    fn given(
+        &self,
+        module: &'static Module,
+        settings: &Settings,
+        err: &mut impl Write,
+    ) -> anyhow::Result<Map<String, Value>> {
         let mut given = match &self.file {
             None => Map::new(),
             Some(file) => {
@@ -130,14 +171,14 @@ impl Token {
             )?;
         }
         given.extend(self.set.iter().map(|(name, value)| (name.clone(), json!(value))));
+        let known: Vec<&str> = settings.provider.claims(module).map(|claim| claim.name).collect();
         let unread: Vec<&str> = given
             .keys()
             .map(String::as_str)
-            .filter(|name| !module.claims.iter().any(|claim| claim.name == *name))
+            .filter(|name| !known.contains(name))
             .filter(|name| !["aud", "exp", "iat", "iss", "jwks_host", "nbf", "sub"].contains(name))
             .collect();
         if !unread.is_empty() {
-            let known: Vec<&str> = module.claims.iter().map(|claim| claim.name).collect();
             note(
                 err,
                 &format!(
@@ -170,52 +211,51 @@ impl Token {
         Ok(())
     }
 
-    fn signed_with_key(
-        &self,
-        file: &Path,
-        claims: &Map<String, Value>,
-        err: &mut impl Write,
-    ) -> anyhow::Result<String> {
+    fn signed_with_key(&self, file: &Path, claims: &Map<String, Value>) -> anyhow::Result<Made> {
         let pem = read(file)?;
         let pair = Keys::from_pem(&pem).with_context(|| format!("{}", file.display()))?;
         let kid = self.kid.clone().unwrap_or_else(|| pair.kid().to_owned());
-        writeln!(err, "Signed with RS256, key id {kid}")?;
         let key = EncodingKey::from_rsa_pem(pem.as_bytes())?;
-        let header = Header { kid: Some(kid), ..Header::new(Algorithm::RS256) };
-        Ok(jsonwebtoken::encode(&header, claims, &key)?)
+        let header = Header { kid: Some(kid.clone()), ..Header::new(Algorithm::RS256) };
+        let token = jsonwebtoken::encode(&header, claims, &key)?;
+        Ok(Made { token, algorithm: "RS256", key_id: Some(kid), secret: None, secret_file: None })
     }
 
-    fn signed_with_secret(
-        &self,
-        claims: &Map<String, Value>,
-        err: &mut impl Write,
-    ) -> anyhow::Result<String> {
+    fn signed_with_secret(&self, claims: &Map<String, Value>, err: &mut impl Write) -> anyhow::Result<Made> {
         let secret = match &self.secret_file {
-            None => {
-                let secret = new_secret()?;
-                writeln!(err, "Signed with HS256. The relay needs this new secret:")?;
-                writeln!(err, "{}", styled(LITERAL, format_args!("RELAY_AUTH__SECRET_KEY={secret}")))?;
-                secret
-            }
+            None => new_secret()?,
             Some(file) => {
-                let made = !file.exists();
-                if made {
+                if !file.exists() {
                     write_secret(file, &format!("{}\n", new_secret()?))?;
                 }
-                let secret = secret_of(file)?;
-                let from = if made { "the new secret in" } else { "the secret in" };
-                writeln!(err, "Signed with HS256 and {from} {}. The relay needs:", file.display())?;
-                let setting = format!("RELAY_AUTH__SECRET_KEY_FILE={}", file.display());
-                writeln!(err, "{}", styled(LITERAL, setting))?;
-                secret
+                secret_of(file)?
             }
         };
         if secret.len() < SECRET_BYTES {
             note(err, &format!("the secret is shorter than {SECRET_BYTES} bytes, which is not safe"))?;
         }
         let key = EncodingKey::from_secret(secret.as_bytes());
-        Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)?)
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)?;
+        let kept = self.secret_file.clone();
+        let secret = kept.is_none().then_some(secret);
+        Ok(Made { token, algorithm: "HS256", key_id: None, secret, secret_file: kept })
     }
+}
+
+/// What the relay needs to accept the token.
+fn tell(made: &Made, err: &mut impl Write) -> io::Result<()> {
+    if let Some(kid) = &made.key_id {
+        writeln!(err, "Signed with RS256, key id {kid}")?;
+    }
+    if let Some(secret) = &made.secret {
+        writeln!(err, "Signed with HS256. The relay needs this new secret:")?;
+        writeln!(err, "{}", styled(LITERAL, format_args!("RELAY_AUTH__SECRET_KEY={secret}")))?;
+    }
+    if let Some(file) = &made.secret_file {
+        writeln!(err, "Signed with HS256 and the secret in {}. The relay needs:", file.display())?;
+        writeln!(err, "{}", styled(LITERAL, format!("RELAY_AUTH__SECRET_KEY_FILE={}", file.display())))?;
+    }
+    Ok(())
 }
 
 /// The secret in a file, without the line end, as relays read it.

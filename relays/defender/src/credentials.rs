@@ -4,6 +4,9 @@ use relay_core::auth::{ClaimError, Claims};
 use relay_core::provider::entra::{Application, Logins};
 use relay_core::relay::Credentials;
 
+/// The claim that names the application.
+pub(crate) const ID_CLAIM: &str = "client_id";
+
 /// The application, and what the token says of the person or module behind the request.
 #[derive(Debug)]
 pub struct Account {
@@ -26,7 +29,7 @@ impl Credentials for Account {
 impl Account {
     /// That of a token, for a relay that logs in as the operator chose.
     pub(crate) fn read(claims: &Claims, logins: &Logins) -> Result<Self, ClaimError> {
-        Ok(Self { application: logins.application(claims, "client_id")?, asker: claims.asker() })
+        Ok(Self { application: logins.application(claims, ID_CLAIM)?, asker: claims.asker() })
     }
 }
 

@@ -5,6 +5,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`credentials`], [`settings`] | what a token carries, what the operator sets |
+//! | `checkup` | what `doctor` checks: addresses, permissions, what is about to end |
 //! | [`subject`], [`network`] | values of observables, checked and in the provider's form; how they are compared |
 //! | [`api`] | the calls of one request, and what their failures mean |
 //! | [`query`] | hunting queries |
@@ -16,6 +17,7 @@
 //! | [`respond`] | actions: the table, offering, triggering |
 
 pub mod api;
+mod checkup;
 pub mod credentials;
 pub mod links;
 pub mod mapping;
@@ -32,6 +34,7 @@ mod tiles;
 
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
+use relay_core::doctor::checkup::{Checkup, Grant};
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::module::Module;
@@ -86,6 +89,18 @@ impl Provider for Defender {
 
     fn credentials(&self, claims: &Claims) -> Result<Account, ClaimError> {
         Account::read(claims, &self.logins)
+    }
+
+    fn check_claims(settings: &ProviderSettings, claims: &Claims) -> Result<(), ClaimError> {
+        Logins::check(settings, claims, credentials::ID_CLAIM)
+    }
+
+    fn checkup(&self) -> Checkup {
+        self.what_to_check()
+    }
+
+    async fn grants(&self, call: &Call<Account>) -> Vec<Grant> {
+        self.granted(call).await
     }
 
     async fn health(&self, call: &Call<Account>) -> Result<(), Error> {

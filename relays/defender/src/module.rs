@@ -41,6 +41,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: false,
             help: "application (client) id of the registration in Microsoft Entra",
+            only_with: None,
         },
         Claim {
             name: "tenant_id",
@@ -48,6 +49,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: false,
             help: "directory (tenant) id, or one of the tenant's domain names",
+            only_with: None,
         },
         Claim {
             name: "client_secret",
@@ -55,6 +57,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: true,
             help: "value of a client secret of the application",
+            only_with: Some(("credential", "secret")),
         },
         ENTITIES_LIMIT,
     ],

@@ -24,6 +24,7 @@ pub mod settings;
 mod tiles;
 
 use relay_core::call::Call;
+use relay_core::doctor::checkup::Checkup;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::memory::Lapsing;
@@ -78,6 +79,15 @@ impl Provider for Gigamon {
             client,
             counts: tiles::Counted::new(),
         })
+    }
+
+    /// The region of the settings; a token may name another.
+    fn checkup(&self) -> Checkup {
+        let site = self.sites.iter().find(|site| site.region == self.region);
+        let addresses = site.map(|site| {
+            [Some(&site.detections), site.events.as_ref(), Some(&site.entity)].into_iter().flatten().cloned()
+        });
+        Checkup { addresses: addresses.into_iter().flatten().collect(), ..Checkup::default() }
     }
 
     async fn health(&self, call: &Call<ApiToken>) -> Result<(), Error> {

@@ -30,6 +30,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: true,
             help: "API token, made under Profile Settings > Tokens; shown once when it is made",
+            only_with: None,
         },
         ENTITIES_LIMIT,
         Claim {
@@ -38,6 +39,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "true: show data of the Demo and Training accounts too; default false",
+            only_with: None,
         },
         Claim {
             name: "region",
@@ -45,6 +47,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "icebrg, us or eu: where the account is; default: the setting provider.region",
+            only_with: None,
         },
         Claim {
             name: "account_uuid",
@@ -52,6 +55,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "only this account's detections, for tokens that see several accounts",
+            only_with: None,
         },
         Claim {
             name: "SHOW_MUTED",
@@ -59,6 +63,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "true: show detections that are muted too, marked; default: the setting provider.show_muted",
+            only_with: None,
         },
     ],
     settings: &[

@@ -4,6 +4,9 @@ use relay_core::auth::{ClaimError, Claims};
 use relay_core::provider::entra::{Application, Logins};
 use relay_core::relay::Credentials;
 
+/// The claim that names the application.
+pub(crate) const ID_CLAIM: &str = "application_id";
+
 /// An application of the tenant, and as much as the token says of the person or module behind the request.
 pub struct GraphCredentials {
     pub(crate) application: Application,
@@ -27,7 +30,7 @@ pub(crate) type Owner = (String, String);
 impl GraphCredentials {
     /// Those of a token, for a relay that logs in as the operator chose.
     pub(crate) fn read(claims: &Claims, logins: &Logins) -> Result<Self, ClaimError> {
-        let application = logins.application(claims, "application_id")?;
+        let application = logins.application(claims, ID_CLAIM)?;
         Ok(Self { application, asker: claims.asker() })
     }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`search`] | which API is asked how, and what is reported of all of them |
 //! | `api` | the calls of the API: addresses, pages, and what its refusals mean |
+//! | `checkup` | what `doctor` checks: addresses, permissions, what is about to end |
 //! | [`credentials`] | what a token carries |
 //! | [`links`] | pages of the portal |
 //! | [`model`] | the API's answers, as far as they are read |
@@ -17,6 +18,7 @@
 //! | `tiles` | dashboard tiles |
 
 mod api;
+mod checkup;
 pub mod credentials;
 pub mod links;
 pub mod mapping;
@@ -29,6 +31,7 @@ mod tiles;
 
 use relay_core::auth::{ClaimError, Claims};
 use relay_core::call::Call;
+use relay_core::doctor::checkup::{Checkup, Grant};
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::memory::Lapsing;
@@ -109,6 +112,18 @@ impl Provider for Graph {
 
     fn credentials(&self, claims: &Claims) -> Result<GraphCredentials, ClaimError> {
         GraphCredentials::read(claims, &self.logins)
+    }
+
+    fn check_claims(settings: &ProviderSettings, claims: &Claims) -> Result<(), ClaimError> {
+        Logins::check(settings, claims, credentials::ID_CLAIM)
+    }
+
+    fn checkup(&self) -> Checkup {
+        self.what_to_check()
+    }
+
+    async fn grants(&self, call: &Call<GraphCredentials>) -> Vec<Grant> {
+        self.granted(call).await
     }
 
     async fn health(&self, call: &Call<GraphCredentials>) -> Result<(), Error> {

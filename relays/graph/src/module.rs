@@ -50,6 +50,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: false,
             help: "\"Application (client) ID\" of the app registration",
+            only_with: None,
         },
         Claim {
             name: "tenant_id",
@@ -57,6 +58,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: false,
             help: "\"Directory (tenant) ID\", or a verified domain name of the tenant",
+            only_with: None,
         },
         Claim {
             name: "client_secret",
@@ -64,6 +66,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: true,
             help: "value (not id) of a client secret of the application",
+            only_with: Some(("credential", "secret")),
         },
         ENTITIES_LIMIT,
     ],

@@ -28,6 +28,7 @@ pub mod settings;
 mod tiles;
 
 use relay_core::call::Call;
+use relay_core::doctor::checkup::Checkup;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::module::Module;
@@ -68,6 +69,10 @@ impl Provider for SecurityTrails {
             options: Options::load(settings)?,
             usage: tiles::Usage::new(),
         })
+    }
+
+    fn checkup(&self) -> Checkup {
+        Checkup { addresses: vec![self.api_url.clone()], ..Checkup::default() }
     }
 
     async fn health(&self, call: &Call<ApiKey>) -> Result<(), Error> {

@@ -23,6 +23,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: true,
             help: "API key, from https://securitytrails.com/app/account/credentials",
+            only_with: None,
         },
         Claim {
             name: "NUMBER_OF_PAGES",
@@ -30,6 +31,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "pages of 100 results to read per lookup, each costs a query; default 1, 0 for all",
+            only_with: None,
         },
         Claim {
             name: "GET_ALL_PAGES",
@@ -37,6 +39,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "true reads all pages whatever their number; default false",
+            only_with: None,
         },
         Claim {
             name: "EXTRA_RECORD_TYPES",
@@ -44,6 +47,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "mx, ns or both: one more query per domain and type; default none",
+            only_with: None,
         },
         Claim {
             name: "GET_SUBDOMAINS",
@@ -51,6 +55,7 @@ pub(crate) const MODULE: Module = Module {
             required: false,
             secret: false,
             help: "true: one more query per domain; default false",
+            only_with: None,
         },
         ENTITIES_LIMIT,
     ],

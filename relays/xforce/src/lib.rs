@@ -27,6 +27,7 @@ pub mod subject;
 mod tiles;
 
 use relay_core::call::Call;
+use relay_core::doctor::checkup::Checkup;
 use relay_core::error::Error;
 use relay_core::lookup::Lookup;
 use relay_core::module::Module;
@@ -68,6 +69,10 @@ impl Provider for XForce {
             options: Options::load(settings)?,
             account: tiles::Account::new(),
         })
+    }
+
+    fn checkup(&self) -> Checkup {
+        Checkup { addresses: vec![self.api_url.clone()], ..Checkup::default() }
     }
 
     async fn health(&self, call: &Call<ApiKey>) -> Result<(), Error> {

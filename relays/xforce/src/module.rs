@@ -31,6 +31,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: true,
             help: "API key, from https://exchange.xforce.ibmcloud.com/settings/api",
+            only_with: None,
         },
         Claim {
             name: "password",
@@ -38,6 +39,7 @@ pub(crate) const MODULE: Module = Module {
             required: true,
             secret: true,
             help: "API password, shown once when the key is made",
+            only_with: None,
         },
         ENTITIES_LIMIT,
     ],

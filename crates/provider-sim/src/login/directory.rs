@@ -106,6 +106,23 @@ pub struct Application {
     defender: &'static [&'static str],
 }
 
+/// All permissions of Defender's API that a relay uses.
+const DEFENDER: &[&str] = &[
+    "AdvancedQuery.Read.All",
+    "Alert.ReadWrite.All",
+    "File.Read.All",
+    "Ip.Read.All",
+    "Machine.CollectForensics",
+    "Machine.Isolate",
+    "Machine.ReadWrite.All",
+    "Machine.RestrictExecution",
+    "Machine.Scan",
+    "Machine.StopAndQuarantine",
+    "Score.Read.All",
+    "Ti.ReadWrite.All",
+    "URL.Read.All",
+];
+
 /// Has all permissions that a relay uses.
 pub const FULL: Application = Application {
     id: "22222222-3333-4444-8555-666666666666",
@@ -119,21 +136,7 @@ pub const FULL: Application = Application {
         "User.Read.All",
         "User.RevokeSessions.All",
     ],
-    defender: &[
-        "AdvancedQuery.Read.All",
-        "Alert.ReadWrite.All",
-        "File.Read.All",
-        "Ip.Read.All",
-        "Machine.CollectForensics",
-        "Machine.Isolate",
-        "Machine.ReadWrite.All",
-        "Machine.RestrictExecution",
-        "Machine.Scan",
-        "Machine.StopAndQuarantine",
-        "Score.Read.All",
-        "Ti.ReadWrite.All",
-        "URL.Read.All",
-    ],
+    defender: DEFENDER,
 };
 /// May only read alerts.
 pub const ALERTS_ONLY: Application = Application {
@@ -146,6 +149,12 @@ pub const LEGACY_ONLY: Application = Application {
     id: "22222222-3333-4444-8555-000000000002",
     graph: &["SecurityEvents.Read.All"],
     defender: &[],
+};
+/// May do everything but hunt by Microsoft Graph.
+pub const NO_HUNTING: Application = Application {
+    id: "22222222-3333-4444-8555-000000000006",
+    graph: &["SecurityAlert.Read.All", "SecurityIncident.Read.All", "User.Read.All"],
+    defender: DEFENDER,
 };
 /// May only hunt.
 pub const HUNTING_ONLY: Application = Application {
@@ -165,7 +174,7 @@ pub const UNCONSENTED: Application =
 
 /// All applications.
 pub const APPLICATIONS: &[Application] =
-    &[FULL, ALERTS_ONLY, LEGACY_ONLY, HUNTING_ONLY, ACCOUNT_READER, UNCONSENTED];
+    &[FULL, ALERTS_ONLY, LEGACY_ONLY, HUNTING_ONLY, NO_HUNTING, ACCOUNT_READER, UNCONSENTED];
 
 impl Application {
     /// The application of this client id, in any case.

@@ -48,7 +48,7 @@ pub enum Outcome {
 /// A setting cannot be used.
 pub(crate) async fn explain(
     module: &'static Module,
-    check_claims: fn(&Claims) -> Result<(), ClaimError>,
+    check_claims: &(dyn Fn(&Claims) -> Result<(), ClaimError> + Sync),
     settings: &Settings,
     keys: Option<KeySet>,
     token: &str,
@@ -61,7 +61,7 @@ pub(crate) async fn explain(
     authenticator.given_keys = keys;
     let mut checks = Checks(Some(Vec::new()));
     if let Ok(claims) = authenticator.check(token, origin, Timestamp::now(), &mut checks).await {
-        explain_claims(module, check_claims(&claims), &claims, &mut checks);
+        explain_claims(module, settings, check_claims(&claims), &claims, &mut checks);
     }
     Ok(checks.0.unwrap_or_default())
 }
@@ -262,9 +262,15 @@ fn check_signature(
 }
 
 /// Whether the relay can make credentials of the claims: all that are missing, else what it says itself.
-fn explain_claims(module: &Module, outcome: Result<(), ClaimError>, claims: &Claims, checks: &mut Checks) {
+fn explain_claims(
+    module: &'static Module,
+    settings: &Settings,
+    outcome: Result<(), ClaimError>,
+    claims: &Claims,
+    checks: &mut Checks,
+) {
     if let Err(problem) = outcome {
-        let required = module.claims.iter().filter(|claim| claim.required);
+        let required = settings.provider.claims(module).filter(|claim| claim.required);
         let mut missing = required
             .filter_map(|claim| Some(format!("{} ({})", claims.required(claim.name).err()?, claim.help)))
             .peekable();

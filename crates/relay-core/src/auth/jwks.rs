@@ -112,6 +112,11 @@ impl KeySet {
         Ok(set)
     }
 
+    /// How many of its keys can be used.
+    pub(crate) fn len(&self) -> usize {
+        self.usable.len()
+    }
+
     /// The key of this id in a set that `place` has.
     pub(super) fn key(&self, kid: &str, place: &str) -> Result<Arc<DecodingKey>, NoKey> {
         self.usable.get(kid).cloned().ok_or_else(|| match self.unusable.get(kid) {
@@ -216,24 +221,33 @@ async fn fetch(http: &HttpClients, url: &Url) -> Result<KeySet, String> {
     KeySet::read(&body).map_err(|_| "its answer is not a key set".to_owned())
 }
 
+/// Where the keys of an entry of the setting are: a host, which means https, or a full origin.
+///
+/// # Errors
+/// It is neither.
+pub(crate) fn key_set_url(entry: &str) -> Result<Url, SettingsError> {
+    let entry = entry.trim_end_matches('/');
+    let origin = if entry.contains("://") { entry.to_owned() } else { format!("https://{entry}") };
+    let problem = |what: &str| SettingsError::value("auth.jwks_hosts", format!("`{entry}` {what}"));
+    let url = Url::parse(&format!("{origin}/.well-known/jwks"))
+        .map_err(|error| problem(&format!("is neither a host nor an origin: {error}")))?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.path() == "/.well-known/jwks"
+        && url.username().is_empty()
+        && url.password().is_none();
+    if plain {
+        Ok(url)
+    } else {
+        Err(problem("is neither a host nor an origin such as https://keys.example:8443"))
+    }
+}
+
 impl Host {
-    /// An entry of the setting: a host, which means https, or a full origin.
+    /// An entry of the setting.
     fn new(entry: &str) -> Result<Self, SettingsError> {
+        let url = key_set_url(entry)?;
         let entry = entry.trim_end_matches('/');
-        let (origin, name) = match entry.split_once("://") {
-            Some((_, name)) => (entry.to_owned(), name),
-            None => (format!("https://{entry}"), entry),
-        };
-        let problem = |what: &str| SettingsError::value("auth.jwks_hosts", format!("`{entry}` {what}"));
-        let url = Url::parse(&format!("{origin}/.well-known/jwks"))
-            .map_err(|error| problem(&format!("is neither a host nor an origin: {error}")))?;
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.path() == "/.well-known/jwks"
-            && url.username().is_empty()
-            && url.password().is_none();
-        if !plain {
-            return Err(problem("is neither a host nor an origin such as https://keys.example:8443"));
-        }
+        let name = entry.split_once("://").map_or(entry, |(_, name)| name);
         Ok(Self { name: name.to_owned(), url, state: RwLock::default() })
     }
 

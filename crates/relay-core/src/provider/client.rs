@@ -324,7 +324,7 @@ impl Client {
     }
 
     /// An access token, from the cache or the login service; one fetch at a time for all who wait.
-    async fn token(&self, request: &Request<'_>, source: &TokenSource) -> Result<Token, Failure> {
+    pub(super) async fn token(&self, request: &Request<'_>, source: &TokenSource) -> Result<Token, Failure> {
         let key = TokenKey::new(request.context.credential(), source);
         shared(&self.0.tokens.0, &key, || self.login(request, source)).await
     }

@@ -57,38 +57,61 @@ impl HttpClients {
         Self { pooled: client.clone(), unpooled: client, proxies: Arc::default() }
     }
 
+    /// A client as for calls, that keeps what is known of a connection's certificate.
+    ///
+    /// # Errors
+    /// As [`HttpClients::new`].
+    pub(crate) fn inspecting(
+        module: &Module,
+        settings: &ProviderSettings,
+    ) -> Result<reqwest::Client, SettingsError> {
+        let authorities = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
+        let (resolver, proxies) = (Arc::new(Resolver::new()), proxies(&settings.proxies)?);
+        built(|| builder(module, settings, LIVENESS, &resolver, &proxies).tls_info(true), &authorities)
+    }
+
     fn with(module: &Module, settings: &ProviderSettings, liveness: Liveness) -> Result<Self, SettingsError> {
         let authorities = settings.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default();
         // One for all clients: what asks for a name waits for who asks already.
         let resolver = Arc::new(Resolver::new());
         let proxies = proxies(&settings.proxies)?;
-        let builder = |idle: usize| {
-            let direct = reqwest::Client::builder().no_proxy();
-            proxies
-                .iter()
-                .cloned()
-                .fold(direct, ClientBuilder::proxy)
-                .user_agent(module.user_agent())
-                .connect_timeout(settings.connect_timeout)
-                .pool_max_idle_per_host(idle)
-                .tcp_nodelay(true)
-                .http2_keep_alive_interval(liveness.ask_after)
-                .http2_keep_alive_timeout(liveness.answer_within)
-                .dns_resolver(Arc::clone(&resolver))
-                // Whether a call is made again is decided in one place, by what it may do twice.
-                .retry(reqwest::retry::never())
-                .referer(false)
-                // Answers are unpacked where their memory is counted.
-                .no_gzip()
-                .no_brotli()
-                .default_headers([(ACCEPT_ENCODING, ENCODINGS)].into_iter().collect())
-                // A redirect would carry the call, and perhaps its credentials, to a host nobody chose.
-                .redirect(Policy::none())
+        let build = |idle: usize| {
+            let make =
+                || builder(module, settings, liveness, &resolver, &proxies).pool_max_idle_per_host(idle);
+            built(make, &authorities)
         };
-        let build = |idle: usize| built(|| builder(idle), &authorities);
         let (pooled, unpooled) = (build(IDLE_PER_HOST)?, build(0)?);
         Ok(Self { pooled, unpooled, proxies: Arc::new(settings.proxies.clone()) })
     }
+}
+
+fn builder(
+    module: &Module,
+    settings: &ProviderSettings,
+    liveness: Liveness,
+    resolver: &Arc<Resolver>,
+    proxies: &[Proxy],
+) -> ClientBuilder {
+    let direct = reqwest::Client::builder().no_proxy();
+    proxies
+        .iter()
+        .cloned()
+        .fold(direct, ClientBuilder::proxy)
+        .user_agent(module.user_agent())
+        .connect_timeout(settings.connect_timeout)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(liveness.ask_after)
+        .http2_keep_alive_timeout(liveness.answer_within)
+        .dns_resolver(Arc::clone(resolver))
+        // Whether a call is made again is decided in one place, by what it may do twice.
+        .retry(reqwest::retry::never())
+        .referer(false)
+        // Answers are unpacked where their memory is counted.
+        .no_gzip()
+        .no_brotli()
+        .default_headers([(ACCEPT_ENCODING, ENCODINGS)].into_iter().collect())
+        // A redirect would carry the call, and perhaps its credentials, to a host nobody chose.
+        .redirect(Policy::none())
 }
 
 fn built(

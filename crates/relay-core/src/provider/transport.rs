@@ -14,8 +14,14 @@ use crate::text::sanitized;
 impl Failure {
     /// What a transport error of the HTTP client means, where calls may go through proxies.
     pub(super) fn of_transport(error: &reqwest::Error, proxies: &ProxySettings) -> Self {
-        if let Some(reason) = certificate_problem(error) {
-            return Self::Certificate(reason);
+        if let Some(problem) = certificate_problem(error) {
+            return Self::Certificate(match problem {
+                CertificateError::UnknownIssuer => format!(
+                    "{}; where that is right, name its authority in RELAY_PROVIDER__CA_FILE",
+                    words(problem)
+                ),
+                other => words(other),
+            });
         }
         if error.is_builder() {
             // Such as a URL that is longer than HTTP libraries accept.
@@ -91,10 +97,14 @@ fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (
     })
 }
 
-/// The reason where a certificate was not accepted.
-fn certificate_problem(error: &reqwest::Error) -> Option<String> {
+/// The reason where a certificate was not accepted, in words.
+pub(crate) fn untrusted(error: &reqwest::Error) -> Option<String> {
+    certificate_problem(error).map(words)
+}
+
+fn certificate_problem(error: &reqwest::Error) -> Option<&CertificateError> {
     causes(error).find_map(|cause| match cause.downcast_ref::<TlsError>() {
-        Some(TlsError::InvalidCertificate(problem)) => Some(words(problem)),
+        Some(TlsError::InvalidCertificate(problem)) => Some(problem),
         _ => None,
     })
 }
@@ -108,11 +118,7 @@ fn words(problem: &CertificateError) -> String {
             "Certificate is not valid yet".to_owned()
         }
         CertificateError::Revoked => "Certificate was revoked".to_owned(),
-        CertificateError::UnknownIssuer => {
-            "Self signed certificate or unknown issuer; where that is right, name its authority in \
-             RELAY_PROVIDER__CA_FILE"
-                .to_owned()
-        }
+        CertificateError::UnknownIssuer => "Self signed certificate or unknown issuer".to_owned(),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "Certificate is for another host name".to_owned()
         }

@@ -16,6 +16,7 @@ use super::pack::{self, Body, Document};
 use super::receive::Receiver;
 use super::telemetry::Report;
 use super::{common, get, openapi, page};
+use crate::doctor::checkup::Retiring;
 use crate::endpoint::{Described, Endpoint, Served};
 use crate::envelope::{Reply, Stats};
 use crate::error::{Code, Error};
@@ -57,10 +58,11 @@ impl Site {
         settings: &Settings,
         host: Host,
         endpoints: Vec<Served>,
+        retiring: Vec<Retiring>,
     ) -> Self {
         let described: Vec<Described<'_>> =
             endpoints.iter().map(Served::described).chain(common::ALL.map(Described::of)).collect();
-        let about = page::About::of(module, &described);
+        let about = page::About::of(module, &described, retiring);
         for endpoint in described.iter().map(|one| one.endpoint.name).chain([OTHER]) {
             host.metrics.serves(endpoint);
         }

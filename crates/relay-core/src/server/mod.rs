@@ -33,7 +33,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, guard, web};
 
 use crate::host::Host;
-use crate::relay::Relay;
+use crate::relay::{Relay, Started};
 use crate::settings::{ConnectionSettings, Environment, Settings, SettingsError};
 use listen::{Accepted, Listener, Serve};
 use peers::Peers;
@@ -88,7 +88,7 @@ pub struct Running {
 pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> {
     let module = relay.module();
     let (host, client) = Host::new(module, relay.max_concurrency(), settings)?;
-    let mut endpoints = relay.start(&settings.provider, client)?;
+    let Started { mut endpoints, retiring } = relay.start(&settings.provider, client)?;
     host.begin_sharing();
     endpoints.retain(|served| (served.endpoint.served)(settings));
     let auth_modes = host.auth.modes();
@@ -96,7 +96,7 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     let warnings = of_tokens.chain(settings.warnings()).collect();
     let ready = Arc::new(AtomicBool::new(true));
     let metrics = Arc::clone(&host.metrics);
-    let site = Arc::new(app::Site::new(module, settings, host, endpoints));
+    let site = Arc::new(app::Site::new(module, settings, host, endpoints, retiring));
     let connections = &settings.connections;
     let peers = || Arc::new(Peers::new(connections.write_memory, Arc::clone(&metrics)));
     let listen =

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::ctim::ObservableType;
+use crate::doctor::checkup::Retiring;
 use crate::endpoint::Described;
 use crate::module::Module;
 use crate::tiles::Tile;
@@ -20,6 +21,9 @@ pub(super) struct About {
     claims: Vec<ClaimRow>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tiles: Vec<&'static Tile>,
+    /// What it uses of the provider's whose end is announced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    retiring: Vec<Retiring>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +46,7 @@ struct ClaimRow {
 
 impl About {
     /// The facts of a relay that serves these endpoints.
-    pub(super) fn of(module: &'static Module, endpoints: &[Described<'_>]) -> Self {
+    pub(super) fn of(module: &'static Module, endpoints: &[Described<'_>], retiring: Vec<Retiring>) -> Self {
         let row = |Described { endpoint, observables, .. }: &Described<'_>| Row {
             methods: endpoint.methods,
             path: endpoint.path,
@@ -55,6 +59,7 @@ impl About {
             title: module.title,
             version: module.version,
             summary: module.summary,
+            retiring,
             endpoints: endpoints.iter().map(row).collect(),
             tiles: endpoints
                 .iter()

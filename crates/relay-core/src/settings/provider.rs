@@ -7,6 +7,7 @@ use url::Url;
 
 use super::load::Values;
 use super::{ProxySettings, SettingsError};
+use crate::module::{Claim, Module};
 
 /// The settings under `provider.`: those of every relay as fields, a relay's own by their names.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct ProviderSettings {
     /// either.
     pub cache_ttl: Duration,
     /// The proxy that calls go through.
-    pub(crate) proxies: ProxySettings,
+    pub proxies: ProxySettings,
     pub(super) values: Values,
 }
 
@@ -44,6 +45,13 @@ impl ProviderSettings {
             proxies: ProxySettings::read(values.proxies())?,
             values,
         })
+    }
+
+    /// The claims that a relay with these settings reads, of those of its module.
+    pub fn claims(&self, module: &'static Module) -> impl Iterator<Item = &'static Claim> {
+        let is_read =
+            |claim: &&Claim| claim.only_with.is_none_or(|(name, value)| self.text(name) == Some(value));
+        module.claims.iter().filter(is_read)
     }
 
     /// Whether the user set it himself.

@@ -148,16 +148,7 @@ impl Link {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            // Each exchange has its own.
-            .set_response_timeout(None);
-        let connected = timeout(CONNECT, self.client.get_multiplexed_async_connection_with_config(&config));
-        let connection = match connected.await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(self.lost(kind(&error))),
-            Err(_) => return Err(self.lost("timeout")),
-        };
+        let connection = self.connected().await.map_err(|kind| self.lost(kind))?;
         let started = Instant::now();
         let outcome = timeout(self.timeout, exchange(connection.clone())).await;
         self.metrics.took(Operation::Beat, started.elapsed());
@@ -177,6 +168,36 @@ impl Link {
             Ok(Err(error)) => Err(self.lost(kind(&error))),
             Err(_) => Err(self.lost("timeout")),
         }
+    }
+
+    /// A new connection; else what is wrong, in a word.
+    async fn connected(&self) -> Result<MultiplexedConnection, &'static str> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            // Each exchange has its own.
+            .set_response_timeout(None);
+        let connected = timeout(CONNECT, self.client.get_multiplexed_async_connection_with_config(&config));
+        match connected.await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(kind(&error)),
+            Err(_) => Err("timeout"),
+        }
+    }
+
+    /// How long one exchange takes on a connection of its own; else what is wrong, in a word.
+    pub(super) async fn probe(&self) -> Result<Duration, &'static str> {
+        let mut connection = self.connected().await?;
+        let started = Instant::now();
+        match timeout(CONNECT, redis::cmd("PING").query_async::<()>(&mut connection)).await {
+            Ok(Ok(())) => Ok(started.elapsed()),
+            Ok(Err(error)) => Err(kind(&error)),
+            Err(_) => Err("timeout"),
+        }
+    }
+
+    /// Host and port, for people.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     /// Whether a connection has to be made.

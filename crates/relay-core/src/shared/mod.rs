@@ -100,6 +100,16 @@ impl Shared {
         self.0.posts.begin(&self.0.link);
     }
 
+    /// How long the store takes for an answer; else what is wrong with it, in a word.
+    pub(crate) async fn probe(&self) -> Result<Duration, &'static str> {
+        self.0.link.probe().await
+    }
+
+    /// Host and port of the store.
+    pub(crate) fn place(&self) -> &str {
+        self.0.link.place()
+    }
+
     /// What names and seals entries.
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys

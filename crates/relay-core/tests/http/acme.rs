@@ -104,7 +104,14 @@ impl Provider for Acme {
         observables: &[ObservableType::Domain, ObservableType::Ip, ObservableType::User],
         type_case: TypeCase::Exact,
         claims: &[
-            Claim { name: "key", label: "Acme Key", required: true, secret: true, help: "key of the API" },
+            Claim {
+                name: "key",
+                label: "Acme Key",
+                required: true,
+                secret: true,
+                help: "key of the API",
+                only_with: None,
+            },
             ENTITIES_LIMIT,
         ],
         settings: &[Setting::new("provider.api_url", "https://api.acme.example", "base URL of the API")],

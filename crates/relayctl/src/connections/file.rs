@@ -10,12 +10,14 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use provider_sim::Keys;
 use relay_core::auth;
+use relay_core::settings::Settings;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 
 use super::credential::{Claims, Credential};
 use super::text_of;
+use crate::login::Login;
 use crate::relay_client::RelayClient;
 use crate::relays::{self, Known};
 use crate::{client, token};
@@ -50,6 +52,8 @@ struct Entry {
     kid: Option<String>,
     jwks_host: Option<String>,
     audience: Option<String>,
+    /// How the relay logs in.
+    credential: Option<Spanned<Login>>,
 }
 
 /// The file while it is read.
@@ -94,11 +98,21 @@ impl Reader<'_> {
         let url = client::relay_url(entry.url.get_ref())
             .map_err(|why| anyhow!("{}: url: {why}", self.place(entry.url.span().start)))?;
         let at = name.span().start;
-        let credential = self.credential(known, entry, at)?;
-        Ok(RelayClient::at(name.get_ref(), Some(known.module()), url, Some(credential)))
+        let login = entry.credential.as_ref().map(|login| *login.get_ref()).unwrap_or_default();
+        let asked_at = entry.credential.as_ref().map_or(at, |login| login.span().start);
+        let settings = login.settings(known.module()).with_context(|| self.place(asked_at))?;
+        let credential = self.credential(known, &settings, entry, at)?;
+        let relay = RelayClient::at(name.get_ref(), Some(known.module()), url, Some(credential));
+        Ok(RelayClient { login, ..relay })
     }
 
-    fn credential(&mut self, known: &Known, entry: Entry, at: usize) -> anyhow::Result<Credential> {
+    fn credential(
+        &mut self,
+        known: &Known,
+        settings: &Settings,
+        entry: Entry,
+        at: usize,
+    ) -> anyhow::Result<Credential> {
         match entry {
             Entry {
                 token_file: Some(file), claims_file: None, secret_file: None, key_file: None, ..
@@ -124,7 +138,7 @@ impl Reader<'_> {
                     bail!("{place}: the file does not hold a JSON object of claims");
                 };
                 (known.relay)()
-                    .check_claims(&auth::Claims::from(claims.clone()))
+                    .check_claims(settings, &auth::Claims::from(claims.clone()))
                     .map_err(|error| anyhow!("{place}: {error}"))?;
                 for (name, value) in [("jwks_host", jwks_host), ("aud", audience)] {
                     if let Some(value) = value {

@@ -41,6 +41,7 @@ impl Platform {
             token: token.to_owned(),
             relay: "xforce".to_owned(),
             url: URL.parse().unwrap(),
+            credential: Login::default(),
             jwks_host: vec![self.sim.url()],
             jwks: None,
             secret_file: Some(self.secret_file.clone()),

@@ -1,75 +1,57 @@
 //! The form of a module whose relay logs in by a credential of its operator: it asks for no secret.
 
-use anyhow::{Context as _, bail, ensure};
-use clap::ValueEnum;
+use anyhow::{Context as _, ensure};
 use relay_core::module::Module;
 
-/// How the relay logs in to the provider (`RELAY_PROVIDER__CREDENTIAL`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Credential {
-    /// With the secret that the user enters
-    #[default]
-    Secret,
-    /// With a certificate of the operator's
-    Certificate,
-    /// With a federated token of the operator's
-    Federated,
+use crate::login::Login;
+
+/// What the user does in the application's registration instead of making a secret.
+fn own_step(login: Login) -> &'static str {
+    match login {
+        Login::Secret => "",
+        Login::Certificate => {
+            "Under **Certificates & secrets > Certificates**, upload the certificate that the operator of this module \
+             gives you, and give the operator both ids of your application: without them the module refuses it."
+        }
+        Login::Federated => {
+            "Under **Certificates & secrets > Federated credentials**, add one with the issuer, subject and audience \
+             that the operator of this module gives you, and give the operator both ids of your application: without \
+             them the module refuses it."
+        }
+    }
 }
 
-impl Credential {
-    /// What the user does in the application's registration instead of making a secret.
-    fn step(self) -> &'static str {
-        match self {
-            Self::Secret => "",
-            Self::Certificate => {
-                "Under **Certificates & secrets > Certificates**, upload the certificate that the operator of this module \
-                 gives you, and give the operator both ids of your application: without them the module refuses it."
-            }
-            Self::Federated => {
-                "Under **Certificates & secrets > Federated credentials**, add one with the issuer, subject and audience \
-                 that the operator of this module gives you, and give the operator both ids of your application: without \
-                 them the module refuses it."
-            }
-        }
+/// The module type without the secret, otherwise unchanged.
+///
+/// # Errors
+/// The relay takes nothing in place of a secret.
+pub(super) fn apply(login: Login, text: &str, module: &Module) -> anyhow::Result<String> {
+    if login == Login::Secret {
+        return Ok(text.to_owned());
     }
+    login.check(module)?;
+    let mut text = text.to_owned();
+    for claim in module.claims.iter().filter(|claim| claim.only_with.is_some()) {
+        text = without_field(&text, &format!("custom_{}", claim.name))?;
+    }
+    tips(login, &text)
+}
 
-    /// The module type without the secret, otherwise unchanged.
-    ///
-    /// # Errors
-    /// The relay takes nothing in place of a secret.
-    pub(super) fn apply(self, text: &str, module: &Module) -> anyhow::Result<String> {
-        if self == Self::Secret {
-            return Ok(text.to_owned());
-        }
-        if module.settings.iter().all(|setting| setting.key != "provider.credential") {
-            bail!(
-                "{} logs in with what its users enter; --credential is for relays of Microsoft's APIs",
-                module.package
-            );
-        }
-        let mut text = text.to_owned();
-        for claim in module.claims.iter().filter(|claim| claim.secret) {
-            text = without_field(&text, &format!("custom_{}", claim.name))?;
-        }
-        self.tips(&text)
-    }
-
-    /// The user's instructions with the step in place of that which makes a secret.
-    fn tips(self, text: &str) -> anyhow::Result<String> {
-        let line = text.lines().find(|line| line.trim_start().starts_with("\"tips\"")).context("no tips")?;
-        // Steps are lines of a text, whose ends JSON writes as `\n`.
-        let steps: Vec<String> = line
-            .split("\\n")
-            .filter(|step| !step.starts_with("- **Client Secret**"))
-            .map(|step| match step.split_once(". Under **Certificates & secrets**") {
-                Some((number, _)) => format!("{number}. {}", self.step()),
-                None => step.replace("Enter the three values", "Enter the two ids"),
-            })
-            .collect();
-        let changed = steps.join("\\n");
-        ensure!(changed.contains(self.step()), "the tips have no step that makes a secret");
-        Ok(text.replacen(line, &changed, 1))
-    }
+/// The user's instructions with the step in place of that which makes a secret.
+fn tips(login: Login, text: &str) -> anyhow::Result<String> {
+    let line = text.lines().find(|line| line.trim_start().starts_with("\"tips\"")).context("no tips")?;
+    // Steps are lines of a text, whose ends JSON writes as `\n`.
+    let steps: Vec<String> = line
+        .split("\\n")
+        .filter(|step| !step.starts_with("- **Client Secret**"))
+        .map(|step| match step.split_once(". Under **Certificates & secrets**") {
+            Some((number, _)) => format!("{number}. {}", own_step(login)),
+            None => step.replace("Enter the three values", "Enter the two ids"),
+        })
+        .collect();
+    let changed = steps.join("\\n");
+    ensure!(changed.contains(own_step(login)), "the tips have no step that makes a secret");
+    Ok(text.replacen(line, &changed, 1))
 }
 
 /// The file without a field of its form.
@@ -90,10 +72,10 @@ mod tests {
 
     #[test]
     fn the_secret_is_gone_and_nothing_else() {
-        let kinds = [Credential::Certificate, Credential::Federated];
+        let kinds = [Login::Certificate, Login::Federated];
         for known in RELAYS.iter().filter(|known| ["graph", "defender"].contains(&known.name)) {
             for kind in kinds {
-                let text = kind.apply(known.module_type, known.module()).unwrap();
+                let text = apply(kind, known.module_type, known.module()).unwrap();
                 let mut changed: Value = serde_json::from_str(&text).unwrap();
                 let mut expected: Value = serde_json::from_str(known.module_type).unwrap();
                 let fields = expected["configuration_spec"].as_array_mut().unwrap();
@@ -111,12 +93,9 @@ mod tests {
     #[test]
     fn only_relays_with_such_a_login_have_such_a_form() {
         for known in RELAYS {
-            assert_eq!(
-                Credential::Secret.apply(known.module_type, known.module()).unwrap(),
-                known.module_type
-            );
+            assert_eq!(apply(Login::Secret, known.module_type, known.module()).unwrap(), known.module_type);
             let has = ["graph", "defender"].contains(&known.name);
-            assert_eq!(Credential::Certificate.apply(known.module_type, known.module()).is_ok(), has);
+            assert_eq!(apply(Login::Certificate, known.module_type, known.module()).is_ok(), has);
         }
     }
 }

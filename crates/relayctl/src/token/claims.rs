@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, Write};
 
 use anyhow::{Context as _, bail};
 use relay_core::module::{Claim, Module};
+use relay_core::settings::Settings;
 use serde_json::{Map, Value};
 
 use crate::ui::{BOLD, DIM, styled};
@@ -60,19 +61,20 @@ impl<W: Write> Prompt for Terminal<'_, W> {
     }
 }
 
-/// Completes the given claims. If none are given, prompts for everything that the relay reads, otherwise only for
+/// Completes the given claims, for a relay with these settings. If none are given, prompts for everything that the relay reads, otherwise only for
 /// missing required ones.
 ///
 /// # Errors
 /// A required claim is missing and there is no prompt.
 pub(crate) fn complete(
-    module: &Module,
+    module: &'static Module,
+    settings: &Settings,
     mut given: Map<String, Value>,
     mut prompt: Option<&mut dyn Prompt>,
 ) -> anyhow::Result<Map<String, Value>> {
     let everything = given.is_empty();
     let mut missing = Vec::new();
-    for claim in module.claims {
+    for claim in settings.provider.claims(module) {
         let there = given.get(claim.name).is_some_and(|value| !is_blank(value));
         if there || !(claim.required || everything) {
             continue;
@@ -111,6 +113,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::login::Login;
     use crate::relays;
 
     /// Answers in order, and records the questions.
@@ -130,7 +133,9 @@ mod tests {
     fn ask(given: Value, answers: &[&'static str]) -> (Value, Vec<&'static str>) {
         let mut script = Script { answers: answers.to_vec(), questions: Vec::new() };
         let Value::Object(given) = given else { panic!("an object") };
-        let claims = complete(relays::named("xforce").unwrap().module(), given, Some(&mut script)).unwrap();
+        let module = relays::named("xforce").unwrap().module();
+        let settings = Login::Secret.settings(module).unwrap();
+        let claims = complete(module, &settings, given, Some(&mut script)).unwrap();
         assert_eq!(script.answers, Vec::<&str>::new(), "every answer was asked for");
         (Value::Object(claims), script.questions)
     }
@@ -151,8 +156,9 @@ mod tests {
 
     #[test]
     fn without_a_terminal_all_missing_claims_are_named() {
-        let error =
-            complete(relays::named("xforce").unwrap().module(), Map::new(), None).unwrap_err().to_string();
+        let module = relays::named("xforce").unwrap().module();
+        let settings = Login::Secret.settings(module).unwrap();
+        let error = complete(module, &settings, Map::new(), None).unwrap_err().to_string();
         assert!(error.contains("`key`") && error.contains("`password`"), "{error}");
         assert!(!error.contains("CTR_ENTITIES_LIMIT"), "{error}");
     }

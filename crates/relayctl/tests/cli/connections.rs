@@ -1,12 +1,18 @@
 //! `relayctl connections` and `relayctl investigate` with relays of the user's own, and `relayctl compare`.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
-use serde_json::Value;
+use provider_sim::login::directory::{FULL, NO_HUNTING, SECRET};
+use provider_sim::{Fault, Options, Sim};
+use relay_core::server;
+use relay_core::settings::{Environment, Settings};
+use serde_json::{Value, json};
 
 use crate::ask::TestBed;
-use crate::{Ran, program, ran, relayctl};
+use crate::{Ran, Scratch, program, ran, relayctl};
 
 /// The X-Force relay as a connection of this name.
 fn connected(bed: &TestBed, more: &str) -> String {
@@ -130,6 +136,131 @@ async fn the_doctor_names_the_step_that_fails() {
         document["relays"][1]["checks"].as_array().unwrap().iter().find(|line| line["outcome"] == "fail");
     assert_eq!(fails.unwrap()["check"], "connection");
     assert!(fails.unwrap()["advice"].as_str().unwrap().contains("the relay runs"), "{document}");
+}
+
+/// What the doctor says of the one relay of a file, besides what is ok: check, outcome, detail.
+fn faults(file: &str, arguments: &[&str]) -> Vec<(String, String, String)> {
+    let all: Vec<&str> = ["doctor", "--config", file, "--json"].iter().chain(arguments).copied().collect();
+    let checked = relayctl(&all);
+    let document: Value = serde_json::from_str(&checked.out).unwrap();
+    let lines =
+        document["relays"][0]["checks"].as_array().unwrap().iter().filter(|line| line["outcome"] != "ok");
+    let text = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
+    lines
+        .map(|line| {
+            assert!(!text(line, "advice").is_empty(), "{document}");
+            (text(line, "check"), text(line, "outcome"), text(line, "detail"))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_sees_from_outside_what_the_relay_says_of_itself() {
+    let bed = TestBed::start("doctor-outside").await;
+    let file = connected(&bed, "");
+    assert_eq!(faults(&file, &[]), []);
+    // What the provider refuses.
+    bed.sim.faults().add(Fault::status(401).on("xforce"));
+    let found = faults(&file, &[]);
+    assert_eq!((found.len(), found[0].0.as_str(), found[0].1.as_str()), (1, "health", "fail"), "{found:?}");
+    assert!(found[0].2.starts_with("authorization error: "), "{found:?}");
+}
+
+/// A relay that says this of itself, and answers this to health checks.
+fn pretended(about: &'static str, health: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut head = [0; 8192];
+            // One that only tries whether somebody listens sends nothing.
+            let Ok(length @ 1..) = connection.read(&mut head) else { continue };
+            let body = if head[..length].starts_with(b"GET") { about } else { health };
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = connection.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_what_ends_and_what_is_used_up() {
+    const RELAY: &str = r#"{"name": "relay-xforce", "version": "1"}"#;
+    const ENDS: &str = r#"{"name": "relay-xforce", "version": "1", "retiring":
+        [{"what": "The old API", "ends": "2020-02-01", "advice": "set the new one"}]}"#;
+    const WELL: &str = r#"{"data": {"status": "ok"}}"#;
+    const USED_UP: &str = r#"{"data": {"status": "ok", "quotas": {"x": {"description": "Records", "values":
+        {"bucket_limit": 10, "current_bucket_consumption": 10}}}}}"#;
+    let bed = TestBed::start("doctor-ends").await;
+    let file = connected(&bed, "");
+    let text = fs::read_to_string(&file).unwrap();
+    for (about, health, check, detail) in [
+        (ENDS, WELL, "api", "The old API ended on 1 February 2020"),
+        (RELAY, USED_UP, "quota", "Records: 10 of 10 used"),
+    ] {
+        fs::write(&file, text.replace(&bed.url, &pretended(about, health))).unwrap();
+        let found = faults(&file, &[]);
+        assert_eq!((found.len(), found[0].0.as_str(), found[0].1.as_str()), (1, check, "fail"), "{found:?}");
+        assert!(found[0].2.starts_with(detail), "{found:?}");
+    }
+}
+
+/// With `--login` it logs in itself, where the provider has a login.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_checks_permissions_from_here_where_it_is_asked_to() {
+    let scratch = Scratch::new("doctor-login");
+    let sim = Sim::start(Options::default()).await.unwrap();
+    let relay = relay_graph::relay();
+    let at = |path: &str| format!("{}{path}", sim.url());
+    let secret = "a-shared-secret-of-more-than-32-bytes";
+    let loaded = Settings::load(
+        relay.module(),
+        Environment::of([
+            ("RELAY_LISTEN", "127.0.0.1:0".to_owned()),
+            ("RELAY_ADMIN_LISTEN", "off".to_owned()),
+            ("RELAY_WORKERS", "1".to_owned()),
+            ("RELAY_AUTH__SECRET_KEY", secret.to_owned()),
+            ("RELAY_PROVIDER__API_URL", at("/graph")),
+            ("RELAY_PROVIDER__LOGIN_URL", at("/login")),
+        ]),
+    );
+    let running = server::start(&relay, &loaded.unwrap().settings).unwrap();
+    let private = |name: &str, text: &str| {
+        fs::write(scratch.path(name), text).unwrap();
+        fs::set_permissions(scratch.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    private("secret", secret);
+    let file = scratch.path("relays.toml");
+    let text = format!(
+        "[relays.g]\nrelay = \"graph\"\nurl = \"http://{}\"\nclaims_file = \"claims\"\nsecret_file = \"secret\"\n",
+        running.address
+    );
+    fs::write(&file, text).unwrap();
+    let set = ["--set", &format!("RELAY_PROVIDER__LOGIN_URL={}", at("/login"))];
+    for (application, secret, expected) in [
+        (FULL.id, SECRET, None),
+        (NO_HUNTING.id, SECRET, Some(("permission", "hunting: ThreatHunting.Read.All missing"))),
+        (
+            FULL.id,
+            "wrong-secret",
+            Some(("login", "Microsoft Graph Security: Authorization failed: The client secret")),
+        ),
+    ] {
+        let claims =
+            json!({"application_id": application, "tenant_id": "corp.example", "client_secret": secret});
+        private("claims", &claims.to_string());
+        // The relay itself sees that the secret is wrong.
+        let mut found = faults(&file, &["--login", set[0], set[1]]);
+        found.retain(|(check, ..)| check != "health");
+        match expected {
+            None => assert_eq!(found, []),
+            Some((check, detail)) => {
+                assert_eq!((found.len(), found[0].0.as_str()), (1, check), "{found:?}");
+                assert!(found[0].2.starts_with(detail), "{found:?}");
+            }
+        }
+    }
 }
 
 #[test]

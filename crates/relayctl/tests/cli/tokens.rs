@@ -154,3 +154,66 @@ fn every_failing_check_is_explained() {
         assert!(explained.out.contains(expected), "{expected}: {}", explained.out);
     }
 }
+
+const PAIR: &str =
+    r#"{"application_id": "22222222-3333-4444-8555-666666666666", "tenant_id": "corp.example"}"#;
+
+#[test]
+fn a_relay_that_logs_in_by_a_credential_of_its_operator_needs_no_secret_in_the_token() {
+    let token = |more: &[&str]| {
+        let arguments: Vec<&str> =
+            ["token", "--relay", "graph", "--file", "-"].iter().chain(more).copied().collect();
+        ran(&mut program(&arguments), PAIR)
+    };
+    let refused = token(&[]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("`client_secret`"), "{}", refused.err);
+    for credential in ["certificate", "federated"] {
+        let made = token(&["--credential", credential]);
+        assert_eq!(made.code, Some(0), "{}", made.err);
+        assert!(!made.err.contains("client_secret"), "{}", made.err);
+        let explain = |more: &[&str]| {
+            let arguments = ["explain", "-", "--relay", "graph", "--url", "https://xdr.example"];
+            let arguments: Vec<&str> = arguments.iter().chain(more).copied().collect();
+            ran(&mut program(&arguments), &made.out).out
+        };
+        let by_secret = explain(&[]);
+        assert!(
+            by_secret.contains("FAIL  claims     the token lacks the claim `client_secret`"),
+            "{by_secret}"
+        );
+        let explained = explain(&["--credential", credential]);
+        assert!(explained.contains("ok    claims     application_id = "), "{explained}");
+        assert!(!explained.contains("FAIL"), "{explained}");
+    }
+    let other = ran(
+        &mut program(&["token", "--relay", "xforce", "--file", "-", "--credential", "certificate"]),
+        CLAIMS,
+    );
+    assert_eq!(other.code, Some(2));
+    assert!(other.err.contains("logs in with what its users enter"), "{}", other.err);
+}
+
+#[test]
+fn tokens_and_keys_are_json_documents_too() {
+    let arguments = ["token", "--relay", "xforce", "--file", "-", "--expires", "1h", "--json"];
+    let made = ran(&mut program(&arguments), CLAIMS);
+    assert_eq!((made.code, made.err.as_str()), (Some(0), ""), "{}", made.out);
+    let document: Value = serde_json::from_str(&made.out).unwrap();
+    assert_eq!((&document["relay"], &document["algorithm"]), (&json!("xforce"), &json!("HS256")));
+    let key = DecodingKey::from_secret(document["secret"].as_str().unwrap().as_bytes());
+    let token =
+        decode::<Value>(document["token"].as_str().unwrap(), &key, &Validation::new(Algorithm::HS256));
+    assert_eq!(token.unwrap().claims["exp"], document["expires"]);
+
+    let scratch = Scratch::new("json-keys");
+    let folder = scratch.path("");
+    let made = relayctl(&["keys", "--out", &folder, "--json"]);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    let document: Value = serde_json::from_str(&made.out).unwrap();
+    let file = |name: &str| fs::read_to_string(document[name].as_str().unwrap()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&file("key_set_file")).unwrap(), document["key_set"]);
+    assert_eq!(document["key_set"]["keys"][0]["kid"], document["key_id"]);
+    assert!(file("private_key_file").starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert!(!made.out.contains("PRIVATE KEY-----"), "the key itself stays in its file");
+}

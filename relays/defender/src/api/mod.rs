@@ -28,7 +28,7 @@ use crate::module::TITLE;
 use crate::settings::Endpoint;
 
 /// Which calls are stopped by a failure depends on the kind of call: see [`DefenderApi::note`].
-static POLICY: Api = Api { stops: &[], word_code: Some("/error/code"), ..Api::new(TITLE) };
+pub(crate) static POLICY: Api = Api { stops: &[], word_code: Some("/error/code"), ..Api::new(TITLE) };
 
 /// One of the provider's APIs: each has a quota and a permission of its own.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ mod audit;
 mod batches;
 mod defects;
 mod demo;
+mod doctor;
 mod examples;
 mod facts;
 mod failures;

@@ -20,7 +20,7 @@ use url::Url;
 
 pub(crate) use batches::BATCH;
 pub(crate) use pages::{Page, Pages};
-pub(crate) use policy::{details_error, hunting_error, intelligence_error};
+pub(crate) use policy::{LOGIN_API, details_error, hunting_error, intelligence_error};
 
 use policy::{DETAILS_API, HUNTING_API, INTELLIGENCE_API, LEGACY_API, V2_API};
 

@@ -39,6 +39,8 @@ const POLICY: Api = Api {
     ..Api::new(TITLE)
 };
 
+/// Only logs in, for `doctor`.
+pub(crate) static LOGIN_API: Api = POLICY;
 pub(super) static LEGACY_API: Api = Api { meaning: meaning!("SecurityEvents.Read.All"), ..POLICY };
 pub(super) static V2_API: Api = Api { meaning: meaning!("SecurityAlert.Read.All"), ..POLICY };
 /// Reads details, which may fail without harm to the rest of the answer.

@@ -4,6 +4,7 @@
 
 mod process;
 
+mod doctor;
 mod failures;
 mod log;
 mod start;

@@ -102,30 +102,56 @@ impl Logins {
         Ok(Self(Some(Own { proof, allowed })))
     }
 
+    /// Checks what [`Logins::application`] would read, by the settings alone: without the files that they name, and
+    /// without a list where there is none.
+    ///
+    /// # Errors
+    /// As [`Logins::application`].
+    pub fn check(settings: &ProviderSettings, claims: &Claims, id_claim: &str) -> Result<(), ClaimError> {
+        if settings.text("credential") == Some("secret") {
+            return Self::default().application(claims, id_claim).map(drop);
+        }
+        let (tenant, id) = named(claims, id_claim)?;
+        match allowed(settings) {
+            Ok(list) if !list.iter().any(|allowed| allowed.fits(&tenant, id)) => {
+                Err(stranger(&tenant, id_claim))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the claims `tenant_id`, that of the client id, and, where it is the proof, `client_secret`.
     ///
     /// # Errors
     /// One is missing or blank, the tenant's name cannot be one, or the operator does not allow the application.
     pub fn application(&self, claims: &Claims, id_claim: &str) -> Result<Application, ClaimError> {
-        let id = claims.required(id_claim)?;
-        let tenant = Tenant::parse(claims.required("tenant_id")?).ok_or_else(|| {
-            ClaimError::new(
-                "the claim `tenant_id` of the token is neither a tenant's id nor a domain name; copy \
-                 \"Directory (tenant) ID\" from the application's page in the Entra admin center",
-            )
-        })?;
+        let (tenant, id) = named(claims, id_claim)?;
         let Some(own) = &self.0 else {
             let proof = Proof::Secret(claims.secret("client_secret")?);
             return Ok(Application { tenant, id: id.to_owned(), proof });
         };
-        let fits = |allowed: &&Allowed| {
-            allowed.tenant.as_str().eq_ignore_ascii_case(tenant.as_str())
-                && allowed.id.eq_ignore_ascii_case(id)
-        };
-        let Allowed { tenant, id } =
-            own.allowed.iter().find(fits).ok_or_else(|| stranger(&tenant, id_claim))?;
+        let found = own.allowed.iter().find(|allowed| allowed.fits(&tenant, id));
+        let Allowed { tenant, id } = found.ok_or_else(|| stranger(&tenant, id_claim))?;
         Ok(Application { tenant: tenant.clone(), id: id.clone(), proof: own.proof.clone() })
     }
+}
+
+impl Allowed {
+    fn fits(&self, tenant: &Tenant, id: &str) -> bool {
+        self.tenant.as_str().eq_ignore_ascii_case(tenant.as_str()) && self.id.eq_ignore_ascii_case(id)
+    }
+}
+
+/// The application that claims name.
+fn named<'c>(claims: &'c Claims, id_claim: &str) -> Result<(Tenant, &'c str), ClaimError> {
+    let id = claims.required(id_claim)?;
+    let tenant = Tenant::parse(claims.required("tenant_id")?).ok_or_else(|| {
+        ClaimError::new(
+            "the claim `tenant_id` of the token is neither a tenant's id nor a domain name; copy \
+             \"Directory (tenant) ID\" from the application's page in the Entra admin center",
+        )
+    })?;
+    Ok((tenant, id))
 }
 
 /// The error of an application that is not on the list.
