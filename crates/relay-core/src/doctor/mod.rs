@@ -3,7 +3,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`line`] | a check and how it went |
+//! | [`line`](mod@line) | a check and how it went |
 //! | [`network`] | the way to a server: name, connection, proxy, certificate, clock |
 //! | [`checkup`] | what a relay says of itself: what it calls, which permissions it needs, what is about to end |
 //! | [`account`] | what credentials come to: login and permissions, one real call, quotas |
