@@ -54,8 +54,9 @@ add_packages() {
     shift
     apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
         --no-enhances "$@" | sed -n 's/^\([a-z0-9][^ ]*\)$/\1/p' | sort -u >"$work/packages"
+    # Some of the names are of virtual packages, which have no files.
     # shellcheck disable=SC2046
-    dpkg-query --listfiles $(cat "$work/packages") 2>/dev/null |
+    { dpkg-query --listfiles $(cat "$work/packages") 2>/dev/null || true; } |
         grep -vE '^/(usr/share/(doc|man|info|locale|lintian|bug)|etc|var|boot)/|^/[^/]*$' | sort -u |
         while read -r file; do
             if [ -L "$file" ] || [ -f "$file" ]; then echo "${file#/}"; fi
