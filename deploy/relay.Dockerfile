@@ -22,6 +22,8 @@ COPY --from=manifests /skeleton .
 ARG PROFILE
 # A version of cargo-auditable: the program then holds the list of its dependencies. Published images have it.
 ARG AUDITABLE=
+# For the stages that build upon this one, where arguments would have to be named again.
+ENV PROFILE=${PROFILE} AUDITABLE=${AUDITABLE}
 RUN set -eu; if [ -n "$AUDITABLE" ]; then cargo install --locked "cargo-auditable@$AUDITABLE"; fi; \
     cargo ${AUDITABLE:+auditable} build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
 
