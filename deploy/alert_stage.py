@@ -138,7 +138,7 @@ class Stage:
 
 
 def certificate(folder, days):
-    """A certificate that ends in so many days; the settings that name it."""
+    """A certificate that ends in this number of days; the settings that name it."""
     files = {name: os.path.join(folder, name) for name in ("key.pem", "certificate.pem")}
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=relay", "-days", str(days),
                     "-keyout", files["key.pem"], "-out", files["certificate.pem"]], check=True, capture_output=True)

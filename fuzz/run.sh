@@ -4,7 +4,7 @@
 #
 # Usage: fuzz/run.sh [seconds per target] [target…]
 #
-#   RUNS=N     so many inputs per target instead of a time
+#   RUNS=N     number of inputs per target, instead of a time
 #   RSS=MB     memory that a target may take (2048)
 set -euo pipefail
 cd "$(dirname "$0")/.."

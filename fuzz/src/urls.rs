@@ -137,7 +137,7 @@ fn checked(url: Option<impl ToString>, depth: usize, names: &[&str], value: Opti
     }
 }
 
-/// An address leads to the base's host and path, with so many segments below and these parameters.
+/// An address leads to the base's host and path, with this number of segments below and these parameters.
 fn of_base(url: &Url, depth: usize, names: &[&str]) {
     assert_eq!((url.origin(), url.fragment()), (BASE.origin(), None), "{url}");
     assert!(url.username().is_empty() && url.password().is_none(), "{url}");

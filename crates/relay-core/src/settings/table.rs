@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Setting;
 
-/// A setting in two lines each: its variable with the default, and below it what it does. Whoever prints it folds the
+/// A setting in two lines each: its variable with the default, and below it what it does. The caller folds the
 /// second one.
 pub fn listing<'a>(rows: impl IntoIterator<Item = &'a Setting>) -> String {
     let mut text = String::new();

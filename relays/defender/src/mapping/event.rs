@@ -1,4 +1,4 @@
-//! A row of advanced hunting that tells of an event.
+//! A row of advanced hunting that describes an event.
 
 use relay_core::ctim::{Observable, RelationType, Relations, Timestamp};
 use serde_json::Value;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::process::{run, text};
 
-/// The lines that are not ok, of a relay whose account has used so many of its 10,000 records.
+/// The lines that are not ok, of a relay whose account has used this number of its 10,000 records.
 async fn faults(used: u32) -> Vec<Value> {
     let sim = Sim::start(Options::default()).await.expect("a simulator");
     let month = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string();
