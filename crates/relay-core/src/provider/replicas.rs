@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::answer::Answer;
 use super::cache::CacheKey;
 use crate::heavy;
-use crate::shared::{Learnt, Shared};
+use crate::shared::{Learnt, Shared, Unpacked};
 
 /// What stands before the body of a shared answer.
 #[derive(Serialize, Deserialize)]
@@ -32,10 +32,9 @@ fn name(shared: &Shared, key: &CacheKey) -> String {
 /// The answer to a call that another replica has received, of at most this many bytes.
 pub(super) async fn recall(shared: &Shared, key: &CacheKey, most: usize) -> Option<Answer> {
     let packed = shared.answer(name(shared, key)).await?;
-    let lasts = packed.lasts;
-    let bytes = heavy::run(packed.bytes(), || packed.unpack(shared, most)).await?;
-    let end = bytes.iter().position(|byte| *byte == END_OF_HEAD)?;
-    let Head { status, headers } = serde_json::from_slice(&bytes[..end]).ok()?;
+    let Unpacked { answer, lasts } = heavy::run(packed.bytes(), || packed.unpack(shared, most)).await?;
+    let end = answer.iter().position(|byte| *byte == END_OF_HEAD)?;
+    let Head { status, headers } = serde_json::from_slice(&answer[..end]).ok()?;
     let mut kept = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
@@ -43,7 +42,7 @@ pub(super) async fn recall(shared: &Shared, key: &CacheKey, most: usize) -> Opti
     }
     let names: Vec<HeaderName> = kept.keys().cloned().collect();
     let status = StatusCode::from_u16(status).ok()?;
-    Some(Answer::new(status, &kept, &names, Bytes::from(bytes).slice(end + 1..)).lasting(lasts))
+    Some(Answer::new(status, &kept, &names, Bytes::from(answer).slice(end + 1..)).lasting(lasts))
 }
 
 /// An answer that the other replicas may use. It is shared when it is dropped, at the end of the request that made the

@@ -9,7 +9,6 @@ use flate2::write::DeflateEncoder;
 use tokio::time::Instant;
 
 use super::keys::Kind;
-use super::metrics::Operation;
 use super::{Shared, milliseconds};
 
 /// The largest answer that is shared, packed.
@@ -17,10 +16,19 @@ const MOST: usize = 1024 * 1024;
 /// A larger one is not packed to find out: nothing that providers send shrinks to less than a sixteenth.
 const MOST_UNPACKED: usize = 16 * MOST;
 
-/// An answer as it is in the store, and how much of its time is left.
+/// Before the packed answer stands until when it serves: milliseconds by the store's clock.
+type Until = u64;
+const UNTIL_BYTES: usize = size_of::<Until>();
+
+/// An answer as it is in the store.
 pub(crate) struct Packed {
     name: String,
     sealed: Vec<u8>,
+}
+
+/// An answer of another replica.
+pub(crate) struct Unpacked {
+    pub(crate) answer: Vec<u8>,
     /// For how long it may still serve.
     pub(crate) lasts: Duration,
 }
@@ -41,14 +49,8 @@ impl Shared {
 
     /// An answer that a replica has received; nothing where there is none or the store is away.
     pub(crate) async fn answer(&self, name: String) -> Option<Packed> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("GET").arg(&name).cmd("PTTL").arg(&name);
-        let asked = self.0.link.ask(Operation::Answer, |mut connection| async move {
-            pipeline.query_async::<(Option<Vec<u8>>, i64)>(&mut connection).await
-        });
-        let (sealed, lasts) = asked.await.ok()?;
-        let lasts = u64::try_from(lasts).ok().filter(|lasts| *lasts > 0)?;
-        Some(Packed { name, sealed: sealed?, lasts: Duration::from_millis(lasts) })
+        let sealed = self.read(name.clone()).await?;
+        Some(Packed { name, sealed })
     }
 }
 
@@ -58,12 +60,14 @@ impl Packed {
         self.sealed.len()
     }
 
-    /// The answer, of at most this many bytes; nothing where it was sealed with another key.
-    pub(crate) fn unpack(self, shared: &Shared, most: usize) -> Option<Vec<u8>> {
-        let packed = shared.keys().open(&self.name, self.sealed)?;
+    /// The answer, of at most this many bytes; nothing where it was sealed with another key, or serves no longer.
+    pub(crate) fn unpack(self, shared: &Shared, most: usize) -> Option<Unpacked> {
+        let value = shared.keys().open(&self.name, self.sealed)?;
+        let (until, packed) = value.split_first_chunk::<UNTIL_BYTES>()?;
+        let left = Until::from_le_bytes(*until).checked_sub(shared.time()?).filter(|left| *left > 0)?;
         let mut answer = Vec::new();
-        DeflateDecoder::new(packed.as_slice()).take(most as u64 + 1).read_to_end(&mut answer).ok()?;
-        (answer.len() <= most).then_some(answer)
+        DeflateDecoder::new(packed).take(most as u64 + 1).read_to_end(&mut answer).ok()?;
+        (answer.len() <= most).then_some(Unpacked { answer, lasts: Duration::from_millis(left) })
     }
 }
 
@@ -75,15 +79,21 @@ impl Learnt {
         if lasts.is_zero() || bytes > MOST_UNPACKED || self.shared.0.link.is_away() {
             return;
         }
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        let lasts = milliseconds(lasts);
+        let Some(now) = self.shared.time() else { return };
+        let until: Until = now + lasts;
+        let mut encoder = DeflateEncoder::new(until.to_le_bytes().to_vec(), Compression::fast());
         let written = parts.iter().try_for_each(|part| encoder.write_all(part));
         let Ok(packed) = written.and_then(|()| encoder.finish()) else { return };
-        if packed.len() > MOST {
+        if packed.len() > MOST + UNTIL_BYTES {
             return;
         }
         let Some(sealed) = self.shared.keys().seal(&self.name, packed) else { return };
         let mut set = redis::cmd("SET");
-        set.arg(&self.name).arg(sealed).arg("PX").arg(milliseconds(lasts));
+        set.arg(&self.name).arg(sealed).arg("PX").arg(lasts);
         self.shared.post(set);
     }
 }
+
+#[cfg(test)]
+mod tests;

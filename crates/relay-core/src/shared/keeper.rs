@@ -62,6 +62,7 @@ pub(super) async fn keep(inner: Weak<Inner>) {
         if let Ok((replicas, now, entries)) = outcome {
             shared.0.replicas.store(replicas, Ordering::Relaxed);
             link.metrics.replicas(replicas);
+            shared.set_time(now);
             more = entries.len() == AT_ONCE;
             for (id, sealed) in entries {
                 shared.learn(&id, sealed, now);

@@ -10,25 +10,28 @@ mod keys;
 mod link;
 mod metrics;
 mod post;
+mod reads;
 mod refusals;
 mod trigger;
 mod window;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::module::Module;
 use crate::settings::{Clock, SettingsError, SharedSettings};
 use crate::telemetry::Metrics;
-pub(crate) use answers::Learnt;
+pub(crate) use answers::{Learnt, Unpacked};
 use keys::Keys;
 use link::Link;
 use metrics::SharedMetrics;
 use post::Posts;
+use reads::Reads;
 pub(crate) use refusals::Feed;
 pub(crate) use trigger::Begun;
 pub(crate) use window::{Asked, SharedWindow, Stamp, Word};
@@ -41,6 +44,7 @@ struct Inner {
     keys: Keys,
     link: Arc<Link>,
     posts: Posts,
+    reads: Reads,
     /// Memories that replicas share, by name.
     memories: refusals::Memories,
     /// The last number of replicas seen, this one among them.
@@ -50,6 +54,9 @@ struct Inner {
     /// Calls that were given a place so far, for names of their own.
     calls: AtomicU32,
     clock: Clock,
+    /// The store's clock: its milliseconds when this replica started; none before the first beat.
+    started: Instant,
+    store_started: AtomicU64,
     keeper: OnceLock<Task>,
 }
 
@@ -81,6 +88,7 @@ impl Shared {
         let replica = uuid::Uuid::now_v7().simple().to_string().split_off(20);
         Ok(Self(Arc::new(Inner {
             posts: Posts::new(),
+            reads: Reads::default(),
             keys,
             link,
             memories: Mutex::default(),
@@ -88,6 +96,8 @@ impl Shared {
             replica,
             calls: AtomicU32::new(0),
             clock,
+            started: Instant::now(),
+            store_started: AtomicU64::new(0),
             keeper: OnceLock::new(),
         })))
     }
@@ -125,6 +135,17 @@ impl Shared {
         self.0.replicas.load(Ordering::Relaxed).max(1)
     }
 
+    /// The time by the store's clock, on which all replicas agree, in milliseconds; none before it was asked.
+    fn time(&self) -> Option<u64> {
+        let started = self.0.store_started.load(Ordering::Relaxed);
+        (started > 0).then(|| started + elapsed(self.0.started))
+    }
+
+    /// The store has just said that it is this time.
+    fn set_time(&self, now: u64) {
+        self.0.store_started.store(now.saturating_sub(elapsed(self.0.started)), Ordering::Relaxed);
+    }
+
     /// Writes something that no request waits for; left out where the store is away or behind.
     fn post(&self, command: redis::Cmd) {
         if !self.0.link.is_away() {
@@ -136,6 +157,11 @@ impl Shared {
 /// Milliseconds as commands take them: at least one.
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// Milliseconds since then.
+fn elapsed(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn with(settings: &[(&str, String)]) -> Shared {
     Shared::new(&MODULE, &store, Clock::System, &metrics).expect("a way to the store")
 }
 
-async fn connected(shared: &Shared) {
+pub(super) async fn connected(shared: &Shared) {
     eventually("a connection", async || !shared.0.link.needs_connection()).await;
 }
 
