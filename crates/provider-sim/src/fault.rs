@@ -53,6 +53,10 @@ pub enum What {
     Huge(u64),
     /// Redirects to this URL with status 302.
     Redirect(String),
+    /// Adds `[tenant SUFFIX]` to each title in the JSON, where the call's credential has a
+    /// suffix ([`Request::suffix`]): shows a relay that gives one tenant's answers to another. Combines with one
+    /// fault of another kind, and comes first.
+    Mark,
 }
 
 /// Which of its matching calls a fault applies to.
@@ -185,6 +189,8 @@ fn unit(bits: u64) -> f64 {
 pub(crate) struct Effect {
     /// Sum of the latencies.
     pub(crate) latency: Duration,
+    /// Titles are marked with the tenant.
+    pub(crate) mark: bool,
     /// The first other fault that applies, in the order in which they were added.
     pub(crate) what: Option<What>,
 }
@@ -250,11 +256,13 @@ impl Faults {
     pub(crate) fn apply(&self, provider: &str, request: &Request) -> Effect {
         let mut effect = Effect::default();
         for active in &mut locked(&self.state).active {
-            let spare = matches!(active.fault.what, What::Latency(_)) || effect.what.is_none();
+            let combines = matches!(active.fault.what, What::Latency(_) | What::Mark);
+            let spare = combines || effect.what.is_none();
             // One fault per call: a second one waits for the next call, so that `next=1` faults form a sequence.
             if spare && active.fault.fits(provider, request) && active.applies(self.seed) {
                 match &active.fault.what {
                     What::Latency(time) => effect.latency += *time,
+                    What::Mark => effect.mark = true,
                     what => effect.what = Some(what.clone()),
                 }
             }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::login::Grant;
+
 /// A call to a service.
 ///
 /// The path is kept as it was received. It is split at `/` **before** it is decoded, so an escaped slash stays
@@ -116,10 +118,26 @@ impl Request {
         given.eq_ignore_ascii_case(scheme).then(|| credential.trim())
     }
 
+    /// The suffix of the credential: what follows the first `.` in an API key or a client secret. Keys that differ in it
+    /// alone are of the same kind of account, and each has a quota of its own.
+    pub fn suffix(&self) -> Option<String> {
+        if let Some(token) = self.bearer() {
+            return Grant::read(token)?.suffix;
+        }
+        let user = self.basic().map(|(user, _)| user);
+        let key = self.header("apikey").or_else(|| self.credential("IBToken")).map(str::to_owned).or(user)?;
+        split_suffix(&key).1.map(str::to_owned)
+    }
+
     /// The URL of the service as the caller addressed it, for links to further pages: `http://host:port/prefix`.
     pub fn base_url(&self) -> String {
         format!("http://{}{}", self.header("host").unwrap_or("localhost"), self.prefix)
     }
+}
+
+/// A credential without its suffix, and the [suffix](Request::suffix).
+pub(crate) fn split_suffix(credential: &str) -> (&str, Option<&str>) {
+    credential.split_once('.').map_or((credential, None), |(name, suffix)| (name, Some(suffix)))
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -89,9 +89,12 @@ impl Simulator {
     pub(crate) fn respond(&self, service: &dyn Service, request: &mut Request) -> Response {
         let effect = self.faults.apply(service.name(), request);
         request.tokens_expired = effect.what == Some(What::ExpiredTokens);
-        let whole = || self.ask(service, request);
+        let whole = || {
+            let reply = self.ask(service, request);
+            if effect.mark { marked(reply, request) } else { reply }
+        };
         let delivery = match effect.what {
-            None | Some(What::ExpiredTokens | What::Latency(_)) => Delivery::Whole(whole()),
+            None | Some(What::ExpiredTokens | What::Latency(_) | What::Mark) => Delivery::Whole(whole()),
             Some(What::Status { code, headers, body }) => Delivery::Whole(error(code, headers, body)),
             Some(What::Html) => {
                 Delivery::Whole(Reply::html(200, "<html><body><h1>It works!</h1></body></html>"))
@@ -139,6 +142,36 @@ fn error(code: u16, headers: Vec<(String, String)>, body: Option<String>) -> Rep
     headers.into_iter().fold(reply, |reply, (name, value)| reply.header(&name, value))
 }
 
+/// The names of titles at the providers.
+const TITLES: [&str; 4] = ["title", "Title", "rule_name", "description"];
+
+/// The same JSON, with the tenant's mark at each title.
+fn marked(mut reply: Reply, request: &Request) -> Reply {
+    if let Some(suffix) = request.suffix()
+        && let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body)
+    {
+        mark(&mut body, &format!(" [tenant {suffix}]"));
+        // What was JSON is JSON again.
+        reply.body = serde_json::to_vec(&body).unwrap_or_default().into();
+    }
+    reply
+}
+
+fn mark(value: &mut Value, text: &str) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(title) if TITLES.contains(&name.as_str()) => title.push_str(text),
+                    value => mark(value, text),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mark(item, text)),
+        _ => {}
+    }
+}
+
 fn truncated(mut reply: Reply) -> Reply {
     reply.body.truncate(reply.body.len() / 2);
     reply
@@ -156,6 +189,7 @@ fn wrong_type(reply: &Reply) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login::Grant;
 
     fn simulator() -> Simulator {
         Simulator::new(Keys::shared().unwrap(), 1, &[]).unwrap()
@@ -170,6 +204,42 @@ mod tests {
         assert_eq!(name("/xforces/url/a"), None);
         assert_eq!(name("/%78force/url/a"), None);
         assert_eq!(name("/.well-known/jwks"), Some("jwks"));
+    }
+
+    #[test]
+    fn titles_have_the_mark_of_their_tenant() {
+        let simulator = Simulator::new(Keys::shared().unwrap(), 1, &["*:mark".parse().unwrap()]).unwrap();
+        let asked = |key: &str| {
+            let mut request = Request::new("GET", "/gigamon", "/v1/rules/1")
+                .with_header("Authorization", &format!("IBToken {key}"));
+            let answer = json!({"rules": [{"title": "One", "other": ["title", {"description": "Two"}]}]});
+            simulator.pinned.add("gigamon", crate::Answer::get("/v1/rules/1").json(answer));
+            let Delivery::Whole(reply) =
+                simulator.respond(simulator.service_named("gigamon").unwrap(), &mut request).delivery
+            else {
+                panic!("no answer")
+            };
+            serde_json::from_slice::<Value>(&reply.body).unwrap()
+        };
+        let other = json!({"rules": [{"title": "One", "other": ["title", {"description": "Two"}]}]});
+        assert_eq!(asked("demo-token"), other);
+        let marked = json!({"rules": [
+            {"title": "One [tenant 7]", "other": ["title", {"description": "Two [tenant 7]"}]},
+        ]});
+        assert_eq!(asked("demo-token.7"), marked);
+        assert_eq!(asked("no-such-token.7")["rules"], Value::Null);
+    }
+
+    #[test]
+    fn a_suffix_stands_in_each_kind_of_credential() {
+        let suffix = |name: &str, value: &str| Request::new("GET", "", "/").with_header(name, value).suffix();
+        assert_eq!(suffix("apikey", "full.8").as_deref(), Some("8"));
+        assert_eq!(suffix("authorization", "Basic ZGVtby1rZXkuODpwdw==").as_deref(), Some("8"));
+        assert_eq!(suffix("authorization", "IBToken demo-token.8").as_deref(), Some("8"));
+        assert_eq!(suffix("authorization", "IBToken demo-token"), None);
+        let grant = Grant { suffix: Some("8".to_owned()), ..Grant::default() };
+        assert_eq!(suffix("authorization", &format!("Bearer {}", grant.sign())).as_deref(), Some("8"));
+        assert_eq!(suffix("authorization", "Bearer some.thing.else"), None);
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Defender {
         if !grant.has_any(call.roles()) {
             return Err(Refusal::forbidden("Missing application roles."));
         }
-        let key = (grant.tid.clone(), grant.appid.clone(), call.api());
+        let key = (grant.tenant_key(), grant.appid.clone(), call.api());
         self.quotas.spend(key, 1, call.quotas(), Instant::now()).map_err(|exceeded| {
             let Limit { most, per } = exceeded.limit;
             let message = format!("API calls quota exceeded: {most} calls per {per:?}.");
@@ -122,7 +122,7 @@ impl Defender {
         if let Call::Hunt = call {
             // Also where the answer is a fixture: a malformed query must not go unnoticed.
             let script = hunting::script(request, tenant)?;
-            hunting::spend(&self.running_time, &grant.tid, &script)?;
+            hunting::spend(&self.running_time, &grant.tenant_key(), &script)?;
         }
         if tenant == "no-counts.example" && matches!(call, Call::MachineCount | Call::IndicatorCount) {
             return Err(Refusal::not_found("No HTTP resource was found that matches the request URI."));

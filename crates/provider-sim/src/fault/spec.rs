@@ -21,6 +21,7 @@
 //! | `expired-tokens` | | tokens count as expired |
 //! | `huge=64mb` | | answers 200 and this much JSON |
 //! | `redirect=URL` | | redirects there |
+//! | `mark` | | adds `[tenant SUFFIX]` to titles, `SUFFIX` being what follows a `.` in the API key or secret |
 //!
 //! and any of them takes `rate=0.1` (that part of the calls) or `next=3` (the next three calls).
 //! Times are `20ms`, `1.5s` or a bare number of milliseconds; sizes are bytes, `64kb` or `64mb`.
@@ -95,6 +96,7 @@ fn what(name: &str, value: Option<&str>) -> Result<What, String> {
                 "html" => What::Html,
                 "wrong-type" => What::WrongType,
                 "expired-tokens" => What::ExpiredTokens,
+                "mark" => What::Mark,
                 _ => return Err(format!("{name:?} is not a fault")),
             }
         }

@@ -2,7 +2,7 @@
 
 use super::refusal::error;
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::request::{Request, split_suffix};
 
 /// One of the APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub const TENANTS: &[Tenant] = &[
 
 /// The tenant of the token that a call carries.
 pub(super) fn of(request: &Request) -> Result<&'static Tenant, Reply> {
-    let token = request.credential("IBToken");
+    let token = request.credential("IBToken").map(|token| split_suffix(token).0);
     TENANTS
         .iter()
         .find(|tenant| Some(tenant.token) == token)

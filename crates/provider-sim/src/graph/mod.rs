@@ -101,7 +101,7 @@ impl Graph {
     fn checked(&self, request: &Request) -> Result<(), Refusal> {
         let Authorized { call, grant, state } = authorized(request)?;
         if let Some((kind, limit)) = call.quota() {
-            let key = (grant.tid.clone(), grant.appid.clone(), kind);
+            let key = (grant.tenant_key(), grant.appid.clone(), kind);
             let spent = self.quotas.spend(key, 1, &[limit], Instant::now());
             spent.map_err(|exceeded| Refusal::TooMany { wait: exceeded.seconds() })?;
         }
@@ -109,7 +109,9 @@ impl Graph {
             Call::Legacy => list::ListQuery::legacy(request).map(drop),
             Call::Alerts => list::ListQuery::v2(request, state).map(drop),
             Call::Incidents => incidents::query(request).map(drop),
-            Call::Hunting => hunting::HuntingQuery::of(request, state)?.spend(&self.running_time, &grant.tid),
+            Call::Hunting => {
+                hunting::HuntingQuery::of(request, state)?.spend(&self.running_time, &grant.tenant_key())
+            }
             Call::Batch => batch::calls(request).map(drop),
             _ => Ok(()),
         }

@@ -15,7 +15,7 @@ const KEY: &[u8] = b"the simulator signs its own tokens";
 
 /// The claims of a token, with the real names
 /// ([documentation](https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference)).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The API that the token is for.
     pub aud: String,
@@ -25,6 +25,9 @@ pub struct Grant {
     pub appid: String,
     /// Permissions that were consented to.
     pub roles: Vec<String>,
+    /// Suffix of the secret that the application logged in with ([`Request::suffix`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// When it was issued, in seconds since 1970.
     pub iat: i64,
     /// When it expires, in seconds since 1970.
@@ -80,6 +83,11 @@ impl Grant {
     /// Whether it has one of these permissions.
     pub fn has_any(&self, roles: &[&str]) -> bool {
         self.roles.iter().any(|role| roles.contains(&role.as_str()))
+    }
+
+    /// What quotas of the tenant count by.
+    pub fn tenant_key(&self) -> String {
+        format!("{} {}", self.tid, self.suffix.as_deref().unwrap_or_default())
     }
 
     /// The tenant.

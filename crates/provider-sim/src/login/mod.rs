@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::request::{Request, split_suffix};
 use crate::service::Service;
 
 use assertion::Once;
@@ -83,6 +83,8 @@ struct Asked {
     tenant: &'static Tenant,
     application: &'static Application,
     resource: Resource,
+    /// The suffix of the secret.
+    suffix: Option<String>,
     /// The assertion, where it serves once.
     once: Option<Once>,
 }
@@ -95,6 +97,7 @@ impl Asked {
             tid: self.tenant.id.to_owned(),
             appid: self.application.id.to_owned(),
             roles: self.application.roles(self.resource).iter().map(|role| (*role).to_owned()).collect(),
+            suffix: self.suffix.clone(),
             iat: issued,
             exp: issued + LIFE,
         };
@@ -155,12 +158,13 @@ impl Login {
                 self.0.check(application, assertion, &endpoint, now())?
             }
         };
-        resource(scope, tenant).map(|resource| Asked { tenant, application, resource, once })
+        let suffix = field("client_secret").and_then(|secret| split_suffix(secret).1).map(str::to_owned);
+        resource(scope, tenant).map(|resource| Asked { tenant, application, resource, suffix, once })
     }
 }
 
 fn check_secret(secret: &str, application: &Application) -> Result<(), Refusal> {
-    match directory::SECRETS.iter().find(|known| known.value == secret) {
+    match directory::SECRETS.iter().find(|known| known.value == split_suffix(secret).0) {
         None => Err(Refusal::WrongSecret(application.id)),
         Some(known) if known.expired => Err(Refusal::ExpiredSecret(application.id)),
         Some(_) => Ok(()),

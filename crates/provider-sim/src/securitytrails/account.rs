@@ -11,7 +11,7 @@ use super::refusal::{error, not_in_plan};
 use crate::lock::locked;
 use crate::quota::{Limit, Quotas};
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::request::{Request, split_suffix};
 
 /// What an account may do.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,8 +80,7 @@ pub(super) fn of(request: &Request) -> Result<Account<'_>, Reply> {
 
 fn known(request: &Request) -> Option<Account<'_>> {
     let key = request.header("apikey")?;
-    let name = key.split_once('.').map_or(key, |(name, _)| name);
-    let plan = PLANS.iter().find(|plan| plan.key == name)?;
+    let plan = PLANS.iter().find(|plan| plan.key == split_suffix(key).0)?;
     Some(Account { plan, key })
 }
 

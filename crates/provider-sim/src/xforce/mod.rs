@@ -46,7 +46,7 @@ impl Service for XForce {
     }
 
     fn authorize(&self, request: &Request) -> Result<(), Reply> {
-        let tenant = tenant::of(request)?;
+        let account = tenant::of(request)?;
         if !request.accepts("application/json") {
             return Err(error(406, "Not acceptable."));
         }
@@ -54,14 +54,14 @@ impl Service for XForce {
         if request.method != "GET" {
             return Err(error(405, "Method not allowed.").header("Allow", "GET"));
         }
-        self.usage.spend(tenant, &call)
+        self.usage.spend(&account, &call)
     }
 
     fn answer(&self, request: &Request) -> Reply {
         let Some(call) = Call::of(request) else { return error(404, "Not found.") };
         match call {
             Call::Usage => {
-                tenant::of(request).map_or_else(|refusal| refusal, |tenant| self.usage.report(tenant))
+                tenant::of(request).map_or_else(|refusal| refusal, |account| self.usage.report(&account))
             }
             Call::Ip(value) => report::ip(value),
             Call::Url(value) => report::url(value),

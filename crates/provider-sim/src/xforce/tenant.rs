@@ -11,7 +11,7 @@ use super::call::Call;
 use super::refusal::error;
 use crate::lock::locked;
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::request::{Request, split_suffix};
 
 /// The password of every key.
 pub const PASSWORD: &str = "demo-password";
@@ -57,27 +57,36 @@ pub const TENANTS: &[Tenant] = &[
     Tenant { key: "limited", access: Access::Limited },
 ];
 
-/// The tenant of the credentials that a call carries.
-pub(super) fn of(request: &Request) -> Result<&'static Tenant, Reply> {
+/// The account that a call is made for: a tenant, and the key, which identifies it among others of that tenant.
+pub(super) struct Account {
+    tenant: &'static Tenant,
+    key: String,
+}
+
+/// The account of the credentials that a call carries.
+pub(super) fn of(request: &Request) -> Result<Account, Reply> {
     let given = request.basic().filter(|(_, password)| password == PASSWORD);
-    let tenant = given.and_then(|(key, _)| TENANTS.iter().find(|tenant| tenant.key == key));
-    tenant.ok_or_else(|| error(401, "Not authorized."))
+    let account = given.and_then(|(key, _)| {
+        let tenant = TENANTS.iter().find(|tenant| tenant.key == split_suffix(&key).0)?;
+        Some(Account { tenant, key })
+    });
+    account.ok_or_else(|| error(401, "Not authorized."))
 }
 
 /// Records used per key since the start.
 #[derive(Debug, Default)]
-pub(super) struct Usage(Mutex<HashMap<&'static str, u64>>);
+pub(super) struct Usage(Mutex<HashMap<String, u64>>);
 
 impl Usage {
     /// Pays for a call, or refuses it.
-    pub(super) fn spend(&self, tenant: &Tenant, call: &Call<'_>) -> Result<(), Reply> {
-        match tenant.access {
+    pub(super) fn spend(&self, account: &Account, call: &Call<'_>) -> Result<(), Reply> {
+        match account.tenant.access {
             Access::Unsubscribed => Err(error(402, "No active API subscription.")),
             Access::Forbidden => Err(error(403, "Access denied.")),
             Access::Limited => Err(error(429, "Rate limit exceeded.")),
             Access::Quota { entitlement, used, .. } => {
                 let mut spent = locked(&self.0);
-                let spent = spent.entry(tenant.key).or_default();
+                let spent = spent.entry(account.key.clone()).or_default();
                 if used + *spent + call.cost() > entitlement {
                     return Err(error(402, "Monthly quota exceeded."));
                 }
@@ -89,11 +98,11 @@ impl Usage {
 
     /// The answer to the usage call. As the provider does, it mixes numbers and numeric strings, and lists a
     /// subscription that counts nothing.
-    pub(super) fn report(&self, tenant: &Tenant) -> Reply {
-        let Access::Quota { plan, entitlement, used } = tenant.access else {
+    pub(super) fn report(&self, account: &Account) -> Reply {
+        let Access::Quota { plan, entitlement, used } = account.tenant.access else {
             return Reply::json(200, &json!([]));
         };
-        let used = used + locked(&self.0).get(tenant.key).copied().unwrap_or_default();
+        let used = used + locked(&self.0).get(&account.key).copied().unwrap_or_default();
         let cycles: Vec<Value> = if used == 0 {
             Vec::new()
         } else {
