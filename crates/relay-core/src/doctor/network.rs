@@ -171,7 +171,7 @@ fn of_certificate(host: &str, certificate: &[u8], now: Timestamp) -> Line {
     let detail = format!("{host}: trusted, {days} days left, issued by {}", read.issuer());
     if days < RENEW {
         let advice =
-            "whoever runs the server has to renew it; an automatic renewal should have done so by now";
+            "have the operator of the server renew it; an automatic renewal should have done so by now";
         return Line::warn("tls", detail, advice);
     }
     Line::ok("tls", detail)

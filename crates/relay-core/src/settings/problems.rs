@@ -53,7 +53,7 @@ impl Settings {
         if call > request {
             warnings.push(format!(
                 "RELAY_PROVIDER__READ_TIMEOUT ({call:?}) is longer than RELAY_DEADLINE ({request:?}): a slow provider is \
-                 told as a request that ran out of time"
+                 reported as a request that ran out of time"
             ));
         }
         warnings
@@ -72,8 +72,8 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
-        let told = problems(&[
+    fn all_problems_are_reported_at_once() {
+        let reported = problems(&[
             ("RELAY_DEADLINE", "soon"),
             ("RELAY_WORKERS", "0"),
             ("CTR_ENTITIES_LIMIT", "many"),
@@ -85,7 +85,7 @@ mod tests {
             ("RELAY_AUTH__AUDIENCE", "relay.example"),
             ("RELAY_AUTH__SECRET_KEY_FILE", "/no/such/file"),
         ]);
-        let names: Vec<&str> = told.iter().filter_map(|line| line.split(": ").next()).collect();
+        let names: Vec<&str> = reported.iter().filter_map(|line| line.split(": ").next()).collect();
         let mut sorted = names.clone();
         sorted.sort_unstable();
         assert_eq!(
