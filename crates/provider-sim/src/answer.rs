@@ -19,11 +19,17 @@ pub struct Answer {
     /// The method, upper case.
     #[serde(default = "get")]
     pub method: String,
+    /// Of a recorded call: the setting with the base URL that it is below, or the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// The **raw** path below the service's prefix, escapes included. Compared as text.
     pub path: String,
     /// Decoded query parameters that the call must have; it may have others too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
+    /// The raw query that the call must have, exactly; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_query: Option<String>,
     /// The JSON body that the call must have, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
@@ -73,8 +79,10 @@ impl Answer {
     pub fn to(method: &str, path: &str) -> Self {
         Self {
             method: method.to_ascii_uppercase(),
+            base: None,
             path: path.to_owned(),
             query: BTreeMap::new(),
+            raw_query: None,
             body: None,
             body_includes: None,
             body_contains: Vec::new(),
@@ -154,6 +162,7 @@ impl Answer {
         self.method == other.method
             && self.path == other.path
             && self.query == other.query
+            && self.raw_query == other.raw_query
             && self.body == other.body
             && self.body_includes == other.body_includes
             && self.body_contains == other.body_contains
@@ -162,6 +171,7 @@ impl Answer {
     pub(crate) fn matches(&self, request: &Request) -> bool {
         self.method == request.method
             && self.path == request.path
+            && self.raw_query.as_ref().is_none_or(|query| *query == request.raw_query)
             && self.query.iter().all(|(name, value)| request.params(name).contains(&value.as_str()))
             && self.body.as_ref().is_none_or(|wanted| request.json().as_ref() == Some(wanted))
             && self
@@ -171,7 +181,7 @@ impl Answer {
             && self.holds(request)
     }
 
-    fn holds(&self, request: &Request) -> bool {
+    pub(crate) fn holds(&self, request: &Request) -> bool {
         let body = String::from_utf8_lossy(&request.body);
         self.body_contains.iter().all(|text| body.contains(text.as_str()))
     }
@@ -179,6 +189,7 @@ impl Answer {
     /// How specific it is; of two that match, the more specific one is used.
     pub(crate) fn specificity(&self) -> usize {
         self.query.len()
+            + usize::from(self.raw_query.is_some()) * 2
             + usize::from(self.body.is_some()) * 2
             + usize::from(self.body_includes.is_some())
             + self.body_contains.len()

@@ -6,8 +6,8 @@
 //! the demonstration.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use include_dir::{Dir, include_dir};
 use jiff::Timestamp;
@@ -120,6 +120,42 @@ pub fn observables() -> Result<Vec<Observable>, FixtureError> {
     let place = "observables.json";
     let file = EMBEDDED.get_file(place).ok_or_else(|| unreadable(place, "is missing"))?;
     parse(place, file.contents())
+}
+
+/// The cases in a folder and the folders below it, in the order of their paths: what a relay has recorded.
+///
+/// # Errors
+/// There is none, or one that cannot be read or does not have the right format.
+pub fn folder(path: &Path) -> Result<Vec<Case>, FixtureError> {
+    let place = path.display().to_string();
+    let mut files = Vec::new();
+    find(path, DEPTH, &mut files).map_err(|error| unreadable(&place, &error.to_string()))?;
+    files.sort();
+    if files.is_empty() {
+        return Err(unreadable(&place, "no folder in it has a case.json; name the folder of RELAY_RECORD"));
+    }
+    let case = |file: &PathBuf| {
+        let place = file.display().to_string();
+        let text = fs::read(file).map_err(|error| unreadable(&place, &error.to_string()))?;
+        let folder = file.parent().unwrap_or(path);
+        read(&name_of(folder.parent().unwrap_or(folder)), &name_of(folder), &text)
+    };
+    files.iter().map(case).collect()
+}
+
+/// How deep cases may be: `<relay>/<case>/case.json`, and a folder around each.
+const DEPTH: usize = 4;
+
+fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && depth > 0 {
+            find(&entry.path(), depth - 1, files)?;
+        } else if entry.file_name() == "case.json" {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn name_of(folder: &Path) -> String {

@@ -27,6 +27,7 @@
 //! | [`service`] | what a simulated service is; one module each, listed in `registry` |
 //! | [`request`], [`reply`] | the call that a service sees and what it answers |
 //! | [`fixtures`], [`seeded`] | answers from files, and generated ones |
+//! | `replay` | answers from what a relay has recorded |
 //! | [`fault`] | latency, errors, resets, broken bodies |
 //! | [`keys`] | signing keys and tokens, good and bad |
 //! | [`kql`] | queries of advanced hunting, read strictly |
@@ -52,6 +53,7 @@ pub mod platform;
 mod quota;
 pub mod record;
 mod registry;
+mod replay;
 pub mod reply;
 pub mod request;
 pub mod securitytrails;

@@ -39,6 +39,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 
+    /// Answer only from the calls that a relay has recorded in this folder (`RELAY_RECORD`)
+    #[arg(long, value_name = "FOLDER")]
+    fixtures: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -73,6 +77,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         listen: arguments.listen,
         faults,
         keys: key.transpose()?,
+        recording: arguments.fixtures,
         ..Options::default()
     });
     let sim = sim.await.with_context(|| format!("cannot serve on {}", arguments.listen))?;
@@ -80,6 +85,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+    for call in sim.missing_calls() {
+        log::warn!("the recording lacks {call}");
     }
     sim.stop().await;
     Ok(())

@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use crate::keys::Keys;
 use crate::login::{Login, Registrations};
+use crate::replay::Replay;
 use crate::service::Service;
+
+/// What answers from a recording, and the keys.
+pub(crate) fn replay(keys: &Keys, replay: &Arc<Replay>) -> Vec<Box<dyn Service>> {
+    vec![Box::new(crate::jwks::Jwks::new(keys.clone())), Box::new(Arc::clone(replay))]
+}
 
 /// Everything that is simulated.
 pub(crate) fn all(keys: &Keys, registrations: &Arc<Registrations>) -> Vec<Box<dyn Service>> {

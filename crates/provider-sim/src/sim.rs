@@ -1,6 +1,7 @@
 //! A running simulator.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io, thread};
 
@@ -27,11 +28,19 @@ pub struct Options {
     pub keys: Option<Keys>,
     /// Decides which calls fail if a fault has a rate.
     pub seed: u64,
+    /// A folder of recorded calls, from which alone calls are then answered.
+    pub recording: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), faults: Vec::new(), keys: None, seed: 1 }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            faults: Vec::new(),
+            keys: None,
+            seed: 1,
+            recording: None,
+        }
     }
 }
 
@@ -64,7 +73,7 @@ impl Sim {
 
     fn build(options: Options) -> io::Result<(Self, Server)> {
         let keys = options.keys.map_or_else(Keys::shared, Ok)?;
-        let simulator = Simulator::new(keys, options.seed, &options.faults)?;
+        let simulator = Simulator::new(keys, options.seed, &options.faults, options.recording.as_deref())?;
         let simulator = Arc::new(simulator);
         let listener = TcpListener::bind(options.listen)?;
         let address = reachable(listener.local_addr()?);
@@ -113,6 +122,11 @@ impl Sim {
     /// The peak of concurrent calls to one service.
     pub fn peak_in_flight(&self, provider: &str) -> usize {
         record::peak(&self.calls_to(provider))
+    }
+
+    /// The calls that the recording lacks, each once; none without a recording.
+    pub fn missing_calls(&self) -> Vec<String> {
+        self.simulator.replay.as_ref().map(|replay| replay.missing()).unwrap_or_default()
     }
 
     /// The faults in force.

@@ -1,6 +1,7 @@
 //! The simulator: services, canned answers, faults, and the record of calls.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::keys::Keys;
 use crate::login::Registrations;
 use crate::record::Record;
 use crate::registry;
+use crate::replay::Replay;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::service::Service;
@@ -24,6 +26,8 @@ pub(crate) struct Simulator {
     pub(crate) record: Record,
     pub(crate) keys: Keys,
     pub(crate) registrations: Arc<Registrations>,
+    /// What answers all calls where there is a recording.
+    pub(crate) replay: Option<Arc<Replay>>,
     fixtures: Store,
 }
 
@@ -46,9 +50,14 @@ pub(crate) enum Delivery {
 }
 
 impl Simulator {
-    pub(crate) fn new(keys: Keys, seed: u64, faults: &[Fault]) -> io::Result<Self> {
+    /// With a `recording`, calls are answered from it alone.
+    pub(crate) fn new(keys: Keys, seed: u64, faults: &[Fault], recording: Option<&Path>) -> io::Result<Self> {
         let registrations = Arc::new(Registrations::default());
-        let services = registry::all(&keys, &registrations);
+        let replay = recording.map(Replay::of).transpose()?.map(Arc::new);
+        let services = match &replay {
+            Some(replay) => registry::replay(&keys, replay),
+            None => registry::all(&keys, &registrations),
+        };
         let fixtures = Store::load(services.iter().map(|service| service.name()))?;
         let simulator = Self {
             services,
@@ -57,6 +66,7 @@ impl Simulator {
             record: Record::new(),
             keys,
             registrations,
+            replay,
             fixtures,
         };
         let stray = faults.iter().find_map(|fault| simulator.check(fault).err());
@@ -192,7 +202,7 @@ mod tests {
     use crate::login::Grant;
 
     fn simulator() -> Simulator {
-        Simulator::new(Keys::shared().unwrap(), 1, &[]).unwrap()
+        Simulator::new(Keys::shared().unwrap(), 1, &[], None).unwrap()
     }
 
     #[test]
@@ -208,7 +218,8 @@ mod tests {
 
     #[test]
     fn titles_have_the_mark_of_their_tenant() {
-        let simulator = Simulator::new(Keys::shared().unwrap(), 1, &["*:mark".parse().unwrap()]).unwrap();
+        let simulator =
+            Simulator::new(Keys::shared().unwrap(), 1, &["*:mark".parse().unwrap()], None).unwrap();
         let asked = |key: &str| {
             let mut request = Request::new("GET", "/gigamon", "/v1/rules/1")
                 .with_header("Authorization", &format!("IBToken {key}"));

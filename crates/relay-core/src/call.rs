@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::provider::{Account, CredentialKey, LearntAnswer, Room, Tenant};
+use crate::recording::Confidential;
 
 /// A platform request with the credentials that its token carries.
 ///
@@ -80,6 +81,8 @@ pub struct RequestContext {
     pub(crate) provider_calls: Arc<AtomicU32>,
     /// What stopped further calls, by kind of call.
     pub(crate) stops: Stops,
+    /// What recordings of its calls must not hold.
+    pub(crate) confidential: Confidential,
     /// Answers that the other replicas may use once the request has ended.
     pub(crate) learnt: Mutex<Vec<LearntAnswer>>,
 }
@@ -176,6 +179,7 @@ impl RequestContext {
             kept: Mutex::default(),
             provider_calls: Arc::default(),
             stops: Stops::default(),
+            confidential: Confidential::default(),
             learnt: Mutex::default(),
         }
     }

@@ -15,6 +15,7 @@ use crate::error::{Code, Error};
 use crate::module::Module;
 use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Rooms, Tenants};
 use crate::quota::AccountQuota;
+use crate::recording::{Confidential, Recorder};
 use crate::settings::{Clock, Settings, SettingsError};
 use crate::shared::Shared;
 use crate::telemetry::{Bound, Metrics};
@@ -63,6 +64,9 @@ pub(crate) struct Host {
     /// The data of tiles, by tenant, what else their token says, tile, period and beginning of the window.
     pub(crate) tiles: Keeping<TileKey, Arc<Reply>>,
     pub(crate) max_entities: usize,
+    module: &'static Module,
+    /// Whether provider calls are recorded.
+    records: bool,
 }
 
 type TileKey = (CredentialKey, String, &'static str, Period, jiff::Timestamp);
@@ -92,7 +96,9 @@ impl Host {
             Some(shared) => CredentialHasher::of_replicas(shared.keys().names()),
             None => CredentialHasher::new()?,
         };
-        let client = Client::new(http.clone(), settings, Arc::clone(&metrics), shared.clone());
+        let recorder = settings.record.as_ref().map(|record| Recorder::new(module, record)).transpose()?;
+        let records = recorder.is_some();
+        let client = Client::new(http.clone(), settings, Arc::clone(&metrics), shared.clone(), recorder);
         let host = Self {
             auth: Authenticator::new(&settings.auth, http, Arc::clone(&metrics))?,
             hasher,
@@ -112,6 +118,8 @@ impl Host {
             logged_on: AtomicI64::new(i64::MIN),
             tiles: Keeping::new(TILES_KEPT),
             max_entities: settings.max_entities,
+            module,
+            records,
             metrics,
         };
         Ok((host, client))
@@ -209,6 +217,11 @@ impl Host {
             kept: Mutex::default(),
             provider_calls: Arc::default(),
             stops: Stops::default(),
+            confidential: if self.records {
+                Confidential::of(self.module, claims)
+            } else {
+                Confidential::default()
+            },
             learnt: Mutex::default(),
         }
     }

@@ -26,6 +26,7 @@
 //! | [`auth`] | tokens and claims |
 //! | [`settings`] | settings from file and environment |
 //! | `shared` | the store that several replicas share, where there is one |
+//! | `recording` | provider calls and their answers, written without what is confidential |
 //! | [`server`] | listeners and endpoints, the only code that knows actix |
 //! | [`doctor`] | what is wrong between a relay and what it calls, and what to do |
 //! | [`telemetry`] | logs and metrics |
@@ -53,6 +54,7 @@ pub mod module;
 pub mod observable;
 pub mod provider;
 pub mod quota;
+mod recording;
 pub mod relay;
 pub mod respond;
 mod run;

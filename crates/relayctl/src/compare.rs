@@ -1,6 +1,6 @@
 //! `relayctl compare`: what two relays answer to the same observables, entity by entity.
 
-mod entities;
+pub(crate) mod entities;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ use crate::investigation::{self, instructions};
 use crate::relays::PORT_BASE;
 use crate::tiles;
 use crate::ui::{LITERAL, styled};
-pub(crate) use demonstration::Demonstration;
+pub(crate) use demonstration::{Demonstration, start_here};
 
 /// Runs all relays against simulated providers, without network or accounts, and an investigation
 ///

@@ -12,6 +12,7 @@
 //! | [`respond`] | response actions |
 //! | [`compare`] | the answers of two relays |
 //! | [`doctor`] | every step between a user and a provider |
+//! | [`record`], [`replay`] | provider calls of a relay, recorded and answered again |
 //! | [`simulator`] | the simulator's control API |
 //! | [`client`], [`answer`] | requests to relays, and their responses |
 //! | [`token`], [`keys`] | tokens, and keys to sign them |
@@ -42,8 +43,10 @@ mod manual;
 mod module_instance;
 mod module_type;
 mod platform;
+mod record;
 mod relay_client;
 mod relays;
+mod replay;
 mod respond;
 mod simulator;
 mod tiles;
@@ -78,6 +81,8 @@ enum Command {
     Respond(respond::Respond),
     Compare(compare::Compare),
     Doctor(doctor::Doctor),
+    Record(record::Record),
+    Replay(replay::Replay),
     ModuleType(module_type::ModuleType),
     ModuleInstance(module_instance::ModuleInstance),
     Explain(explain::Explain),
@@ -103,7 +108,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
     let is_simulated = match &command {
-        Command::Demo(_) => true,
+        Command::Demo(_) | Command::Replay(_) => true,
         Command::Investigate(investigate) => investigate.is_simulated(),
         Command::Workbench(workbench) => workbench.is_simulated(),
         _ => false,
@@ -122,6 +127,8 @@ fn run(command: Command, err: &mut impl io::Write) -> anyhow::Result<ExitCode> {
             Command::Respond(respond) => respond.run(&mut out, err).await,
             Command::Compare(compare) => compare.run(&mut out, err).await,
             Command::Doctor(doctor) => doctor.run(&mut out, err).await,
+            Command::Record(record) => record.run(&mut out, err).await,
+            Command::Replay(replay) => replay.run(&mut out, err).await,
             Command::Completions(completions) => completions.run(&mut out),
             Command::Man(man) => man.run(&mut out),
             Command::Token(token) => token.run(&mut out, err),

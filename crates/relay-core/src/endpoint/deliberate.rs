@@ -34,6 +34,7 @@ impl<P: Deliberate> Handler<P> for Handle {
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
         let about = request.observables_and(&request.provider.read_along()).await?;
+        call.confidential.ask_about(&about.observables);
         let found = request.provider.deliberate_all(&call, &about.observables).await;
         Ok(request.found(found, &about).await)
     }

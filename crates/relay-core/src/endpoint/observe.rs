@@ -28,6 +28,7 @@ impl<P: Observe> Handler<P> for Handle {
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
         let about = request.observables().await?;
+        call.confidential.ask_about(&about.observables);
         let found = request.provider.observe_all(&call, &about.observables).await;
         Ok(request.found(found, &about).await)
     }

@@ -28,6 +28,7 @@ impl<P: Respond> Handler<P> for Handle {
     async fn answer(request: Request<'_, P>) -> Result<Reply, Error> {
         let call = request.call().await?;
         let about = request.observables().await?;
+        call.confidential.ask_about(&about.observables);
         let all = request.provider.actions_all(&call, &about.observables).await;
         Ok(envelope::offered(all, &about))
     }

@@ -27,6 +27,7 @@ impl<P: Respond> Handler<P> for Handle {
         let trigger = Trigger::parse(&request.asked.body)?;
         check_lengths(&trigger)?;
         P::validate(&trigger)?;
+        call.confidential.trigger(&trigger);
         let outcome = request.provider.trigger(&call, &trigger).await;
         Ok(envelope::triggered(&trigger, outcome))
     }

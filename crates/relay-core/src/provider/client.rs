@@ -30,6 +30,7 @@ use super::tenant::Host;
 use crate::call::{Priority, RequestContext};
 use crate::error::{Code, Error, Severity};
 use crate::memory::Lapsing;
+use crate::recording::Recorder;
 use crate::respond::Repetitions;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -58,9 +59,10 @@ impl Client {
         settings: &Settings,
         metrics: Arc<Metrics>,
         shared: Option<Shared>,
+        recorder: Option<Recorder>,
     ) -> Self {
         Self(Arc::new(Inner {
-            exchange: Exchange::new(http, settings, Arc::clone(&metrics)),
+            exchange: Exchange::new(http, settings, Arc::clone(&metrics), recorder),
             cache: match &shared {
                 Some(_) => AnswerCache::of_replicas(settings.cache_ttl, settings.cache_entries),
                 None => AnswerCache::new(settings.cache_ttl, settings.cache_entries),

@@ -22,6 +22,8 @@ use super::retry;
 use super::room::Room;
 use super::transport::{Refused, refused};
 use crate::error::Error;
+use crate::heavy;
+use crate::recording::{Recorded, Recorder};
 use crate::settings::Settings;
 use crate::telemetry::{Bound, Metrics};
 
@@ -31,12 +33,19 @@ pub(super) struct Exchange {
     metrics: Arc<Metrics>,
     read_timeout: Duration,
     max_answer: usize,
+    recorder: Option<Recorder>,
 }
 
 impl Exchange {
-    pub(super) fn new(http: HttpClients, settings: &Settings, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        http: HttpClients,
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+        recorder: Option<Recorder>,
+    ) -> Self {
         let provider = &settings.provider;
-        Self { http, metrics, read_timeout: provider.read_timeout, max_answer: provider.max_answer }
+        let (read_timeout, max_answer) = (provider.read_timeout, provider.max_answer);
+        Self { http, metrics, read_timeout, max_answer, recorder }
     }
 
     /// Sends and receives, within the time for one call. `secret` is the access token, or what proves an application's
@@ -59,7 +68,11 @@ impl Exchange {
             authorized(builder, &request.auth, secret)
         };
         let limit = request.timeout.unwrap_or(self.read_timeout);
+        let mut kept_headers = HeaderMap::new();
         let answered = |headers: &HeaderMap| {
+            if self.recorder.is_some() {
+                kept_headers.clone_from(headers);
+            }
             let Some(slot) = &mut slot else { return };
             slot.answered();
             let hint = request.read_rate.map(|read| read(headers)).unwrap_or_default();
@@ -73,6 +86,7 @@ impl Exchange {
             Err(_) if waits_for_room.load(Ordering::Relaxed) => Err(self.too_large(&ReadError::NoRoom)),
             Err(_) => Err(Failure::Timeout(limit)),
         };
+        self.record(request, secret, &kept_headers, &outcome).await;
         let outcome =
             outcome.map_err(|failure| secrets(&request.auth, secret).iter().fold(failure, Failure::without));
         if let (Some(slot), Err(Failure::Rejected(rejection))) = (&slot, &outcome)
@@ -82,6 +96,44 @@ impl Exchange {
             slot.bucket().pause(pause, Some(rejection.clone()));
         }
         outcome
+    }
+
+    /// Records an exchange, if that is wanted and there was an answer.
+    async fn record(
+        &self,
+        request: &Request<'_>,
+        secret: Option<&SecretString>,
+        headers: &HeaderMap,
+        outcome: &Result<Answer, Failure>,
+    ) {
+        let Some((recorder, url)) = self.recorder.as_ref().zip(request.url.as_ref()) else { return };
+        let (status, body) = match outcome {
+            Ok(answer) => (answer.status(), answer.body()),
+            Err(Failure::Rejected(rejection)) => (rejection.status, &rejection.body),
+            Err(_) => return,
+        };
+        let scope = match &request.auth {
+            Auth::Login(source) => Some(source.scope.as_str()),
+            _ => None,
+        };
+        let secrets = secrets(&request.auth, secret);
+        let exchange = Recorded {
+            name: request.name,
+            method: request.method.as_str(),
+            url,
+            sent: &request.body,
+            scope,
+            secrets: &secrets,
+            status,
+            headers,
+            body,
+            now: request.context.now(),
+        };
+        // The disk may be slow: no other request waits for it.
+        let work = || recorder.record(&request.context.confidential, &exchange);
+        if let Some(warning) = heavy::run(heavy::LARGE, work).await {
+            log::warn!("{warning}");
+        }
     }
 
     /// Sends a call once more, on a connection of its own.

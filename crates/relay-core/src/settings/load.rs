@@ -33,6 +33,16 @@ impl Environment {
         Self(variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
     }
 
+    /// The same variables with others, which count where both have one.
+    #[must_use]
+    pub fn with<K: Into<String>, V: Into<String>>(
+        mut self,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.0.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
     /// The same variables, and those of the process that name proxies.
     #[must_use]
     pub fn with_proxies_of_process(mut self) -> Self {

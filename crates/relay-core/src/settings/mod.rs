@@ -4,12 +4,14 @@
 //! the documentation and the warning about unknown names all read those rows. A value that cannot be used stops the start with one
 //! line that names the setting.
 
+mod clock;
 mod connections;
 mod forms;
 mod load;
 mod problems;
 mod provider;
 mod proxies;
+mod recording;
 mod shared;
 mod table;
 mod unknown;
@@ -21,10 +23,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use clock::Clock;
 pub use connections::ConnectionSettings;
 pub use load::{Environment, Loaded};
 pub use provider::ProviderSettings;
 pub use proxies::ProxySettings;
+pub use recording::RecordSettings;
 pub use shared::SharedSettings;
 pub use table::{listing, markdown};
 
@@ -155,6 +159,18 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("shared.ca_file", "", "certificate authorities (PEM) of a `rediss` store")
         .default_in_words("the system's"),
     Setting::new("shared.timeout", "100ms", "time for one exchange with the store"),
+    Setting::new(
+        "record",
+        "",
+        "folder to which provider calls and their answers are written, without credentials, for support and for \
+         `relayctl replay`",
+    )
+    .default_in_words("none: nothing is recorded"),
+    Setting::new(
+        "record_redact_values",
+        "false",
+        "replace the observables of requests in recordings too",
+    ),
     Setting::new("log", "info", "env_logger filter, such as `info` or `info,hyper=warn`"),
     Setting::new("log_format", "text", "`text` or `json` (errors that stop the start too)"),
     Setting::new(
@@ -205,6 +221,8 @@ pub struct Settings {
     pub cache_entries: u64,
     /// The store that several replicas share.
     pub shared: Option<SharedSettings>,
+    /// Where provider calls are recorded, if they are.
+    pub record: Option<RecordSettings>,
     /// Log filter in `env_logger`'s language.
     pub log: String,
     /// How log lines are written.
@@ -233,26 +251,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// Where the time of a request comes from.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Clock {
-    /// The system's UTC clock.
-    #[default]
-    System,
-    /// Always the same moment, for reproducible answers in tests.
-    Fixed(jiff::Timestamp),
-}
-
-impl Clock {
-    /// The current time.
-    pub fn now(self) -> jiff::Timestamp {
-        match self {
-            Self::System => jiff::Timestamp::now(),
-            Self::Fixed(moment) => moment,
-        }
-    }
 }
 
 /// A setting that cannot be used; the message names it.
@@ -346,6 +344,7 @@ impl Settings {
             cache_ttl: values.duration("cache.ttl")?,
             cache_entries: values.integer("cache.entries", 0, 10_000_000)?,
             shared: SharedSettings::new(values)?,
+            record: RecordSettings::new(values)?,
             log: forms::log_filter(values)?,
             log_format: match values.text("log_format") {
                 None | Some("text") => LogFormat::Text,

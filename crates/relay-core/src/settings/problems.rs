@@ -1,7 +1,7 @@
 //! All that is wrong with the settings of a relay, so that it is put right in one go; and all that is odd.
 
 use super::load::{Environment, Values};
-use super::{LogFormat, Settings, SettingsError};
+use super::{LogFormat, RecordSettings, Settings, SettingsError};
 use crate::module::Module;
 
 impl Settings {
@@ -49,6 +49,7 @@ impl Settings {
                 warnings.push(format!("{value} and {value}_FILE are both set: the file counts"));
             }
         }
+        warnings.extend(self.record.as_ref().map(RecordSettings::warning));
         let (call, request) = (self.provider.read_timeout, self.deadline);
         if call > request {
             warnings.push(format!(

@@ -12,7 +12,7 @@ const NEAR: i64 = 600;
 /// A difference between two answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "difference", rename_all = "lowercase")]
-pub(super) enum Difference {
+pub(crate) enum Difference {
     /// Only the old answer has it.
     Missing {
         /// The kind of entity.
@@ -40,17 +40,17 @@ pub(super) enum Difference {
 
 /// A field that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Field {
+pub(crate) struct Field {
     /// Where it is.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The old value; `null` where there is none.
-    pub(super) old: Value,
+    pub(crate) old: Value,
     /// The new value.
-    pub(super) new: Value,
+    pub(crate) new: Value,
 }
 
 /// The differences between two answers.
-pub(super) fn compare(old: &Value, new: &Value, now: Timestamp) -> Vec<Difference> {
+pub(crate) fn compare(old: &Value, new: &Value, now: Timestamp) -> Vec<Difference> {
     let (mut old, mut new) = (entities(old, now), entities(new, now));
     let mut differences = Vec::new();
     let kinds: Vec<String> = old

@@ -79,14 +79,22 @@ fn start_relay(known: &Known, sim: &Sim, port: u16, err: &mut impl Write) -> any
 }
 
 fn start(known: &Known, sim: &Sim, port: u16) -> Result<Running, StartError> {
+    let addresses = known.addresses.iter().map(|(name, path)| (*name, format!("{}{path}", sim.url())));
+    let keys = [("RELAY_AUTH__JWKS_HOSTS", sim.url())];
+    start_here(known, port, Environment::of(keys.into_iter().chain(addresses)))
+}
+
+/// Starts a relay in this process with these settings, on this machine only.
+///
+/// # Errors
+/// A setting cannot be used, or the port is taken.
+pub(crate) fn start_here(known: &Known, port: u16, settings: Environment) -> Result<Running, StartError> {
     let fixed = [
         ("RELAY_LISTEN", format!("127.0.0.1:{port}")),
         ("RELAY_ADMIN_LISTEN", "off".to_owned()),
         ("RELAY_WORKERS", "1".to_owned()),
         ("RELAY_DRAIN_DELAY", "0s".to_owned()),
-        ("RELAY_AUTH__JWKS_HOSTS", sim.url()),
     ];
-    let addresses = known.addresses.iter().map(|(name, path)| (*name, format!("{}{path}", sim.url())));
-    let settings = Settings::load(known.module(), Environment::of(fixed.into_iter().chain(addresses)))?;
+    let settings = Settings::load(known.module(), settings.with(fixed))?;
     server::start(&(known.relay)(), &settings.settings)
 }

@@ -2,9 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::{program, ran, relayctl};
+use crate::{Serving, program, ran, relayctl};
 
 const FREE_PORTS: [&str; 3] = ["demo", "--port-base", "0"];
 
@@ -93,15 +93,6 @@ fn a_taken_port_is_named_and_replaced() {
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
     assert!(ran.err.contains(&format!("cannot listen on 127.0.0.1:{port} ")), "{}", ran.err);
     assert!(ran.err.contains("Set --port-base"), "{}", ran.err);
-}
-
-/// A program that does not outlive its test, however that ends.
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod connections;
 mod demo;
 mod investigate;
 mod platform;
+mod record;
 mod registration;
 mod respond;
 mod tiles;
@@ -17,7 +18,7 @@ mod workbench;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// What a run of the program came to.
 struct Ran {
@@ -79,6 +80,15 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that does not outlive its test, however that ends.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
     }
 }
 

@@ -101,7 +101,7 @@ impl Host {
         let metrics = Arc::new(Metrics::new("acme").expect("metrics"));
         let http = HttpClients::with(&MODULE, &settings.provider, liveness).expect("clients");
         std::fs::remove_file(&file).expect("its own file");
-        let client = Client::new(http, &settings, Arc::clone(&metrics), None);
+        let client = Client::new(http, &settings, Arc::clone(&metrics), None, None);
         Self { url: format!("https://localhost:{port}/things"), connections, client, metrics }
     }
 

@@ -60,7 +60,7 @@ impl World {
             .respond_with(move |_: &Asked| login(logins.fetch_add(1, Ordering::SeqCst)))
             .mount(&server)
             .await;
-        let client = Client::new(http, &settings, metrics, None);
+        let client = Client::new(http, &settings, metrics, None, None);
         Self { server, client, hasher: CredentialHasher::new().expect("a key") }
     }
 
