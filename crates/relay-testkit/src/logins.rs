@@ -93,6 +93,11 @@ pub async fn by_certificate(setup: Setup) {
         let [form] = forms(&stage).try_into().expect("one login for both");
         assert!(!form.contains_key("client_secret"), "{form:?}");
         assert_eq!(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+        for path in ["/", "/openapi.json"] {
+            let said = stage.http.get(format!("{}{path}", stage.relay.url)).send().await.expect("an answer");
+            let said = said.text().await.expect("text");
+            assert!(said.contains("tenant_id") && !said.contains("client_secret"), "{said}");
+        }
         let metrics = stage.metrics().await;
         let gauge =
             metrics.lines().find(|line| line.starts_with("relay_certificate_expires_timestamp_seconds"));

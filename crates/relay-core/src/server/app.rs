@@ -45,7 +45,7 @@ pub(super) struct Site {
     endpoints: Vec<Arc<Served>>,
     version: Document,
     about: Document,
-    page: Document,
+    page: page::About,
     openapi: Document,
     trust_proxy: bool,
     bodies: Receiver,
@@ -62,7 +62,8 @@ impl Site {
     ) -> Self {
         let described: Vec<Described<'_>> =
             endpoints.iter().map(Served::described).chain(common::ALL.map(Described::of)).collect();
-        let about = page::About::of(module, &described, retiring);
+        let claims: Vec<_> = settings.provider.claims(module).collect();
+        let about = page::About::of(module, &claims, &described, retiring);
         for endpoint in described.iter().map(|one| one.endpoint.name).chain([OTHER]) {
             host.metrics.serves(endpoint);
         }
@@ -72,9 +73,9 @@ impl Site {
         Self {
             bodies: Receiver::new(settings, Arc::clone(&host.metrics)),
             version: Document::new(JSON, json!({"version": module.version}).to_string()),
-            page: Document::new(HTML, about.html()),
             about: Document::new(JSON, about.json()),
-            openapi: Document::new(JSON, openapi::document(module, &described).to_string()),
+            page: about,
+            openapi: Document::new(JSON, openapi::document(module, &claims, &described).to_string()),
             host: Arc::new(host),
             relay: module.name,
             endpoints: endpoints.into_iter().map(Arc::new).collect(),
@@ -251,7 +252,9 @@ async fn root(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     if accept.contains("text/html") {
         let headers =
             [VARY, (header::CACHE_CONTROL, "no-cache"), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
-        with(site.page.answer(&request), &headers)
+        // It names the host, so it is written anew.
+        let page = site.page.html(&origin(&request, site.trust_proxy));
+        with(Document::new(HTML, page).answer(&request), &headers)
     } else {
         with(site.about.answer(&request), &[VARY])
     }

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use crate::ctim::SCHEMA;
 use crate::endpoint::Described;
-use crate::module::Module;
+use crate::module::{Claim, Module};
 use crate::tiles::Period;
 
-/// The document of a relay that serves these endpoints.
-pub(super) fn document(module: &Module, endpoints: &[Described<'_>]) -> Value {
+/// The document of a relay that reads these claims and serves these endpoints.
+pub(super) fn document(module: &Module, read: &[&Claim], endpoints: &[Described<'_>]) -> Value {
     let mut definitions = Definitions::new();
     let mut paths = Map::new();
     for described in endpoints {
@@ -35,14 +35,14 @@ pub(super) fn document(module: &Module, endpoints: &[Described<'_>]) -> Value {
             "schemas": definitions.used,
             "securitySchemes": {"token": {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": format!("A token of the platform with the claims {}", claims(module)),
+                "description": format!("A token of the platform with the claims {}", claims(read)),
             }},
         },
     })
 }
 
-fn claims(module: &Module) -> String {
-    let named = module.claims.iter().map(|claim| {
+fn claims(read: &[&Claim]) -> String {
+    let named = read.iter().map(|claim| {
         let required = if claim.required { " (required)" } else { "" };
         format!("{}{required}", claim.name)
     });

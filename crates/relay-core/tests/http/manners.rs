@@ -135,6 +135,10 @@ async fn the_root_is_a_page_for_browsers_and_facts_for_programs() {
     {
         assert!(page.contains(part), "{part} is missing");
     }
+    let asked_at = format!("{}/observe/observables", stage.relay.url);
+    for part in [asked_at.as_str(), "<a href=\"openapi.json\">", "prefers-color-scheme: dark"] {
+        assert!(page.contains(part), "{part} is missing");
+    }
     let facts = json_of(call(&stage, Method::GET, "/").await).await;
     assert_eq!(facts["name"], "relay-acme");
     assert_eq!(facts["version"], "1.2.3");
