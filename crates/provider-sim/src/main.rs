@@ -32,7 +32,7 @@ struct Arguments {
     latency: Option<Duration>,
 
     /// A fault from the start, such as xforce:status=503,rate=0.1 (repeatable)
-    #[arg(long = "fault", value_name = "SPEC")]
+    #[arg(long = "fault", value_name = "SPEC", long_help = spec::HELP)]
     faults: Vec<Fault>,
 
     /// The platform's RSA private key in PEM; by default a new one

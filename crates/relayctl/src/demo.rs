@@ -39,7 +39,7 @@ pub(crate) struct Demo {
     latency: Option<Duration>,
 
     /// Let them fail, for example xforce:status=503,rate=0.3 (repeatable)
-    #[arg(long = "fault", value_name = "SPEC")]
+    #[arg(long = "fault", value_name = "SPEC", long_help = spec::HELP)]
     faults: Vec<Fault>,
 
     /// Observables to look up instead: 8.8.8.8, ip=8.8.8.8, `hxxps://bad[.]example`, - for standard input, @FILE
@@ -76,6 +76,16 @@ impl Demo {
             // Before the first line is printed: its reader may stop the program at once.
             let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
             let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+            let again = match demonstration.port_base {
+                Some(base) => {
+                    let (url, host) = (demonstration.sim.url(), demonstration.sim.host());
+                    format!(
+                        "relayctl investigate --sim --simulator {url} --jwks-host {host} --port-base {base}"
+                    )
+                }
+                None => "start it with a --port-base whose ports are free".to_owned(),
+            };
+            writeln!(out, "\nTo investigate in another shell:  {}", styled(LITERAL, again))?;
             let headline = "The relays run until Ctrl-C";
             instructions::print(
                 headline,

@@ -34,6 +34,27 @@ use percent_encoding::percent_decode_str;
 
 use super::{Fault, What, When};
 
+/// The format for `--help`.
+pub const HELP: &str = "\
+Faults from the start, such as xforce:status=503,rate=0.1 (repeatable)
+
+Written TARGET:WHAT[,KEY=VALUE]…. TARGET is * or the name of a service, and after a / a part of the path. WHAT is one of
+
+  latency=50ms    answers later
+  status=503      answers this instead; with retry-after=2, header.NAME=VALUE, body=TEXT
+  reset           resets the connection; reset-late in the middle of the body
+  hang            never answers
+  drip=20ms       sends the body in pieces; with chunk=16
+  truncated       cuts the body in the middle
+  html            answers 200 and a page of HTML
+  wrong-type      answers JSON with another type at the top
+  expired-tokens  takes tokens for expired
+  huge=64mb       answers 200 and this much JSON
+  redirect=URL    redirects there
+  mark            adds the tenant to titles: what follows a . in the API key or secret
+
+Any of them takes rate=0.1 (that part of the calls) or next=3 (the next three calls).";
+
 /// Why a text is not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("fault {spec:?}: {reason}")]

@@ -21,6 +21,8 @@ pub(crate) struct Demonstration {
     pub(crate) simulator: Simulator,
     /// The relays.
     pub(crate) relays: Vec<RelayClient>,
+    /// The port of the first relay, where the others have the following ones.
+    pub(crate) port_base: Option<u16>,
     _running: Vec<Running>,
 }
 
@@ -56,8 +58,16 @@ impl Demonstration {
             ));
             all.push(running);
         }
+        let base = all.first().map(|first| first.address.port());
+        let follows = |base: &u16| {
+            let fits = |(known, running): (&Known, &Running)| {
+                known.port(*base).is_ok_and(|port| port == running.address.port())
+            };
+            RELAYS.iter().zip(&all).all(fits)
+        };
+        let port_base = base.filter(follows);
         relay_client::learn(&mut relays).await;
-        Ok(Self { sim, simulator, relays, _running: all })
+        Ok(Self { sim, simulator, relays, port_base, _running: all })
     }
 }
 

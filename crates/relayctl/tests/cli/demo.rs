@@ -96,6 +96,37 @@ fn a_taken_port_is_named_and_replaced() {
 }
 
 #[test]
+fn another_shell_investigates_with_the_command_that_is_printed() {
+    // Another program may take a port in between; then others are tried.
+    for _ in 0..5 {
+        let base =
+            TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().min(60_000).to_string();
+        let demo = program(&["demo", "--port-base", &base, "--serve"]).stdout(Stdio::piped()).spawn();
+        let mut child = Serving(demo.unwrap());
+        let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let printed =
+            lines.find_map(|line| line.strip_prefix("To investigate in another shell:  ").map(str::to_owned));
+        let printed = printed.unwrap();
+        let Some(command) = printed.strip_prefix("relayctl ") else { continue };
+        let ran = relayctl(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("5 relays asked") && ran.out.contains("Malicious"), "{}", ran.out);
+        return;
+    }
+    panic!("no five ports in a row were free");
+}
+
+#[test]
+fn the_help_lists_the_words_of_faults() {
+    let ran = relayctl(&["demo", "--help"]);
+    for word in
+        ["status=503", "reset-late", "drip=20ms", "expired-tokens", "redirect=URL", "rate=0.1", "next=3"]
+    {
+        assert!(ran.out.contains(word), "{word}: {}", ran.out);
+    }
+}
+
+#[test]
 fn served_relays_answer_the_lines_that_are_printed_until_they_are_stopped() {
     let mut child =
         Serving(program(&["demo", "--port-base", "0", "--serve"]).stdout(Stdio::piped()).spawn().unwrap());
