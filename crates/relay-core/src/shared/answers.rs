@@ -1,6 +1,7 @@
 //! Answers of the provider that all replicas use: packed, sealed, and lapsing when they lapse here.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -54,6 +55,33 @@ impl Shared {
     }
 }
 
+/// Encoders that are not in use. A new one takes a quarter of a megabyte, which costs more than what it packs.
+#[derive(Default)]
+pub(super) struct Packers(Mutex<Vec<DeflateEncoder<Vec<u8>>>>);
+
+/// How many are kept.
+const PACKERS: usize = 4;
+
+impl Packers {
+    /// Appends these parts, packed.
+    fn pack(&self, to: Vec<u8>, parts: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let kept = self.kept().pop();
+        let mut encoder = kept.unwrap_or_else(|| DeflateEncoder::new(Vec::new(), Compression::fast()));
+        *encoder.get_mut() = to;
+        parts.iter().try_for_each(|part| encoder.write_all(part))?;
+        let packed = encoder.reset(Vec::new())?;
+        let mut kept = self.kept();
+        if kept.len() < PACKERS {
+            kept.push(encoder);
+        }
+        Ok(packed)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<DeflateEncoder<Vec<u8>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Packed {
     /// How large it is, to judge what unpacking costs.
     pub(crate) fn bytes(&self) -> usize {
@@ -82,9 +110,7 @@ impl Learnt {
         let lasts = milliseconds(lasts);
         let Some(now) = self.shared.time() else { return };
         let until: Until = now + lasts;
-        let mut encoder = DeflateEncoder::new(until.to_le_bytes().to_vec(), Compression::fast());
-        let written = parts.iter().try_for_each(|part| encoder.write_all(part));
-        let Ok(packed) = written.and_then(|()| encoder.finish()) else { return };
+        let Ok(packed) = self.shared.0.packers.pack(until.to_le_bytes().to_vec(), parts) else { return };
         if packed.len() > MOST + UNTIL_BYTES {
             return;
         }

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use crate::module::Module;
 use crate::settings::{Clock, SettingsError, SharedSettings};
 use crate::telemetry::Metrics;
+use answers::Packers;
 pub(crate) use answers::{Learnt, Unpacked};
 use keys::Keys;
 use link::Link;
@@ -45,6 +46,7 @@ struct Inner {
     link: Arc<Link>,
     posts: Posts,
     reads: Reads,
+    packers: Packers,
     /// Memories that replicas share, by name.
     memories: refusals::Memories,
     /// The last number of replicas seen, this one among them.
@@ -89,6 +91,7 @@ impl Shared {
         Ok(Self(Arc::new(Inner {
             posts: Posts::new(),
             reads: Reads::default(),
+            packers: Packers::default(),
             keys,
             link,
             memories: Mutex::default(),

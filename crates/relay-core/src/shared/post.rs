@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use redis::Cmd;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::Task;
 use super::link::Link;
@@ -14,6 +16,8 @@ use super::metrics::Operation;
 const WAITING: usize = 1024;
 /// Bytes of them that may wait.
 const WAITING_BYTES: usize = 8 * 1024 * 1024;
+/// How long a command waits for others to go with it: an exchange costs more than the commands in it.
+const GATHER: Duration = Duration::from_millis(5);
 /// Commands of one exchange.
 const AT_ONCE: usize = 64;
 /// Bytes of one exchange, beyond which no further command goes with it.
@@ -69,6 +73,7 @@ impl Drop for Counted {
 
 async fn send(mut waiting: mpsc::Receiver<Post>, link: Arc<Link>) {
     while let Some(first) = waiting.recv().await {
+        sleep(GATHER).await;
         let mut pipeline = redis::pipe();
         let mut bytes = first.counted.bytes;
         let mut sent = vec![first.counted];

@@ -39,7 +39,7 @@ async fn main() {
         provider::BYTES
     );
     let relay = relay(&sim, &provider).await;
-    let token = token(&sim, &relay);
+    let token = token_of(&sim, &relay);
     println!("  started and ready in {:.1} ms, {:.1} MB resident", relay.ready_after_ms, relay.resident_mb());
     let bare = bare_program(&provider).await;
     // Where no program of a store is installed, there is no figure of it.
@@ -48,17 +48,10 @@ async fn main() {
         Some(store) => Some(sharing_relay(&sim, &provider, store).await),
         None => None,
     };
-    for round in 1..=2 {
-        if let Some(sharing) = &sharing {
-            let observe = Traffic::observe(&sharing.url, &self::token(&sim, sharing), 1, round);
-            report("relay, store", sharing, &fire(&observe, requests, 16).await);
-        }
-        let observe = Traffic::observe(&relay.url, &token, 1, round);
-        report("relay", &relay, &fire(&observe, requests, 16).await);
-        let asked = Traffic::observe(&bare.url, &token, 1, round);
-        report("bare program", &bare, &fire(&asked, requests, 16).await);
-    }
-    let packed = Traffic::observe(&relay.url, &token, 1, 3).packed();
+    let mut programs = vec![("relay", &relay), ("bare program", &bare)];
+    programs.extend(sharing.as_ref().map(|sharing| ("relay, store", sharing)));
+    compare(&programs, |program| token_of(&sim, program), if quick { 2 } else { 9 }, requests / 4).await;
+    let packed = Traffic::observe(&relay.url, &token, 1, 100).packed();
     report("relay, gzip", &relay, &fire(&packed, requests, 16).await);
 
     println!("/version, 16 requests at a time");
@@ -77,7 +70,7 @@ async fn main() {
     println!("200 requests at a time");
     for (name, gzip) in [("plain", false), ("gzip", true)] {
         let relay = self::relay(&sim, &provider).await;
-        let busy = Traffic::observe(&relay.url, &self::token(&sim, &relay), 1, 9);
+        let busy = Traffic::observe(&relay.url, &token_of(&sim, &relay), 1, 9);
         let busy = if gzip { busy.packed() } else { busy };
         fire(&busy, if quick { 200 } else { 1000 }, 200).await;
         println!("  {name:<16} highest resident memory {:.1} MB", relay.peak_mb());
@@ -85,7 +78,7 @@ async fn main() {
 
     println!("20 observables, 60 calls of 50 ms, 16 at a time");
     let relay = self::relay(&sim, &slow_provider).await;
-    let observe = Traffic::observe(&relay.url, &self::token(&sim, &relay), 20, 3);
+    let observe = Traffic::observe(&relay.url, &token_of(&sim, &relay), 20, 3);
     let times = fire(&observe, if quick { 2 } else { 20 }, 1).await;
     println!("  {}", times.line());
 }
@@ -105,7 +98,7 @@ async fn sharing_relay(sim: &Sim, api: &str, store: &Store) -> Process {
     Process::relay(RELAY, sim, &settings).await
 }
 
-fn token(sim: &Sim, relay: &Process) -> String {
+fn token_of(sim: &Sim, relay: &Process) -> String {
     relay.token(sim, &json!({"key": "demo-key", "password": "demo-password"}))
 }
 
@@ -114,6 +107,33 @@ async fn bare_program(api: &str) -> Process {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args([bare::WORD, &listen, api]);
     Process::start(command, &listen, &format!("http://{listen}/version")).await
+}
+
+/// Asks these programs in turn, and prints the median of the rounds: what else the machine does changes from one to the next.
+async fn compare(
+    programs: &[(&str, &Process)],
+    token: impl Fn(&Process) -> String,
+    rounds: usize,
+    requests: usize,
+) {
+    let mut costs = vec![Vec::new(); programs.len()];
+    let mut lines = vec![String::new(); programs.len()];
+    for round in 1..=rounds {
+        for (number, (_, program)) in programs.iter().enumerate() {
+            let observe = Traffic::observe(&program.url, &token(program), 1, round);
+            program.cpu_since_last();
+            let times = fire(&observe, requests, 16).await;
+            costs[number].push(times.share_of(program.cpu_since_last()));
+            lines[number] = times.line();
+        }
+    }
+    for ((name, _), (mut costs, line)) in programs.iter().zip(costs.into_iter().zip(lines)) {
+        costs.sort_by(f64::total_cmp);
+        let (least, median) = (costs[0], costs[costs.len() / 2]);
+        println!(
+            "  {name:<16} {median:.3} ms CPU per request, at least {least:.3} ms; in the last round {line}"
+        );
+    }
 }
 
 fn report(name: &str, process: &Process, times: &Times) {
