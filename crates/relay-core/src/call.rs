@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::provider::{Account, CredentialKey, LearntAnswer, Room, Tenant};
+use crate::provider::{Account, CredentialKey, ReceivedAnswers, Room, Tenant};
 use crate::recording::Confidential;
 
 /// A platform request with the credentials that its token carries.
@@ -84,7 +84,7 @@ pub struct RequestContext {
     /// What recordings of its calls must not hold.
     pub(crate) confidential: Confidential,
     /// Answers that the other replicas may use once the request has ended.
-    pub(crate) learnt: Mutex<Vec<LearntAnswer>>,
+    pub(crate) received: ReceivedAnswers,
 }
 
 /// The errors that stopped kinds of calls.
@@ -180,7 +180,7 @@ impl RequestContext {
             provider_calls: Arc::default(),
             stops: Stops::default(),
             confidential: Confidential::default(),
-            learnt: Mutex::default(),
+            received: ReceivedAnswers::default(),
         }
     }
 
@@ -192,11 +192,6 @@ impl RequestContext {
             Some(kept) => kept.absorb(room),
             None => *kept = Some(room),
         }
-    }
-
-    /// Shares an answer when the request has ended, unless something was wrong with it.
-    pub(crate) fn learn(&self, answer: LearntAnswer) {
-        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
     }
 
     pub(crate) fn count_provider_call(&self) {

@@ -13,7 +13,9 @@ use crate::capability::{Credentials as _, Provider};
 use crate::envelope::Reply;
 use crate::error::{Code, Error};
 use crate::module::Module;
-use crate::provider::{Client, CredentialHasher, CredentialKey, HttpClients, Rooms, Tenants};
+use crate::provider::{
+    Client, CredentialHasher, CredentialKey, HttpClients, ReceivedAnswers, Rooms, Tenants,
+};
 use crate::quota::AccountQuota;
 use crate::recording::{Confidential, Recorder};
 use crate::settings::{Clock, Settings, SettingsError};
@@ -222,7 +224,7 @@ impl Host {
             } else {
                 Confidential::default()
             },
-            learnt: Mutex::default(),
+            received: ReceivedAnswers::default(),
         }
     }
 

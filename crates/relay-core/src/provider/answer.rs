@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::report::CallReport;
@@ -30,8 +30,8 @@ pub struct Answer {
 struct Reading {
     /// Set by a reader for whom it was no full answer: it must not serve again.
     spent: AtomicBool,
-    /// For how long it may serve, where another replica has received it.
-    lasts: Option<Duration>,
+    /// Until when it may serve, where another replica has received it.
+    until: Option<Instant>,
     /// The report on the call, until the first reading shows how it went.
     report: Mutex<Option<CallReport>>,
 }
@@ -63,14 +63,9 @@ impl Answer {
         self
     }
 
-    /// The same answer, which may serve again for this long only.
-    pub(super) fn lasting(self, lasts: Duration) -> Self {
-        Self { reading: Arc::new(Reading { lasts: Some(lasts), ..Reading::default() }), ..self }
-    }
-
-    /// For how long it may serve again, where that is less than for others.
-    pub(super) fn lasts(&self) -> Option<Duration> {
-        self.reading.lasts
+    /// The same answer, which serves until then only.
+    pub(super) fn serving_until(self, end: Instant) -> Self {
+        Self { reading: Arc::new(Reading { until: Some(end), ..Reading::default() }), ..self }
     }
 
     /// Whether it was read, and nothing in it had failed.
@@ -89,8 +84,10 @@ impl Answer {
         self.reading.spent.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it must not serve again.
     pub(super) fn is_spent(&self) -> bool {
-        self.reading.spent.load(Ordering::Relaxed)
+        let reading = &self.reading;
+        reading.spent.load(Ordering::Relaxed) || reading.until.is_some_and(|end| end <= Instant::now())
     }
 
     /// Reads the body by `read`, and completes the report on the call.

@@ -1,10 +1,9 @@
 //! Provider answers that serve again, and equal calls at the same time that share one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use moka::Expiry;
-use moka::future::{Cache, CacheBuilder};
+use moka::future::Cache;
 use reqwest::Method;
 
 use super::answer::Answer;
@@ -28,38 +27,22 @@ const ENTRY_BYTES: usize = 8 * 1024;
 /// What an entry takes besides its texts.
 const OVERHEAD: usize = 512;
 
-/// An answer that another replica received lapses here when it lapses there.
-struct AfterItsTime;
-
-impl Expiry<CacheKey, Answer> for AfterItsTime {
-    fn expire_after_create(&self, _: &CacheKey, answer: &Answer, _: Instant) -> Option<Duration> {
-        answer.lasts()
-    }
-}
-
 impl AnswerCache {
     /// With a `ttl` of zero nothing is kept, but equal calls still share one while it runs.
     pub(super) fn new(ttl: Duration, entries: u64) -> Self {
-        Self(Self::builder(ttl, entries).build())
-    }
-
-    /// For answers of other replicas too, which have less time left.
-    pub(super) fn of_replicas(ttl: Duration, entries: u64) -> Self {
-        Self(Self::builder(ttl, entries).expire_after(AfterItsTime).build())
-    }
-
-    fn builder(ttl: Duration, entries: u64) -> CacheBuilder<CacheKey, Answer, Cache<CacheKey, Answer>> {
         let entries = if ttl.is_zero() { 0 } else { entries };
-        Cache::builder()
+        let cache = Cache::builder()
             .max_capacity(entries)
             .weigher(|key: &CacheKey, answer: &Answer| {
                 let bytes = OVERHEAD + key.url.len() + key.body.len() + answer.body.len();
                 u32::try_from(bytes.div_ceil(ENTRY_BYTES)).unwrap_or(u32::MAX)
             })
-            .time_to_live(ttl)
+            .time_to_live(ttl);
+        Self(cache.build())
     }
 
     /// A kept answer. One that could not be read, or that failed in parts, is forgotten: the provider may have recovered.
+    /// So is one of another replica whose time is over.
     pub(super) async fn get(&self, key: &CacheKey) -> Option<Answer> {
         let answer = self.0.get(key).await?;
         if answer.is_spent() {

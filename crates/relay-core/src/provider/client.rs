@@ -22,7 +22,7 @@ use super::failure::Failure;
 use super::flight::{self, Flight, Seat};
 use super::oauth::{self, Token, TokenKey, TokenSource, Tokens};
 use super::places::{FOR_TILES, Order, Place};
-use super::replicas::{self, LearntAnswer};
+use super::replicas::StoreEntry;
 use super::report::CallReport;
 use super::request::{Auth, Request};
 use super::retry;
@@ -63,10 +63,7 @@ impl Client {
     ) -> Self {
         Self(Arc::new(Inner {
             exchange: Exchange::new(http, settings, Arc::clone(&metrics), recorder),
-            cache: match &shared {
-                Some(_) => AnswerCache::of_replicas(settings.cache_ttl, settings.cache_entries),
-                None => AnswerCache::new(settings.cache_ttl, settings.cache_entries),
-            },
+            cache: AnswerCache::new(settings.cache_ttl, settings.cache_entries),
             tokens: Tokens::new(),
             flight: Arc::new(Flight::new(flight::MOST, flight::OWN)),
             metrics,
@@ -110,8 +107,8 @@ impl Client {
     }
 
     /// An answer that another replica has received, kept here from now on.
-    async fn recall(&self, key: &CacheKey) -> Option<Answer> {
-        let answer = replicas::recall(self.store()?, key, self.0.max_answer * 2).await?;
+    async fn recall(&self, entry: &StoreEntry, key: &CacheKey) -> Option<Answer> {
+        let answer = entry.recall(self.0.max_answer * 2).await?;
         self.0.cache.entries().insert(key.clone(), answer.clone()).await;
         Some(answer)
     }
@@ -137,10 +134,11 @@ impl Client {
             url: request.url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
             body: request.body.clone(),
         };
-        let kept = match self.0.cache.get(&key).await {
-            None if self.store().is_some() => Box::pin(self.recall(&key)).await,
-            kept => kept,
-        };
+        let mut kept = self.0.cache.get(&key).await;
+        let entry = self.store().filter(|_| kept.is_none()).map(|shared| StoreEntry::of(shared, &key));
+        if let Some(entry) = &entry {
+            kept = Box::pin(self.recall(entry, &key)).await;
+        }
         self.0.metrics.cache(kept.is_some());
         let ours = AtomicBool::new(false);
         let answer = if let Some(answer) = kept {
@@ -152,8 +150,8 @@ impl Client {
             });
             made.await?
         };
-        if let Some(shared) = self.store().filter(|_| ours.load(Ordering::Relaxed)) {
-            request.context.learn(LearntAnswer::new(shared, &key, &answer, self.0.ttl));
+        if let Some(entry) = entry.filter(|_| ours.load(Ordering::Relaxed)) {
+            request.context.received.add(entry, &answer, self.0.ttl);
         }
         // Made by another request, which has its own room for it.
         if !ours.load(Ordering::Relaxed) {

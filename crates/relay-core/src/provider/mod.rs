@@ -49,7 +49,7 @@ pub(crate) use body::read_capped;
 pub(crate) use connect::HttpClients;
 pub(crate) use credential::CredentialHasher;
 pub(crate) use failure::while_down;
-pub(crate) use replicas::LearntAnswer;
+pub(crate) use replicas::ReceivedAnswers;
 pub(crate) use room::{Account, Room, Rooms};
 pub(crate) use tenant::{Tenant, Tenants};
 pub(crate) use transport::{describe_via, untrusted};

@@ -1,17 +1,19 @@
 //! Answers that go to the store that replicas share, and come from there.
 
-use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::cache::CacheKey;
 use crate::heavy;
-use crate::shared::{Learnt, Shared, Unpacked};
+use crate::shared::{Shared, Unpacked};
 
 /// What stands before the body of a shared answer.
 #[derive(Serialize, Deserialize)]
@@ -23,65 +25,82 @@ struct Head {
 /// Separates head and body; JSON has no such byte.
 const END_OF_HEAD: u8 = 0;
 
-/// The name of the answer to a call.
-fn name(shared: &Shared, key: &CacheKey) -> String {
-    let CacheKey { credential, method, url, body } = key;
-    shared.answer_name(&[credential.bytes(), method.as_str().as_bytes(), url.as_bytes(), body])
+/// The entry of the store for the answer to a call.
+pub(super) struct StoreEntry {
+    shared: Shared,
+    name: String,
 }
 
-/// The answer to a call that another replica has received, of at most this many bytes.
-pub(super) async fn recall(shared: &Shared, key: &CacheKey, most: usize) -> Option<Answer> {
-    let packed = shared.answer(name(shared, key)).await?;
-    let Unpacked { answer, lasts } = heavy::run(packed.bytes(), || packed.unpack(shared, most)).await?;
-    let end = answer.iter().position(|byte| *byte == END_OF_HEAD)?;
-    let Head { status, headers } = serde_json::from_slice(&answer[..end]).ok()?;
-    let mut kept = HeaderMap::new();
-    for (name, value) in headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        kept.append(name, HeaderValue::from_bytes(&value).ok()?);
+impl StoreEntry {
+    pub(super) fn of(shared: &Shared, key: &CacheKey) -> Self {
+        let CacheKey { credential, method, url, body } = key;
+        let name =
+            shared.answer_name(&[credential.bytes(), method.as_str().as_bytes(), url.as_bytes(), body]);
+        Self { shared: shared.clone(), name }
     }
-    let names: Vec<HeaderName> = kept.keys().cloned().collect();
-    let status = StatusCode::from_u16(status).ok()?;
-    Some(Answer::new(status, &kept, &names, Bytes::from(answer).slice(end + 1..)).lasting(lasts))
-}
 
-/// An answer that the other replicas may use. It is shared when it is dropped, at the end of the request that made the
-/// call, if it could be read and nothing in it had failed.
-pub(crate) struct LearntAnswer {
-    answer: Answer,
-    /// Taken when it is shared.
-    learnt: Option<Learnt>,
-}
-
-impl fmt::Debug for LearntAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.answer.fmt(f)
-    }
-}
-
-impl LearntAnswer {
-    pub(super) fn new(shared: &Shared, key: &CacheKey, answer: &Answer, ttl: std::time::Duration) -> Self {
-        let until = tokio::time::Instant::now() + ttl;
-        let learnt = Learnt { shared: shared.clone(), name: name(shared, key), until };
-        Self { answer: answer.clone(), learnt: Some(learnt) }
-    }
-}
-
-impl Drop for LearntAnswer {
-    fn drop(&mut self) {
-        let (Some(learnt), Ok(runtime)) = (self.learnt.take(), Handle::try_current()) else { return };
-        if !self.answer.is_good() {
-            return;
+    /// The answer that another replica has received, of at most this many bytes.
+    pub(super) async fn recall(&self, most: usize) -> Option<Answer> {
+        let packed = self.shared.answer(self.name.clone()).await?;
+        let unpacked = heavy::run(packed.bytes(), || packed.unpack(&self.shared, most)).await?;
+        let Unpacked { answer, lasts } = unpacked;
+        let end = answer.iter().position(|byte| *byte == END_OF_HEAD)?;
+        let Head { status, headers } = serde_json::from_slice(&answer[..end]).ok()?;
+        let mut kept = HeaderMap::new();
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            kept.append(name, HeaderValue::from_bytes(&value).ok()?);
         }
-        let answer = self.answer.clone();
+        let names: Vec<HeaderName> = kept.keys().cloned().collect();
+        let status = StatusCode::from_u16(status).ok()?;
+        let body = Bytes::from(answer).slice(end + 1..);
+        Some(Answer::new(status, &kept, &names, body).serving_until(Instant::now() + lasts))
+    }
+}
+
+/// The answers that a request has received, and that the other replicas may use. They are shared when this is dropped,
+/// at the end of the request: those that could be read and in which nothing had failed.
+#[derive(Default)]
+pub(crate) struct ReceivedAnswers(Mutex<Vec<Received>>);
+
+struct Received {
+    entry: StoreEntry,
+    answer: Answer,
+    /// Until when it serves.
+    until: Instant,
+}
+
+impl ReceivedAnswers {
+    /// Adds an answer, which serves for this long.
+    pub(super) fn add(&self, entry: StoreEntry, answer: &Answer, ttl: Duration) {
+        let received = Received { entry, answer: answer.clone(), until: Instant::now() + ttl };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+    }
+}
+
+impl Drop for ReceivedAnswers {
+    fn drop(&mut self) {
+        let mut received = std::mem::take(self.0.get_mut().unwrap_or_else(PoisonError::into_inner));
+        received.retain(|received| received.answer.is_good());
         // The request is not kept waiting for it.
-        runtime.spawn(async move {
-            let headers = answer
-                .kept_headers()
-                .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
-            let head = Head { status: answer.status(), headers: headers.collect() };
-            let Ok(head) = serde_json::to_vec(&head) else { return };
-            heavy::run(answer.body.len(), || learnt.share(&[&head, &[END_OF_HEAD], &answer.body])).await;
-        });
+        if let (false, Ok(runtime)) = (received.is_empty(), Handle::try_current()) {
+            runtime.spawn(async move {
+                for received in received {
+                    received.share().await;
+                }
+            });
+        }
+    }
+}
+
+impl Received {
+    async fn share(self) {
+        let Self { entry, answer, until } = self;
+        let headers =
+            answer.kept_headers().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+        let head = Head { status: answer.status(), headers: headers.collect() };
+        let Ok(head) = serde_json::to_vec(&head) else { return };
+        let share = || entry.shared.share_answer(&entry.name, until, &[&head, &[END_OF_HEAD], &answer.body]);
+        heavy::run(answer.body.len(), share).await;
     }
 }

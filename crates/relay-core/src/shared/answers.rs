@@ -34,14 +34,6 @@ pub(crate) struct Unpacked {
     pub(crate) lasts: Duration,
 }
 
-/// An answer that was received for a request, to be shared when the request has ended and found nothing wrong with it.
-pub(crate) struct Learnt {
-    pub(crate) shared: Shared,
-    pub(crate) name: String,
-    /// Until when it serves.
-    pub(crate) until: Instant,
-}
-
 impl Shared {
     /// The name of the answer to the call that these parts identify.
     pub(crate) fn answer_name(&self, parts: &[&[u8]]) -> String {
@@ -52,6 +44,26 @@ impl Shared {
     pub(crate) async fn answer(&self, name: String) -> Option<Packed> {
         let sealed = self.read(name.clone()).await?;
         Some(Packed { name, sealed })
+    }
+
+    /// Packs and seals an answer, given in parts, and writes it for what is left of its time.
+    pub(crate) fn share_answer(&self, name: &str, until: Instant, parts: &[&[u8]]) {
+        let lasts = until.saturating_duration_since(Instant::now());
+        let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        if lasts.is_zero() || bytes > MOST_UNPACKED || self.0.link.is_away() {
+            return;
+        }
+        let lasts = milliseconds(lasts);
+        let Some(now) = self.time() else { return };
+        let until: Until = now + lasts;
+        let Ok(packed) = self.0.packers.pack(until.to_le_bytes().to_vec(), parts) else { return };
+        if packed.len() > MOST + UNTIL_BYTES {
+            return;
+        }
+        let Some(sealed) = self.keys().seal(name, packed) else { return };
+        let mut set = redis::cmd("SET");
+        set.arg(name).arg(sealed).arg("PX").arg(lasts);
+        self.post(set);
     }
 }
 
@@ -96,28 +108,6 @@ impl Packed {
         let mut answer = Vec::new();
         DeflateDecoder::new(packed).take(most as u64 + 1).read_to_end(&mut answer).ok()?;
         (answer.len() <= most).then_some(Unpacked { answer, lasts: Duration::from_millis(left) })
-    }
-}
-
-impl Learnt {
-    /// Packs and seals these parts, and writes them for what is left of their time.
-    pub(crate) fn share(self, parts: &[&[u8]]) {
-        let lasts = self.until.saturating_duration_since(Instant::now());
-        let bytes: usize = parts.iter().map(|part| part.len()).sum();
-        if lasts.is_zero() || bytes > MOST_UNPACKED || self.shared.0.link.is_away() {
-            return;
-        }
-        let lasts = milliseconds(lasts);
-        let Some(now) = self.shared.time() else { return };
-        let until: Until = now + lasts;
-        let Ok(packed) = self.shared.0.packers.pack(until.to_le_bytes().to_vec(), parts) else { return };
-        if packed.len() > MOST + UNTIL_BYTES {
-            return;
-        }
-        let Some(sealed) = self.shared.keys().seal(&self.name, packed) else { return };
-        let mut set = redis::cmd("SET");
-        set.arg(&self.name).arg(sealed).arg("PX").arg(lasts);
-        self.shared.post(set);
     }
 }
 

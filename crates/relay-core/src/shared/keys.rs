@@ -46,6 +46,8 @@ impl Kind {
 
 const SALT: &[u8] = b"relay shared store";
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 impl Keys {
     pub(crate) fn new(relay: &'static str, secret: &[u8]) -> Result<Self, Unspecified> {
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(secret);
@@ -62,18 +64,15 @@ impl Keys {
 
     /// A keyed hash of parts, in hexadecimal digits.
     pub(crate) fn digest<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-        use std::fmt::Write;
         let mut context = hmac::Context::with_key(&self.names);
         for part in parts {
             // The length keeps ("ab", "c") and ("a", "bc") apart.
             context.update(&part.len().to_le_bytes());
             context.update(part);
         }
-        context.sign().as_ref()[..16].iter().fold(String::with_capacity(32), |mut text, byte| {
-            // Writing into a text cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+        let hash = context.sign();
+        hash.as_ref()[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     /// The name of the entry that these parts identify.

@@ -27,7 +27,7 @@ use crate::module::Module;
 use crate::settings::{Clock, SettingsError, SharedSettings};
 use crate::telemetry::Metrics;
 use answers::Packers;
-pub(crate) use answers::{Learnt, Unpacked};
+pub(crate) use answers::Unpacked;
 use keys::Keys;
 use link::Link;
 use metrics::SharedMetrics;

@@ -14,8 +14,7 @@ fn name(shared: &Shared, number: u8) -> String {
 
 /// Shares an answer that serves for this long.
 fn share(shared: &Shared, number: u8, answer: &[u8], lasts: Duration) {
-    let learnt = Learnt { shared: shared.clone(), name: name(shared, number), until: Instant::now() + lasts };
-    learnt.share(&[answer]);
+    shared.share_answer(&name(shared, number), Instant::now() + lasts, &[answer]);
 }
 
 async fn read(shared: &Shared, number: u8) -> Option<Unpacked> {
