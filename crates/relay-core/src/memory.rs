@@ -97,7 +97,7 @@ where
     /// Remembers a value for a time, in place of an older one.
     pub fn remember(&self, key: K, value: V, lasts: Duration, now: Timestamp) {
         if let Some(feed) = &self.feed {
-            feed.tell(&key, &value, lasts);
+            feed.publish(&key, &value, lasts);
         }
         self.entries.insert(key, Entry { value, since: now, lasts });
     }

@@ -139,7 +139,7 @@ impl Audit {
         self.field("repeat", "answered");
     }
 
-    /// The store that replicas share was away: none of them may have taken the action before, or one may.
+    /// The store that replicas share was unavailable: none of them may have taken the action before, or one may.
     fn is_unchecked(&mut self) {
         self.field("repeat", "unchecked");
     }

@@ -40,7 +40,7 @@ impl Shared {
         self.keys().name(Kind::Answer, parts.iter().copied())
     }
 
-    /// An answer that a replica has received; nothing where there is none or the store is away.
+    /// An answer that a replica has received; nothing where there is none or the store is unavailable.
     pub(crate) async fn answer(&self, name: String) -> Option<Packed> {
         let sealed = self.read(name.clone()).await?;
         Some(Packed { name, sealed })
@@ -50,7 +50,7 @@ impl Shared {
     pub(crate) fn share_answer(&self, name: &str, until: Instant, parts: &[&[u8]]) {
         let lasts = until.saturating_duration_since(Instant::now());
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
-        if lasts.is_zero() || bytes > MOST_UNPACKED || self.0.link.is_away() {
+        if lasts.is_zero() || bytes > MOST_UNPACKED || self.0.link.is_unavailable() {
             return;
         }
         let lasts = milliseconds(lasts);
@@ -63,7 +63,7 @@ impl Shared {
         let Some(sealed) = self.keys().seal(name, packed) else { return };
         let mut set = redis::cmd("SET");
         set.arg(name).arg(sealed).arg("PX").arg(lasts);
-        self.post(set);
+        self.write_later(set);
     }
 }
 

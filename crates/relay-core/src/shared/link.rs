@@ -1,7 +1,7 @@
 //! The connection to the store, and what is done while it fails.
 //!
-//! Requests ask, each within the time for one exchange, and never wait for a store that is known to be away: the
-//! keeper alone, a task of its own, connects again and finds out whether it is back.
+//! Requests ask, each within the time for one exchange, and never wait for a store that is known to be unavailable: the
+//! heartbeat task alone connects again and finds out whether it is back.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -27,7 +27,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// The store is not asked now, or gave no answer: the request goes on without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Away;
+pub(crate) struct Unavailable;
 
 pub(super) struct Link {
     client: Client,
@@ -36,8 +36,8 @@ pub(super) struct Link {
     place: String,
     connection: watch::Sender<Option<Numbered>>,
     failures: AtomicU32,
-    away: AtomicBool,
-    /// The keeper has something to do.
+    unavailable: AtomicBool,
+    /// The heartbeat task has something to do.
     pub(super) changed: Notify,
     pub(super) metrics: SharedMetrics,
 }
@@ -84,15 +84,15 @@ impl Link {
             place: settings.place(),
             connection: watch::Sender::new(None),
             failures: AtomicU32::new(0),
-            away: AtomicBool::new(false),
+            unavailable: AtomicBool::new(false),
             changed: Notify::new(),
             metrics,
         })
     }
 
     /// Whether requests go on without the store.
-    pub(super) fn is_away(&self) -> bool {
-        self.away.load(Ordering::Relaxed)
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.unavailable.load(Ordering::Relaxed)
     }
 
     /// One exchange, within its time.
@@ -100,12 +100,12 @@ impl Link {
         &self,
         operation: Operation,
         exchange: impl FnOnce(MultiplexedConnection) -> F,
-    ) -> Result<T, Away>
+    ) -> Result<T, Unavailable>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        if self.is_away() {
-            return Err(Away);
+        if self.is_unavailable() {
+            return Err(Unavailable);
         }
         let started = Instant::now();
         let mut number = 0;
@@ -144,14 +144,14 @@ impl Link {
     pub(super) async fn connect<T, F>(
         &self,
         exchange: impl FnOnce(MultiplexedConnection) -> F,
-    ) -> Result<T, Away>
+    ) -> Result<T, Unavailable>
     where
         F: Future<Output = RedisResult<T>>,
     {
         let connection = self.connected().await.map_err(|kind| self.lost(kind))?;
         let started = Instant::now();
         let outcome = timeout(self.timeout, exchange(connection.clone())).await;
-        self.metrics.took(Operation::Beat, started.elapsed());
+        self.metrics.took(Operation::Heartbeat, started.elapsed());
         match outcome {
             Ok(Ok(value)) => {
                 self.connection.send_modify(|current| {
@@ -160,7 +160,7 @@ impl Link {
                 });
                 self.failures.store(0, Ordering::Relaxed);
                 self.metrics.up(true);
-                if self.away.swap(false, Ordering::Relaxed) {
+                if self.unavailable.swap(false, Ordering::Relaxed) {
                     log::info!("the shared store {} answers again: replicas share their state", self.place);
                 }
                 Ok(value)
@@ -202,7 +202,7 @@ impl Link {
 
     /// Whether a connection has to be made.
     pub(super) fn needs_connection(&self) -> bool {
-        self.is_away() || self.connection.borrow().is_none()
+        self.is_unavailable() || self.connection.borrow().is_none()
     }
 
     fn drop_connection(&self, number: u64) {
@@ -215,23 +215,23 @@ impl Link {
     }
 
     /// The probe failed.
-    fn lost(&self, kind: &'static str) -> Away {
-        self.metrics.failed(Operation::Beat, kind);
+    fn lost(&self, kind: &'static str) -> Unavailable {
+        self.metrics.failed(Operation::Heartbeat, kind);
         self.leave(kind);
-        Away
+        Unavailable
     }
 
-    fn failed(&self, operation: Operation, kind: &'static str) -> Away {
+    fn failed(&self, operation: Operation, kind: &'static str) -> Unavailable {
         self.metrics.failed(operation, kind);
         if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES {
             self.leave(kind);
         }
-        Away
+        Unavailable
     }
 
     fn leave(&self, kind: &'static str) {
         self.metrics.up(false);
-        if !self.away.swap(true, Ordering::Relaxed) {
+        if !self.unavailable.swap(true, Ordering::Relaxed) {
             log::warn!(
                 "the shared store {} fails ({kind}): each replica goes on with its own state until it is back",
                 self.place

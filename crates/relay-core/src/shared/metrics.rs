@@ -17,12 +17,12 @@ pub(super) enum Operation {
     Answer,
     /// What no request waits for: answers to be kept, pauses, refusals.
     Write,
-    /// The sign of life.
-    Beat,
+    /// The heartbeat of this replica.
+    Heartbeat,
 }
 
 impl Operation {
-    const ALL: [Self; 5] = [Self::Window, Self::Trigger, Self::Answer, Self::Write, Self::Beat];
+    const ALL: [Self; 5] = [Self::Window, Self::Trigger, Self::Answer, Self::Write, Self::Heartbeat];
 
     fn name(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Operation {
             Self::Trigger => "trigger",
             Self::Answer => "answer",
             Self::Write => "write",
-            Self::Beat => "beat",
+            Self::Heartbeat => "heartbeat",
         }
     }
 

@@ -5,15 +5,15 @@
 //! sealed ([`keys`]). No request depends on it: while it fails ([`link`]), every replica goes on with its own state.
 
 mod answers;
-mod keeper;
+mod heartbeat;
 mod keys;
 mod link;
 mod metrics;
-mod post;
 mod reads;
 mod refusals;
 mod trigger;
 mod window;
+mod writes;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -31,11 +31,11 @@ pub(crate) use answers::Unpacked;
 use keys::Keys;
 use link::Link;
 use metrics::SharedMetrics;
-use post::Posts;
 use reads::Reads;
 pub(crate) use refusals::Feed;
 pub(crate) use trigger::Begun;
 pub(crate) use window::{Asked, SharedWindow, Stamp, Word};
+use writes::Writes;
 
 /// The way to the store. Cheap to clone.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub(crate) struct Shared(Arc<Inner>);
 struct Inner {
     keys: Keys,
     link: Arc<Link>,
-    posts: Posts,
+    writes: Writes,
     reads: Reads,
     packers: Packers,
     /// Memories that replicas share, by name.
@@ -56,10 +56,10 @@ struct Inner {
     /// Calls that were given a place so far, for names of their own.
     calls: AtomicU32,
     clock: Clock,
-    /// The store's clock: its milliseconds when this replica started; none before the first beat.
+    /// The store's clock: its milliseconds when this replica started; none before the first heartbeat.
     started: Instant,
     store_started: AtomicU64,
-    keeper: OnceLock<Task>,
+    heartbeat: OnceLock<Task>,
 }
 
 /// A task that ends with the relay.
@@ -89,7 +89,7 @@ impl Shared {
         let link = Arc::new(Link::new(settings, metrics)?);
         let replica = uuid::Uuid::now_v7().simple().to_string().split_off(20);
         Ok(Self(Arc::new(Inner {
-            posts: Posts::new(),
+            writes: Writes::new(),
             reads: Reads::default(),
             packers: Packers::default(),
             keys,
@@ -101,16 +101,16 @@ impl Shared {
             clock,
             started: Instant::now(),
             store_started: AtomicU64::new(0),
-            keeper: OnceLock::new(),
+            heartbeat: OnceLock::new(),
         })))
     }
 
     /// Connects, and stays so until the relay ends.
     pub(crate) fn begin(&self) {
         self.0
-            .keeper
-            .get_or_init(|| Task(tokio::spawn(keeper::keep(Arc::downgrade(&self.0))).abort_handle()));
-        self.0.posts.begin(&self.0.link);
+            .heartbeat
+            .get_or_init(|| Task(tokio::spawn(heartbeat::run(Arc::downgrade(&self.0))).abort_handle()));
+        self.0.writes.begin(&self.0.link);
     }
 
     /// How long the store takes for an answer; else what is wrong with it, in a word.
@@ -128,9 +128,9 @@ impl Shared {
         &self.0.keys
     }
 
-    /// Among how many replicas a quota is divided: while the store is away, among those that were there last.
+    /// Among how many replicas a quota is divided: while the store is unavailable, among those that were there last.
     pub(crate) fn sharing(&self) -> u32 {
-        if self.0.link.is_away() { self.0.replicas.load(Ordering::Relaxed).max(1) } else { 1 }
+        if self.0.link.is_unavailable() { self.0.replicas.load(Ordering::Relaxed).max(1) } else { 1 }
     }
 
     /// How many replicas the store counted last.
@@ -149,10 +149,10 @@ impl Shared {
         self.0.store_started.store(now.saturating_sub(elapsed(self.0.started)), Ordering::Relaxed);
     }
 
-    /// Writes something that no request waits for; left out where the store is away or behind.
-    fn post(&self, command: redis::Cmd) {
-        if !self.0.link.is_away() {
-            self.0.posts.add(command);
+    /// Writes something that no request waits for; left out where the store is unavailable or behind.
+    fn write_later(&self, command: redis::Cmd) {
+        if !self.0.link.is_unavailable() {
+            self.0.writes.add(command);
         }
     }
 }

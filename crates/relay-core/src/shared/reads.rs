@@ -33,9 +33,9 @@ impl Reads {
 }
 
 impl Shared {
-    /// The sealed value of an entry; nothing where there is none or the store is away.
+    /// The sealed value of an entry; nothing where there is none or the store is unavailable.
     pub(super) async fn read(&self, name: String) -> Option<Vec<u8>> {
-        if self.0.link.is_away() {
+        if self.0.link.is_unavailable() {
             return None;
         }
         let (found, answer) = oneshot::channel();

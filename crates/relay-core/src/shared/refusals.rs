@@ -1,6 +1,6 @@
 //! What tenants' providers refuse: what one replica learns, the others know within a second.
 //!
-//! One stream for the relay, read by the keeper: no request has to ask whether something is refused.
+//! One stream for the relay, read by the heartbeat: no request has to ask whether something is refused.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -44,13 +44,13 @@ struct Read {
 }
 
 /// The way from a memory to those of the other replicas.
-pub(crate) struct Feed<K, V>(Box<Tell<K, V>>);
+pub(crate) struct Feed<K, V>(Box<Publish<K, V>>);
 
-type Tell<K, V> = dyn Fn(&K, &V, Duration) + Send + Sync;
+type Publish<K, V> = dyn Fn(&K, &V, Duration) + Send + Sync;
 
 impl<K, V> Feed<K, V> {
     /// Something is remembered for this long.
-    pub(crate) fn tell(&self, key: &K, value: &V, lasts: Duration) {
+    pub(crate) fn publish(&self, key: &K, value: &V, lasts: Duration) {
         (self.0)(key, value, lasts);
     }
 }
@@ -90,10 +90,10 @@ impl Shared {
         let Some(sealed) = sealed else { return };
         let mut add = redis::cmd("XADD");
         add.arg(&name).arg("MAXLEN").arg("~").arg(MOST).arg("*").arg(FIELD).arg(sealed);
-        self.post(add);
+        self.write_later(add);
         let mut expire = redis::cmd("PEXPIRE");
         expire.arg(&name).arg(milliseconds(LONGEST));
-        self.post(expire);
+        self.write_later(expire);
     }
 
     /// Takes in an entry of the stream, at this time of the store.

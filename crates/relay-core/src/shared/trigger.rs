@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
 use super::keys::Kind;
-use super::link::Away;
+use super::link::Unavailable;
 use super::metrics::Operation;
 use super::{Shared, milliseconds};
 use crate::error::Error;
@@ -53,14 +53,14 @@ impl Shared {
     /// `deadline`.
     ///
     /// # Errors
-    /// The store is away.
+    /// The store is unavailable.
     pub(crate) async fn begin_action(
         &self,
         target: &[&[u8]],
         action: &[u8],
         window: Duration,
         deadline: Instant,
-    ) -> Result<Begun, Away> {
+    ) -> Result<Begun, Unavailable> {
         let name = self.keys().name(Kind::Trigger, target.iter().copied());
         let action = self.keys().digest([b"action".as_slice(), action]);
         let number = self.0.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -68,7 +68,7 @@ impl Shared {
         let pending = [action.as_bytes(), holder.as_bytes()].concat();
         let mut begin = redis::cmd("EVAL");
         begin.arg(BEGIN).arg(1).arg(&name).arg(&action).arg(&holder).arg(milliseconds(window));
-        let asked = async |command: redis::Cmd| -> Result<Option<Vec<u8>>, Away> {
+        let asked = async |command: redis::Cmd| -> Result<Option<Vec<u8>>, Unavailable> {
             let link = &self.0.link;
             link.ask(Operation::Trigger, |mut connection| async move {
                 command.query_async(&mut connection).await
@@ -96,7 +96,7 @@ impl Shared {
                 Ok(Some(now)) => known = now,
                 // It was begun elsewhere, and has lapsed or cannot be asked for: it is never taken a second time.
                 Ok(None) => return Ok(Begun::Again(None)),
-                Err(Away) => {}
+                Err(Unavailable) => {}
             }
         }
     }

@@ -11,7 +11,7 @@ use redis::Script;
 use tokio::time::Instant;
 
 use super::keys::Kind;
-use super::link::Away;
+use super::link::Unavailable;
 use super::metrics::Operation;
 use super::{Shared, milliseconds};
 
@@ -93,8 +93,8 @@ impl SharedWindow {
     /// Asks for a place.
     ///
     /// # Errors
-    /// The store is away. The call may have been counted.
-    pub(crate) async fn take(&self, asked: Asked<'_>) -> Result<Word, Away> {
+    /// The store is unavailable. The call may have been counted.
+    pub(crate) async fn take(&self, asked: Asked<'_>) -> Result<Word, Unavailable> {
         let inner = &self.shared.0;
         let number = inner.calls.fetch_add(1, Ordering::Relaxed);
         let member = format!("{}{number:x}", inner.replica);
@@ -135,7 +135,7 @@ impl SharedWindow {
         for number in 1..=stamp.weight.max(1) {
             command.arg(at).arg(format!("{}:{number}", stamp.member));
         }
-        self.shared.post(command);
+        self.shared.write_later(command);
     }
 
     /// No call for this long.
@@ -144,7 +144,7 @@ impl SharedWindow {
         let mut command = redis::cmd("EVAL");
         command.arg(PAUSE).arg(1).arg(&self.pause);
         command.arg(milliseconds(duration)).arg(refusal.unwrap_or_default());
-        self.shared.post(command);
+        self.shared.write_later(command);
     }
 
     /// The first quota is this one.
@@ -152,7 +152,7 @@ impl SharedWindow {
         let mut command = redis::cmd("SET");
         command.arg(&self.quota).arg(format!("{calls} {}", microseconds(per)));
         command.arg("PX").arg(milliseconds(QUOTA_KNOWN));
-        self.shared.post(command);
+        self.shared.write_later(command);
     }
 }
 

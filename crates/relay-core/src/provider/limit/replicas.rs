@@ -18,7 +18,7 @@ use crate::shared::{Asked, SharedWindow, Word};
 enum Confirmed {
     Place,
     Full,
-    Away,
+    Unavailable,
 }
 
 impl Bucket {
@@ -30,7 +30,7 @@ impl Bucket {
         weight: u32,
     ) -> Result<Admission, Denied> {
         let (mut quota_waited, mut place_waited) = (false, false);
-        // Whether the store was away for this call: it is not asked a second time.
+        // Whether the store was unavailable for this call: it is not asked a second time.
         let mut alone = false;
         loop {
             let store = shared.shared();
@@ -47,7 +47,7 @@ impl Bucket {
                 Confirmed::Place => return Ok(Admission { quota_waited, place_waited, ..admission }),
                 // It holds nothing while it waits.
                 Confirmed::Full => quota_waited = true,
-                Confirmed::Away => alone = true,
+                Confirmed::Unavailable => alone = true,
             }
         }
     }
@@ -75,7 +75,7 @@ impl Slot {
         let asked = Asked { weight, quotas: &quotas, seen_within: SEEN_WITHIN };
         let Ok(word) = shared.take(asked).await else {
             self.give_back();
-            return Confirmed::Away;
+            return Confirmed::Unavailable;
         };
         if word.place.is_none() {
             self.give_back();

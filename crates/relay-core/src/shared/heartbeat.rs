@@ -1,4 +1,5 @@
-//! The task that keeps the connection, says that this replica is alive, and reads what the others have learnt.
+//! The task that keeps the connection, counts this replica among those that are alive, and reads what the others have
+//! learnt.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, Weak};
@@ -14,11 +15,11 @@ use super::metrics::Operation;
 use super::refusals::Entry;
 use super::{Inner, Shared};
 
-/// Between two beats: within it, what one replica learns is known to all.
-const BEAT: Duration = Duration::from_secs(1);
-/// For how long a replica counts after its last beat.
+/// Between two heartbeats: within it, what one replica learns is known to all.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// For how long a replica counts after its last heartbeat.
 const ALIVE: Duration = Duration::from_secs(15);
-/// Refusals read in one beat; the next one reads on.
+/// Refusals read at one heartbeat; the next one reads on.
 const AT_ONCE: usize = 200;
 
 /// Counts the replicas, and returns them with the store's time and the refusals after the last one that was read.
@@ -41,10 +42,10 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-type Beat = (u32, u64, Vec<Entry>);
+type Outcome = (u32, u64, Vec<Entry>);
 
 /// Runs until the relay ends.
-pub(super) async fn keep(inner: Weak<Inner>) {
+pub(super) async fn run(inner: Weak<Inner>) {
     // Of the stream of refusals: from the beginning.
     let mut last = "-".to_owned();
     loop {
@@ -52,11 +53,12 @@ pub(super) async fn keep(inner: Weak<Inner>) {
         let link = &shared.0.link;
         let replicas = shared.0.keys.name(Kind::Replicas, []);
         let refusals = shared.0.keys.name(Kind::Refusals, []);
-        let beat = |connection| beat(connection, shared.0.replica.clone(), replicas, refusals, last.clone());
+        let exchange =
+            |connection| send(connection, shared.0.replica.clone(), replicas, refusals, last.clone());
         let outcome = if link.needs_connection() {
-            link.connect(beat).await
+            link.connect(exchange).await
         } else {
-            link.ask(Operation::Beat, beat).await
+            link.ask(Operation::Heartbeat, exchange).await
         };
         let mut more = false;
         if let Ok((replicas, now, entries)) = outcome {
@@ -72,22 +74,22 @@ pub(super) async fn keep(inner: Weak<Inner>) {
         let link = Arc::clone(link);
         // Nothing is held while it waits.
         drop(shared);
-        if !link.is_away() && !more {
-            let _ = timeout(BEAT, link.changed.notified()).await;
+        if !link.is_unavailable() && !more {
+            let _ = timeout(INTERVAL, link.changed.notified()).await;
         }
-        if link.is_away() {
+        if link.is_unavailable() {
             sleep(REST).await;
         }
     }
 }
 
-async fn beat(
+async fn send(
     mut connection: MultiplexedConnection,
     replica: String,
     replicas: String,
     refusals: String,
     last: String,
-) -> RedisResult<Beat> {
+) -> RedisResult<Outcome> {
     let mut call = SCRIPT.key(replicas);
     call.key(refusals).arg(replica).arg(super::milliseconds(ALIVE)).arg(super::milliseconds(ALIVE));
     call.arg(last).arg(AT_ONCE);

@@ -23,14 +23,14 @@ const AT_ONCE: usize = 64;
 /// Bytes of one exchange, beyond which no further command goes with it.
 const BYTES_AT_ONCE: usize = 256 * 1024;
 
-pub(super) struct Posts {
-    waiting: mpsc::Sender<Post>,
+pub(super) struct Writes {
+    waiting: mpsc::Sender<Write>,
     bytes: Arc<AtomicUsize>,
-    received: Mutex<Option<mpsc::Receiver<Post>>>,
+    received: Mutex<Option<mpsc::Receiver<Write>>>,
     task: OnceLock<Task>,
 }
 
-impl Posts {
+impl Writes {
     pub(super) fn new() -> Self {
         let (waiting, received) = mpsc::channel(WAITING);
         Self { waiting, bytes: Arc::default(), received: Mutex::new(Some(received)), task: OnceLock::new() }
@@ -46,15 +46,15 @@ impl Posts {
 
     pub(super) fn add(&self, command: Cmd) {
         let bytes = command.get_packed_command().len();
-        let post = Post { command, counted: Counted { bytes, all: Arc::clone(&self.bytes) } };
+        let write = Write { command, counted: Counted { bytes, all: Arc::clone(&self.bytes) } };
         // Where too much waits, the store is behind: entries that are missing cost a call or a wait, memory costs more.
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= WAITING_BYTES {
-            let _ = self.waiting.try_send(post);
+            let _ = self.waiting.try_send(write);
         }
     }
 }
 
-struct Post {
+struct Write {
     command: Cmd,
     counted: Counted,
 }
@@ -71,7 +71,7 @@ impl Drop for Counted {
     }
 }
 
-async fn send(mut waiting: mpsc::Receiver<Post>, link: Arc<Link>) {
+async fn send(mut waiting: mpsc::Receiver<Write>, link: Arc<Link>) {
     while let Some(first) = waiting.recv().await {
         sleep(GATHER).await;
         let mut pipeline = redis::pipe();
