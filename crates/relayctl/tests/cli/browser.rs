@@ -76,6 +76,9 @@ impl WebDriverCompatibleCommand for Debugger {
     }
 }
 
+/// Whether nothing has to be scrolled sideways.
+pub(crate) const NO_SIDEWAYS: &str = "return document.documentElement.scrollWidth <= window.innerWidth";
+
 impl Browser {
     /// Starts one; `None` where there is none, which only CI does not accept.
     pub(crate) async fn start() -> Option<Self> {
@@ -148,5 +151,32 @@ impl Browser {
     /// Writes a picture of the window.
     pub(crate) async fn picture(&self, file: &Path) {
         std::fs::write(file, self.client.screenshot().await.unwrap()).unwrap();
+    }
+
+    /// Texts with less contrast than WCAG AA asks for: 4.5 to 1.
+    pub(crate) async fn contrasts(&self) -> Value {
+        let script = r"
+            const light = (color) => {
+                const parts = color.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255)
+                    .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+                return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+            };
+            const ground = (node) => {
+                for (let one = node; one; one = one.parentElement) {
+                    const color = getComputedStyle(one).backgroundColor;
+                    if (!/, 0\)$|transparent/.test(color)) return color;
+                }
+                return 'rgb(255, 255, 255)';
+            };
+            const bad = [];
+            for (const node of document.querySelectorAll('body *')) {
+                const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+                if (!own || node.closest('svg, option, script, style') || node.disabled || !node.checkVisibility()) continue;
+                const [a, b] = [light(getComputedStyle(node).color), light(ground(node))];
+                const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+                if (contrast < 4.5) bad.push(`${node.tagName}.${node.className}: ${contrast.toFixed(2)}`);
+            }
+            return [...new Set(bad)];";
+        self.script(script).await
     }
 }

@@ -8,6 +8,7 @@ mod browser;
 mod connections;
 mod demo;
 mod investigate;
+mod page;
 mod platform;
 mod record;
 mod registration;

@@ -1,14 +1,14 @@
 //! `relayctl workbench` in a real browser.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Lines};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::ask::TestBed;
-use crate::browser::Browser;
+use crate::browser::{Browser, NO_SIDEWAYS};
 use crate::{Scratch, program, relayctl, respond};
 
 /// The workbench, which ends with its test.
@@ -38,7 +38,6 @@ impl Drop for Workbench {
 }
 
 const DONE: &str = "return document.getElementById('status').textContent.startsWith('Done')";
-const NO_SIDEWAYS: &str = "return document.documentElement.scrollWidth <= window.innerWidth";
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
@@ -94,7 +93,7 @@ async fn a_report_is_pasted_and_read() {
     browser.until(DONE).await;
     for (name, value) in [("prefers-color-scheme", "dark"), ("prefers-color-scheme", "light")] {
         browser.prefer(name, value).await;
-        assert_eq!(contrasts(&browser).await, json!([]), "{value}");
+        assert_eq!(browser.contrasts().await, json!([]), "{value}");
     }
     if let Some(folder) = std::env::var_os("RELAYCTL_PICTURES") {
         browser.resize(1280, 1500).await;
@@ -110,33 +109,6 @@ async fn a_report_is_pasted_and_read() {
         assert_eq!(browser.script(NO_SIDEWAYS).await, json!(true), "{width} px");
     }
     browser.client.clone().close().await.unwrap();
-}
-
-/// Texts with less contrast than WCAG AA asks for: 4.5 to 1.
-async fn contrasts(browser: &Browser) -> Value {
-    let script = r"
-        const light = (color) => {
-            const parts = color.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255)
-                .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-            return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
-        };
-        const ground = (node) => {
-            for (let one = node; one; one = one.parentElement) {
-                const color = getComputedStyle(one).backgroundColor;
-                if (!/, 0\)$|transparent/.test(color)) return color;
-            }
-            return 'rgb(255, 255, 255)';
-        };
-        const bad = [];
-        for (const node of document.querySelectorAll('main *, header *')) {
-            const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-            if (!own || node.closest('svg, option') || node.disabled || !node.checkVisibility()) continue;
-            const [a, b] = [light(getComputedStyle(node).color), light(ground(node))];
-            const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-            if (contrast < 4.5) bad.push(`${node.tagName}.${node.className}: ${contrast.toFixed(2)}`);
-        }
-        return [...new Set(bad)];";
-    browser.script(script).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,15 +196,23 @@ async fn thousands_of_relations_stay_usable() {
             const sighting = (at) => ({ title: `Alert ${at}`, observed_time: { start_time: new Date(1.7e12 + at * 1e6).toISOString() },
                 relations: [0, 1, 2, 3, 4].map((more) => relation((at * 5 + more) % 5000)) });
             const docs = Array.from({ length: 1000 }, (_, at) => sighting(at));
+            const began = performance.now();
             results.start([about], ['one'], []);
             results.add({ observable: 0, relay: 'one', outcome: 'found', sightings: 1000, data: { sightings: { docs } } });
             results.finish();
             const count = (selector) => document.querySelectorAll(selector).length;
-            done([count('.graph .node'), count('.timeline circle'), count('article tbody tr'), document.getElementById('graph').textContent]);
+            // A second frame is asked for when the first one has been drawn.
+            requestAnimationFrame(() => requestAnimationFrame(() => done([count('.graph .node'), count('.timeline circle'),
+                count('article tbody tr'), document.getElementById('graph').textContent, performance.now() - began])));
         });";
     let drawn = browser.client.execute_async(script, Vec::new());
     let drawn = tokio::time::timeout(std::time::Duration::from_secs(60), drawn).await.unwrap().unwrap();
     assert_eq!((&drawn[0], &drawn[1], &drawn[2]), (&json!(300), &json!(1000), &json!(20)));
+    // One second is the aim on two cores of their own; the other tests run beside this one.
+    let painted = drawn[4].as_f64().unwrap();
+    let _ =
+        writeln!(std::io::stderr(), "1,000 sightings and 5,000 relations are shown after {painted:.0} ms");
+    assert!(painted < 5000.0, "{painted} ms");
     assert!(text(&drawn[3]).contains("4701 nodes with the fewest relations are folded away"), "{}", drawn[3]);
     browser.client.clone().close().await.unwrap();
 }
