@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use relay_core::provider::{HeaderMap, HeaderName, Quota, retry_after};
 use relay_securitytrails::api::granted;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// The target. An input is lines of a name, a colon and a value.
 pub fn headers(data: &[u8]) {
