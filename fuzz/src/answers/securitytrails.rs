@@ -7,7 +7,7 @@ use relay_core::relay::Relay;
 use relay_securitytrails::links::Links;
 use relay_securitytrails::mapping::Mapping;
 use relay_securitytrails::model::{Hosted, Page, Period, Subdomains};
-use relay_securitytrails::query::RecordType;
+use relay_securitytrails::query::{RecordType, Subject};
 use relay_securitytrails::settings::Options;
 use serde_json::from_str;
 
@@ -22,6 +22,10 @@ const HISTORIES: [(&str, RecordType); 4] =
 /// The target.
 pub fn check(data: &[u8]) {
     let Some(input) = Input::read(data, &RELAY) else { return };
+    // Nothing is asked about others.
+    if Subject::of(&input.about).is_none() {
+        return;
+    }
     let options = Options {
         max_pages: 100,
         max_relations: 1000,

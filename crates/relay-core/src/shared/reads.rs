@@ -1,7 +1,9 @@
-//! Answers are read in batches: what the lookups of a request ask for at the same moment is one exchange.
+//! Answers are read in batches: what the lookups of a request ask for at the same moment is one exchange, and what others
+//! ask for until it ends is the next one.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures::future::join_all;
 use tokio::sync::oneshot;
 
 use super::Shared;
@@ -12,7 +14,14 @@ const AT_ONCE: usize = 16;
 
 /// The reads that wait for the next exchange.
 #[derive(Default)]
-pub(super) struct Reads(Mutex<Vec<Read>>);
+pub(super) struct Reads(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Read>,
+    /// A task reads, and goes on with what waits.
+    reading: bool,
+}
 
 struct Read {
     name: String,
@@ -20,15 +29,24 @@ struct Read {
 }
 
 impl Reads {
-    /// Adds a read; whether it is the first one of its exchange.
-    fn add(&self, read: Read) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(read);
-        waiting.len() == 1
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Vec<Read> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What is to be read now; where there is nothing, the task that asks ends.
+    fn next(&self) -> Vec<Read> {
+        let mut queue = self.queue();
+        queue.reading = !queue.waiting.is_empty();
+        std::mem::take(&mut queue.waiting)
+    }
+}
+
+/// The task that reads. If it is lost, such as by a panic, the next read begins another one.
+struct Reader(Shared);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.0.reads.queue().reading = false;
     }
 }
 
@@ -39,23 +57,19 @@ impl Shared {
             return None;
         }
         let (found, answer) = oneshot::channel();
-        if self.0.reads.add(Read { name, found }) {
+        let begins = {
+            let mut queue = self.0.reads.queue();
+            queue.waiting.push(Read { name, found });
+            !std::mem::replace(&mut queue.reading, true)
+        };
+        if begins {
             // It runs when the request that asks has asked for all that it can ask for now.
-            tokio::spawn(self.clone().read_waiting());
+            tokio::spawn(Reader(self.clone()).run());
         }
         answer.await.ok()
     }
 
-    async fn read_waiting(self) {
-        let mut waiting = self.0.reads.take();
-        while waiting.len() > AT_ONCE {
-            let rest = waiting.split_off(AT_ONCE);
-            tokio::spawn(self.clone().read_batch(std::mem::replace(&mut waiting, rest)));
-        }
-        self.read_batch(waiting).await;
-    }
-
-    async fn read_batch(self, batch: Vec<Read>) {
+    async fn read_batch(&self, batch: Vec<Read>) {
         // Those whose request has ended meanwhile need nothing.
         let batch: Vec<Read> = batch.into_iter().filter(|read| !read.found.is_closed()).collect();
         if batch.is_empty() {
@@ -75,6 +89,24 @@ impl Shared {
                 // A request that has ended does not take it.
                 let _ = read.found.send(value);
             }
+        }
+    }
+}
+
+impl Reader {
+    async fn run(self) {
+        loop {
+            let mut waiting = self.0.0.reads.next();
+            if waiting.is_empty() {
+                return;
+            }
+            let mut batches = Vec::new();
+            while waiting.len() > AT_ONCE {
+                let rest = waiting.split_off(AT_ONCE);
+                batches.push(self.0.read_batch(std::mem::replace(&mut waiting, rest)));
+            }
+            batches.push(self.0.read_batch(waiting));
+            join_all(batches).await;
         }
     }
 }

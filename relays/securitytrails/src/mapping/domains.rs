@@ -25,7 +25,7 @@ impl Mapping<'_> {
         }
         let left_out = domains.len().saturating_sub(self.options.max_relations);
         let count = record_count.filter(|count| *count > 0).unwrap_or(domains.len() as u64);
-        let description = format!("Domains that point to {}", self.about.value());
+        let description = format!("Domains that point to {}", self.about.value().trim());
         let sighting = self.sighting("domains-by-address", count, description, relations)?;
         Some(Mapped { sighting: sighting.data(self.domains_table(&domains)), left_out })
     }
