@@ -18,7 +18,7 @@ const WAITING: Duration = Duration::from_secs(2);
 /// Requests that come together would all end at their deadline together, thousands of lookups each, and keep a small
 /// request waiting meanwhile. So each has a little less time than the one before it: the last of as many as there may
 /// be, this fraction less.
-const SPREAD: usize = 12;
+const SPREAD: usize = 6;
 
 /// The requests at work.
 pub(crate) struct Admission {
@@ -210,9 +210,9 @@ mod tests {
         let seconds = |place: &Place| place.time(Duration::from_secs(24)).as_secs_f64();
         let held = places(&admission, one, 24);
         assert!((seconds(&held[0]) - 24.0).abs() < 1e-6, "alone it has all the time");
-        assert!((seconds(&held[12]) - 23.0).abs() < 1e-6);
+        assert!((seconds(&held[12]) - 22.0).abs() < 1e-6);
         assert!(held.windows(2).all(|two| seconds(&two[0]) > seconds(&two[1])));
-        assert!(seconds(&held[23]) > 22.0);
+        assert!(seconds(&held[23]) > 20.0);
     }
 
     #[tokio::test(start_paused = true)]

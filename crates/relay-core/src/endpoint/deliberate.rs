@@ -5,6 +5,7 @@ use crate::capability::{Deliberate, Provider};
 use crate::ctim::ObservableType;
 use crate::envelope::Reply;
 use crate::error::Error;
+use crate::heavy;
 use crate::lookup::Lookup;
 use crate::selection::Selection;
 
@@ -35,7 +36,8 @@ impl<P: Deliberate> Handler<P> for Handle {
         let call = request.call().await?;
         let about = request.observables_and(&request.provider.read_along()).await?;
         call.confidential.ask_about(&about.observables);
-        let found = request.provider.deliberate_all(&call, &about.observables).await;
+        let lookups = request.provider.deliberate_all(&call, &about.observables);
+        let found = heavy::look_up(about.observables.len(), lookups).await;
         Ok(request.found(found, &about).await)
     }
 }

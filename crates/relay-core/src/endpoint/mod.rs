@@ -187,7 +187,8 @@ impl<P: Provider> Request<'_, P> {
             let all = observable::parse(&self.asked.body)?;
             Ok(Selection::of(&all, kinds, self.host.max_observables, &self.host.metrics.bounds))
         };
-        heavy::run(self.asked.body.len(), select).await
+        // Texts of their own are made of it, which takes several times as long as reading.
+        heavy::run(self.asked.body.len() * 4, select).await
     }
 
     /// The answer with what lookups found, cut to the entities that an answer may have.

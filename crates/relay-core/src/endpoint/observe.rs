@@ -5,6 +5,7 @@ use crate::capability::Observe;
 use crate::ctim::ObservableType;
 use crate::envelope::Reply;
 use crate::error::Error;
+use crate::heavy;
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -29,7 +30,8 @@ impl<P: Observe> Handler<P> for Handle {
         let call = request.call().await?;
         let about = request.observables().await?;
         call.confidential.ask_about(&about.observables);
-        let found = request.provider.observe_all(&call, &about.observables).await;
+        let lookups = request.provider.observe_all(&call, &about.observables);
+        let found = heavy::look_up(about.observables.len(), lookups).await;
         Ok(request.found(found, &about).await)
     }
 }

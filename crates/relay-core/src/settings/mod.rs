@@ -65,7 +65,7 @@ pub const SETTINGS: &[Setting] = &[
         "deadline",
         "25s",
         "time limit of a request; results found by then are returned. Beside many others it has up to a \
-         twelfth less, so that they do not all end together",
+         sixth less, so that they do not all end together",
     ),
     Setting::new(
         "max_requests",
