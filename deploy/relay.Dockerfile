@@ -1,6 +1,6 @@
-# The images of this repository share the stages `dependencies` and `core`, whose layers are built once: dependencies
-# again when a manifest or Cargo.lock changes, relay-core when its own source does, and a change to one relay rebuilds
-# that relay alone. No syntax line and no cache mounts: any builder works, and a registry can share the layers.
+# The images of this repository share all stages but the last, whose layers are built once: `dependencies` again when a
+# manifest or Cargo.lock changes, `core` when relay-core's own source does, `build` when any source does. No syntax line
+# and no cache mounts: any builder works, and a registry can share the layers.
 
 # PROFILE is how Cargo compiles (Cargo.toml): `quick` to try things out, `dist` for published images, whose programs are
 # smaller and faster, and take minutes more each to build.
@@ -34,18 +34,20 @@ COPY crates/relay-core crates/relay-core
 RUN set -eu; find crates/relay-core -name '*.rs' -exec touch {} +; \
     cargo ${AUDITABLE:+auditable} build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bins
 
-# --- program
+# PROGRAMS is what Cargo compiles here: by default the program of this image. Docker Compose and the release compile all
+# programs at once (`--bins`), which takes less time on several processors, and then every image has this layer.
 FROM core AS build
-ARG PROGRAM
-ARG FOLDER
-COPY ${FOLDER} ${FOLDER}
-RUN set -eu; find "$FOLDER" -name '*.rs' -exec touch {} +; \
-    cargo ${AUDITABLE:+auditable} build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc --bin "$PROGRAM"; \
-    install -D "target/$PROFILE/$PROGRAM" /out/relay
+ARG PROGRAMS
+COPY . .
+RUN set -eu; find crates/provider-sim crates/relayctl relays -name '*.rs' -exec touch {} +; \
+    cargo ${AUDITABLE:+auditable} build --locked --profile "$PROFILE" --workspace --exclude relay-testkit --features relay-core/jemalloc $PROGRAMS
 
+# --- program
 # No shell and no package manager: a C library, root certificates, and this program.
 FROM ${RUNTIME_IMAGE}
-COPY --from=build /out/relay /usr/local/bin/relay
+ARG PROGRAM
+ARG PROFILE
+COPY --from=build /src/target/${PROFILE}/${PROGRAM} /usr/local/bin/relay
 USER 65532:65532
 # 9090 is for the platform, 9091 for probes and metrics.
 EXPOSE 9090 9091
@@ -53,7 +55,6 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=5s --start-period=5s CMD ["/usr/local/bin/relay", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/relay"]
 
-ARG PROGRAM
 ARG DESCRIPTION
 ARG VERSION=unknown
 ARG REVISION=unknown

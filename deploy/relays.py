@@ -17,7 +17,7 @@ RELAYS = {relay["name"]: relay for relay in tomllib.loads((ROOT / "relays/relays
 VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 PORTS = {name: relay["port"] for name, relay in RELAYS.items()}
 CLAIMS = {name: relay["claims"] for name, relay in RELAYS.items()}
-# What all Dockerfiles have in common, by the stage that it ends with.
+# What all Dockerfiles have in common, and after it the image of a relay.
 DOCKERFILE = (ROOT / "deploy/relay.Dockerfile").read_text()
 
 REGION = re.compile(r"^(?P<begin>[^\n]*>>> deploy/relays\.py: (?P<name>\w+)[^\n]*\n)(?P<text>.*?)"
@@ -72,7 +72,7 @@ def services():
   {package}:
     <<: *relay
     image: {package}
-    build: {{context: ., dockerfile: relays/{name}/Dockerfile}}
+    build: {{<<: *build, dockerfile: relays/{name}/Dockerfile}}
     ports: ["127.0.0.1:{port}:9090"]
     environment:
       <<: *settings
@@ -146,7 +146,7 @@ def dockerfile(name):
     return each("""# {package}, between Cisco XDR and {title}. From the root of the repository:
 #   docker build -f relays/{name}/Dockerfile -t {package} .
 ARG PROGRAM={package}
-ARG FOLDER=relays/{name}
+ARG PROGRAMS="--bin {package}"
 ARG DESCRIPTION="Relay between Cisco XDR and {title}"
 
 # The rest is the same for every relay: change deploy/relay.Dockerfile, then run deploy/relays.py.
@@ -172,8 +172,7 @@ REGIONS = {
              "plays the providers, Microsoft's login and the platform's keys |\n"
              + each("| {package} | http://127.0.0.1:{port} | {title} |\n")
              + "| prometheus, grafana | http://127.0.0.1:9190, http://127.0.0.1:9191 | with `--profile monitoring` |\n",
-    "dependencies": lambda: DOCKERFILE.partition("# --- core")[0],
-    "core": lambda: DOCKERFILE.partition("# --- program")[0],
+    "stages": lambda: DOCKERFILE.partition("# --- program")[0],
 }
 
 
