@@ -240,4 +240,18 @@ mod tests {
             assert!(!local(value), "{value}");
         }
     }
+
+    #[test]
+    fn an_absolute_url_has_a_scheme_of_the_web_and_a_host() {
+        for (text, is_absolute) in [
+            ("https://a.example/x", true),
+            ("FTP://203.0.113.9", true),
+            ("a.example/x", false),
+            ("javascript://a.example", false),
+            ("https:///x", false),
+            ("https://", false),
+        ] {
+            assert_eq!(is_absolute_url(text), is_absolute, "{text}");
+        }
+    }
 }

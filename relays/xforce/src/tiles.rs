@@ -134,3 +134,26 @@ pub(crate) fn quotas(all: &[Subscription], now: Timestamp) -> Vec<AccountQuota> 
     };
     all.iter().enumerate().map(quota).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_has_the_name_of_its_subscription_where_that_is_one() {
+        let subscription = |kind: &str| Subscription {
+            kind: kind.to_owned(),
+            entitlement: 1000,
+            cycles: BTreeMap::default(),
+        };
+        let now = "2026-11-27T00:00:00Z".parse().expect("a time");
+        let kinds =
+            [("api_2", "api_2"), ("", "subscription_2"), ("Feed Plus", "subscription_3"), ("data", "data")];
+        let all = kinds.map(|(kind, _)| subscription(kind));
+        let wanted = kinds.map(|(kind, name)| {
+            let description = format!("Records of the X-Force Exchange API, subscription {kind}");
+            AccountQuota::of_month(name.to_owned(), description, 0, 1000, now)
+        });
+        assert_eq!(quotas(&all, now), wanted);
+    }
+}

@@ -163,3 +163,49 @@ fn not_json(error: &serde_json::Error) -> String {
         format!("its answer is not JSON (line {}, column {})", error.line(), error.column())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(body: &'static str) -> Answer {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("link", "<a>"), ("x-other", "b"), ("link", "<c>")] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        Answer::new(
+            StatusCode::OK,
+            &headers,
+            &[HeaderName::from_static("link")],
+            Bytes::from_static(body.as_bytes()),
+        )
+    }
+
+    #[test]
+    fn an_object_without_fields_is_empty_however_it_is_written() {
+        for body in ["{}", " {\n} \r\n"] {
+            assert!(answer(body).is_empty_object(), "{body:?}");
+        }
+        let long = concat!("{                                ", "                              }");
+        assert_eq!(long.len(), 64);
+        for body in ["", "{", "[]", r#"{"a":1}"#, "{}{}", long] {
+            assert!(!answer(body).is_empty_object(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_kept_where_it_was_asked_for() {
+        let answer = answer("{}");
+        assert_eq!(answer.headers("link").collect::<Vec<_>>(), ["<a>", "<c>"]);
+        assert_eq!(answer.headers("x-other").count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_serves_until_its_end() {
+        let until = Instant::now() + std::time::Duration::from_secs(1);
+        let answer = answer("{}").serving_until(until);
+        assert!(!answer.is_spent());
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        assert!(answer.is_spent());
+    }
+}

@@ -175,7 +175,7 @@ impl Body<'_> {
             };
         }
         self.reserve(1).await?;
-        let room = (self.bytes.capacity() - self.bytes.len()).min(self.bounds.most - self.bytes.len());
+        let room = self.bytes.capacity().min(self.bounds.most) - self.bytes.len();
         let read = from.read_buf(&mut (&mut self.bytes).limit(room)).await.map_err(broken)?;
         Ok(read > 0)
     }
@@ -222,7 +222,12 @@ impl Body<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use futures::FutureExt;
+
     use super::*;
+    use crate::provider::room::Rooms;
 
     #[test]
     fn the_window_of_a_brotli_stream_is_in_its_first_byte() {
@@ -240,5 +245,99 @@ mod tests {
             assert_eq!(brotli_window(first), Some(1 << bits), "{first:#b}");
         }
         assert_eq!(brotli_window(0b0001_0001), None, "the extension for large windows");
+    }
+    static WAITS: AtomicBool = AtomicBool::new(false);
+
+    fn body(most: usize, cut: bool) -> Body<'static> {
+        let bounds = Bounds { most, cut, room: None, waits: &WAITS };
+        Body { bytes: Vec::new(), announced: 0, besides: 0, bounds }
+    }
+
+    fn capacities<const N: usize>(mut body: Body<'_>, parts: [usize; N]) -> [usize; N] {
+        parts.map(|length| {
+            body.add(&vec![b'x'; length]).now_or_never().expect("no wait").expect("within the bound");
+            body.bytes.capacity()
+        })
+    }
+
+    #[test]
+    fn a_body_doubles_and_takes_no_more_than_it_can_need() {
+        assert_eq!(capacities(body(30_000, false), [1, FIRST, FIRST, FIRST]), [8192, 16_384, 30_000, 30_000]);
+        assert_eq!(capacities(body(100, false), [1]), [100]);
+        // What the headers say is less than that, until it proves wrong.
+        let announced = |announced| Body { announced, ..body(30_000, false) };
+        assert_eq!(capacities(announced(10_000), [1, FIRST, 1807, 1]), [8192, 10_000, 10_000, 20_000]);
+        assert_eq!(capacities(announced(10_000), [10_000]), [10_000]);
+    }
+
+    #[test]
+    fn a_body_is_refused_beyond_its_bound_or_cut_there() {
+        let add = |body: &mut Body<'_>, part: &[u8]| body.add(part).now_or_never().expect("no wait");
+        let mut whole = body(3, false);
+        assert_eq!(add(&mut whole, b"ab").ok(), Some(true));
+        assert_eq!(add(&mut whole, b"c").ok(), Some(true), "whether it ends here is not known yet");
+        assert!(matches!(add(&mut whole, b"d"), Err(ReadError::TooLarge(3))));
+        let mut cut = body(3, true);
+        assert_eq!(add(&mut cut, b"ab").ok(), Some(true));
+        assert_eq!(add(&mut cut, b"cd").ok(), Some(false));
+        assert_eq!(cut.finish(), "abc");
+    }
+
+    #[test]
+    fn an_unpacked_body_is_refused_beyond_its_bound_or_cut_there() {
+        let read = |most, cut| {
+            let (mut body, mut from) =
+                (body(most, cut), Box::pin(&b"abcd"[..]) as Pin<Box<dyn AsyncRead + Send>>);
+            loop {
+                match body.read(&mut from).now_or_never().expect("no wait") {
+                    Ok(true) => {}
+                    Ok(false) => return Some(body.finish()),
+                    Err(problem) => {
+                        assert!(matches!(problem, ReadError::TooLarge(found) if found == most));
+                        return None;
+                    }
+                }
+            }
+        };
+        assert_eq!(read(5, false).as_deref(), Some(&b"abcd"[..]));
+        assert_eq!(read(4, false).as_deref(), Some(&b"abcd"[..]));
+        assert_eq!(read(3, false), None);
+        assert_eq!(read(3, true).as_deref(), Some(&b"abc"[..]));
+    }
+
+    #[test]
+    fn what_a_body_takes_is_counted_while_it_is_read_and_afterwards() {
+        let account = Arc::new(Rooms::new(1 << 20)).account();
+        let mut room = account.try_begin().expect("room");
+        let bounds = Bounds { most: 300_000, cut: false, room: Some(&mut room), waits: &WAITS };
+        let mut body = Body { bytes: Vec::new(), announced: 0, besides: 0, bounds };
+        let taken = |body: &Body<'_>| format!("{:?}", body.bounds.room.as_deref());
+        body.keep_besides(1000).now_or_never().expect("no wait").expect("room");
+        body.add(&[b'x'; 16_384]).now_or_never().expect("no wait").expect("room");
+        assert_eq!(taken(&body), format!("Some(Room({} bytes))", 1000 + 16_384 * room::TIMES));
+        body.keep_besides(100_000).now_or_never().expect("no wait").expect("room");
+        assert_eq!(taken(&body), "Some(Room(100000 bytes))");
+        let more = vec![b'x'; 200_000];
+        assert!(matches!(body.add(&more).now_or_never(), Some(Err(ReadError::NoRoom))), "five times as much");
+        assert!(!WAITS.load(Ordering::Relaxed));
+        assert_eq!(body.finish().len(), 16_384);
+        assert_eq!(format!("{room:?}"), format!("Room({} bytes)", 16_384 * room::TIMES));
+    }
+
+    #[test]
+    fn a_body_keeps_no_more_than_a_quarter_of_spare_memory() {
+        for (length, capacity, kept) in [(8, 10, 10), (7, 10, 7), (400, 500, 500), (399, 500, 399)] {
+            let mut bytes = Vec::with_capacity(capacity);
+            bytes.resize(length, b'x');
+            let account = Arc::new(Rooms::new(1 << 20)).account();
+            let mut room = account.try_begin().expect("room");
+            let bounds = Bounds { most: 1000, cut: false, room: Some(&mut room), waits: &WAITS };
+            Body { bytes, announced: 0, besides: 0, bounds }.finish();
+            assert_eq!(
+                format!("{room:?}"),
+                format!("Room({} bytes)", kept * room::TIMES),
+                "{length} of {capacity}"
+            );
+        }
     }
 }

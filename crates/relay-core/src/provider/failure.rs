@@ -319,44 +319,4 @@ fn rejected(status: u16, provider: &str, said: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(body: &str, secret: &str) -> Option<String> {
-        let rejection = Rejection { status: 400, body: Bytes::from(body.to_owned()), retry_after: None };
-        match Failure::Rejected(rejection).without(&SecretString::from(secret)) {
-            Failure::Rejected(rejection) => rejection.text_at(&["/error"]).or_else(|| rejection.plain_text()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_page_is_named_by_its_title_and_never_passed_on() {
-        let page = |body: &str| {
-            Rejection { status: 403, body: Bytes::from(body.to_owned()), retry_after: None }.page()
-        };
-        assert_eq!(
-            page("\n<!DOCTYPE html><html><HEAD><Title lang=\"en\"> Attention\nRequired! | Gate </Title>")
-                .as_deref(),
-            Some("an HTML page (title `Attention Required! | Gate`)")
-        );
-        for without in ["<html><h1>Bad</h1>", "<title>", "<title></title>", "<TITLE", "<title>\u{1f480}"] {
-            assert_eq!(page(without).as_deref(), Some("an HTML page"), "{without}");
-        }
-        assert_eq!(page("error code: 1020"), None);
-    }
-
-    #[test]
-    fn a_secret_is_struck_out_however_the_provider_writes_it() {
-        let secret = "p\"a/ß-word";
-        for body in [
-            r#"{"error": "no p\"a/ß-word here", "more": ["p\"a/ß-word"]}"#,
-            r#"{"error": "no p\u0022a\/\u00df-word here"}"#,
-            "no p\"a/ß-word here",
-        ] {
-            assert_eq!(words(body, secret).as_deref(), Some("no [secret] here"), "{body}");
-        }
-        assert_eq!(words("nothing secret", "short").as_deref(), Some("nothing secret"));
-        assert_eq!(words("a short text", "short").as_deref(), Some("a short text"));
-    }
-}
+mod tests;

@@ -169,3 +169,34 @@ fn families(malware: &Malware) -> Vec<&str> {
     }
     distinct.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attached_file_has_a_name_and_no_path() {
+        let row = |filepath: Option<&str>, uri: Option<&str>| Row {
+            filepath: filepath.map(str::to_owned),
+            uri: uri.map(str::to_owned),
+            ..Row::default()
+        };
+        for (filepath, uri, name) in [
+            (Some(" a.doc "), Some("b.doc"), Some("a.doc")),
+            (Some("C:\\x\\a.doc"), None, Some("C:\\x\\a.doc")),
+            (Some("  "), Some("b.doc"), Some("b.doc")),
+            (None, Some("http://a.example/b.doc"), None),
+            (None, Some("x\\b.doc"), None),
+            (None, None, None),
+        ] {
+            assert_eq!(file_name(&row(filepath, uri)), name, "{filepath:?} {uri:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_subject_is_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        let long = "ß".repeat(2000);
+        assert_eq!(cut(&long), "ß".repeat(1024));
+    }
+}

@@ -183,3 +183,33 @@ impl Seen {
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_given_once_and_are_not_blank() {
+        let tag = |tag: Option<&str>| Tag { tag: tag.map(str::to_owned) };
+        let tags = [Some(" phish "), Some("  "), None, Some("phish"), Some("kit")].map(tag);
+        assert_eq!(user_tags(&tags), ["phish", "kit"]);
+        let many: Vec<Tag> = (0..30).map(|n| tag(Some(&n.to_string()))).collect();
+        assert_eq!(user_tags(&many).len(), 20);
+    }
+
+    #[test]
+    fn records_of_one_relation_are_one_span_and_a_sum() {
+        let mut seen = Seen::default();
+        for count in [None, Some(0), Some(-3)] {
+            seen.merge(None, None, count);
+            assert_eq!(seen.count, None, "{count:?} says nothing");
+        }
+        seen.merge(Some("2026-02-01T00:00:00Z"), Some("2026-02-03T00:00:00Z"), Some(2));
+        seen.merge(Some("2026-01-01T00:00:00Z"), Some("2026-02-02T00:00:00Z"), Some(3));
+        assert_eq!(seen.count, Some(5));
+        assert_eq!(
+            (seen.first, seen.last),
+            (time(Some("2026-01-01T00:00:00Z")), time(Some("2026-02-03T00:00:00Z")))
+        );
+    }
+}

@@ -128,3 +128,24 @@ pub struct UrlResult {
 }
 
 lenient::object!(IpReport, Geo, Subnet, AutonomousSystem, Tag, UrlReport, UrlResult);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_category_is_one_whatever_its_figure() {
+        #[derive(Debug, Deserialize)]
+        struct Category {
+            #[serde(deserialize_with = "lenient::field")]
+            percent: Option<Percent>,
+        }
+        for (figure, read) in
+            [("71", Some(71.0)), ("71.5", Some(71.5)), ("true", None), ("null", None), ("\"high\"", None)]
+        {
+            let category: Category =
+                serde_json::from_str(&format!("{{\"percent\": {figure}}}")).expect("JSON");
+            assert_eq!(category.percent, Some(Percent(read)), "{figure}");
+        }
+    }
+}

@@ -95,4 +95,12 @@ mod tests {
             assert_eq!(Subscription::all(&odd), [], "{odd}");
         }
     }
+
+    #[test]
+    fn a_month_is_a_year_and_two_digits() {
+        assert!(is_month("2026-11"));
+        for odd in ["2026/11", "2026-1", "2026-1a", "abcdefg", "2026-111", "x026-11", "2026-11-01"] {
+            assert!(!is_month(odd), "{odd}");
+        }
+    }
 }

@@ -211,17 +211,25 @@ impl Pair {
     /// Shows when it expires, and warns when that is soon.
     fn announce(&self, metrics: &Metrics, now: Timestamp) {
         metrics.certificate_expires(self.expires);
-        let left = self.expires - now.as_second();
-        if left < SOON {
-            let days = left / DAY;
-            let unit = if days == 1 { "day" } else { "days" };
-            log::warn!(
-                "the certificate of RELAY_PROVIDER__CERTIFICATE_FILE expires in {days} {unit}, on {}; register a new \
-                 one with the applications and put it in its place, no restart is needed",
-                date(self.expires)
-            );
+        if let Some(warning) = expiry_warning(self.expires, now) {
+            log::warn!("{warning}");
         }
     }
+}
+
+/// What to do about a certificate that expires soon, at this second since 1970.
+pub(super) fn expiry_warning(expires: i64, now: Timestamp) -> Option<String> {
+    let left = expires - now.as_second();
+    if left >= SOON {
+        return None;
+    }
+    let days = left / DAY;
+    let unit = if days == 1 { "day" } else { "days" };
+    Some(format!(
+        "the certificate of RELAY_PROVIDER__CERTIFICATE_FILE expires in {days} {unit}, on {}; register a new one with \
+         the applications and put it in its place, no restart is needed",
+        date(expires)
+    ))
 }
 
 /// The PEM block of a private key.

@@ -195,3 +195,19 @@ NrkBuT74gax5uM8+qJe69U6B9t/wVi7dmczeeWHachnl5HzdMPz0SuoE0ld2/DbY
 8kFQY8npE2EjYIJH+XwtKgK32ty+W9pgZYDU23qubH9A+A==
 -----END RSA PRIVATE KEY-----
 ";
+
+#[test]
+fn a_certificate_that_expires_within_a_month_is_worth_a_warning() {
+    const DAY: i64 = 24 * 60 * 60;
+    let now: Timestamp = "2026-11-01T00:00:00Z".parse().expect("a time");
+    let warning = |left| certificate::expiry_warning(now.as_second() + left, now);
+    assert_eq!(warning(30 * DAY), None);
+    for (left, words) in [
+        (30 * DAY - 1, "expires in 29 days, on 2026-11-30"),
+        (2 * DAY, "expires in 2 days, on 2026-11-03"),
+        (2 * DAY - 1, "expires in 1 day, on 2026-11-02"),
+        (DAY - 1, "expires in 0 days, on 2026-11-01"),
+    ] {
+        assert!(warning(left).is_some_and(|warning| warning.contains(words)), "{left}: {:?}", warning(left));
+    }
+}

@@ -222,3 +222,108 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn refusal() -> Rejection {
+        Rejection { status: 429, body: bytes::Bytes::new(), retry_after: None }
+    }
+
+    /// Windows whose quota of one call a second was used now.
+    fn used_up(now: Instant) -> Windows {
+        let mut windows = Windows::new(&[Quota::per_second(1)]);
+        let call = windows.take(1, now);
+        windows.settle(call, now);
+        windows
+    }
+
+    #[test]
+    fn of_a_quota_and_a_pause_the_later_one_is_the_reason() {
+        let now = Instant::now();
+        let by_quota = Some(Quota::per_second(1));
+        let table = [
+            // A hint in the headers tells no more than the quota.
+            (None, 3 * SECOND, 3 * SECOND, by_quota),
+            (None, SECOND / 2, SECOND, by_quota),
+            (Some(refusal()), 3 * SECOND, 3 * SECOND, None),
+            (Some(refusal()), SECOND / 2, SECOND, by_quota),
+            (Some(refusal()), SECOND, SECOND, by_quota),
+        ];
+        for (refusal, pause, until, by) in table {
+            let mut windows = used_up(now);
+            windows.pause(now + pause, refusal);
+            assert_eq!(windows.blocked(0, 1, now), Some(Blocked { until: now + until, by }), "{pause:?}");
+        }
+        let mut free = Windows::new(&[Quota::per_second(1)]);
+        free.pause(now + SECOND, None);
+        assert_eq!(free.blocked(0, 1, now), Some(Blocked { until: now + SECOND, by: None }));
+    }
+
+    #[test]
+    fn a_pause_is_never_made_shorter() {
+        let now = Instant::now();
+        let mut windows = Windows::new(&[]);
+        windows.pause(now + 2 * SECOND, Some(refusal()));
+        windows.pause(now + SECOND, None);
+        assert!(windows.refusal().is_some());
+        windows.pause(now + 2 * SECOND, None);
+        assert!(windows.refusal().is_some(), "the same end says nothing new");
+        windows.pause(now + 3 * SECOND, None);
+        assert!(windows.refusal().is_none());
+        assert_eq!(windows.blocked(0, 1, now).map(|blocked| blocked.until), Some(now + 3 * SECOND));
+    }
+
+    #[test]
+    fn each_call_under_way_has_a_name_of_its_own() {
+        let now = Instant::now();
+        let mut windows = Windows::new(&[Quota::per_second(2)]);
+        let (one, other) = (windows.take(1, now), windows.take(1, now));
+        assert_ne!(one, other);
+        windows.give_back(one);
+        assert_eq!(windows.blocked(0, 1, now), None);
+        assert!(windows.blocked(0, 2, now).is_some(), "the other one is still under way");
+    }
+
+    #[test]
+    fn those_behind_more_than_fit_at_once_wait_for_further_windows() {
+        let now = Instant::now();
+        let mut windows = Windows::new(&[Quota::per_second(2)]);
+        let mut until = |ahead| windows.blocked(ahead, 1, now).map(|blocked| blocked.until - now);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(&mut until),
+            [None, None, Some(SECOND), Some(SECOND), Some(2 * SECOND)]
+        );
+        let mut windows = used_up(now);
+        assert_eq!(windows.blocked(2, 1, now).map(|blocked| blocked.until - now), Some(3 * SECOND));
+    }
+
+    #[test]
+    fn a_quota_that_is_said_again_is_no_change() {
+        let mut windows = Windows::new(&[Quota::per_second(2), Quota::per_hour(9)]);
+        assert!(!windows.adapt(Quota::per_second(2)));
+        assert!(windows.adapt(Quota::per_second(5)));
+        assert_eq!(windows.quotas().collect::<Vec<_>>(), [Quota::per_second(5), Quota::per_hour(9)]);
+        assert!(!Windows::new(&[]).adapt(Quota::per_second(5)));
+    }
+
+    #[test]
+    fn what_the_store_said_of_one_process_does_not_hold_for_several() {
+        let now = Instant::now();
+        let mut windows = Windows::new(&[Quota::per_second(2)]);
+        windows.elsewhere(SECOND, 0, now);
+        windows.share_among(1);
+        assert!(windows.blocked(0, 1, now).is_some());
+        windows.share_among(2);
+        assert_eq!(windows.blocked(0, 1, now), None);
+        assert!(windows.blocked(0, 2, now).is_none(), "more than its share is clamped to it");
+        let call = windows.take(1, now);
+        assert!(windows.blocked(0, 1, now).is_some(), "half of two");
+        windows.give_back(call);
+        windows.share_among(0);
+        assert_eq!(windows.blocked(0, 2, now), None);
+    }
+}
