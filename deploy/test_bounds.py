@@ -19,6 +19,7 @@ import statistics
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 
 from bounds_setup import (
@@ -255,7 +256,7 @@ def run(scenario, program, provider):
               f"{ms(statistics.median(quiet.observe))}; refused {len(others.refused)}, slowest "
               f"{ms(max(others.refused, default=0))}; lost {others.lost}")
         if got:
-            statuses = {status: sum(1 for one, _ in got if one == status) for status, _ in got}
+            statuses = dict(Counter(status for status, _ in got))
             print(f"  its own requests: statuses {statuses}, slowest {max(took for _, took in got):.1f} s")
             must(0 not in statuses, "a request was lost")
             must(max(took for _, took in got) <= DEADLINE, "a request took longer than the deadline")
