@@ -1,6 +1,6 @@
-# The images of this repository share all stages but the last, whose layers are built once: `dependencies` again when a
-# manifest or Cargo.lock changes, `core` when relay-core's own source does, `build` when any source does. No syntax line
-# and no cache mounts: any builder works, and a registry can share the layers.
+# The images of this repository share all stages up to `build`. Layers are built once: `dependencies` again when a manifest
+# or Cargo.lock changes, `core` when relay-core's own source does, `build` when any source does. No syntax line and no
+# cache mounts: any builder works, and a registry can share the layers.
 
 # PROFILE is how Cargo compiles (Cargo.toml): `quick` to try things out, `dist` for published images, whose programs are
 # smaller and faster, and take minutes more each to build.

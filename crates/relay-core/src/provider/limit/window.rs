@@ -91,7 +91,7 @@ impl Windows {
         });
         let quotas = quotas.chain(self.elsewhere.iter().map(|elsewhere| elsewhere.blocked));
         match (quotas.max_by_key(|blocked| blocked.until), &self.pause) {
-            // A hint of the provider tells no more than its quota.
+            // A hint of the provider adds nothing to its quota but time.
             (Some(by_quota), Some(pause)) if pause.refusal.is_none() => {
                 Some(Blocked { until: by_quota.until.max(pause.until), ..by_quota })
             }
@@ -233,7 +233,7 @@ mod tests {
         Rejection { status: 429, body: bytes::Bytes::new(), retry_after: None }
     }
 
-    /// Windows whose quota of one call a second was used now.
+    /// Windows with a quota of one call a second, which was used now.
     fn used_up(now: Instant) -> Windows {
         let mut windows = Windows::new(&[Quota::per_second(1)]);
         let call = windows.take(1, now);
@@ -246,7 +246,7 @@ mod tests {
         let now = Instant::now();
         let by_quota = Some(Quota::per_second(1));
         let table = [
-            // A hint in the headers tells no more than the quota.
+            // A hint in the headers adds nothing to the quota but time.
             (None, 3 * SECOND, 3 * SECOND, by_quota),
             (None, SECOND / 2, SECOND, by_quota),
             (Some(refusal()), 3 * SECOND, 3 * SECOND, None),
