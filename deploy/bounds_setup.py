@@ -81,51 +81,63 @@ def records(number):
     return json.dumps({"Passive": {"query": "x", "records": [record] * number}}).encode()
 
 
-class Provider:
-    """Answers as X-Force does, and by the first label of the observable: `large`, `gzip`, `brotli`, `slow`."""
+class Answers:
+    """What the provider answers: as X-Force does, and by the first label of the observable `large`, `gzip`, `brotli` or
+    `slow`."""
 
     def __init__(self):
-        self.report = json.dumps({"result": {"url": "x", "cats": {"Malware": True}, "score": 7}}).encode()
-        self.few = records(20)
-        self.large = records(250_000)
-        self.gzip = gzip_bomb()
+        def answer(body, encoding=""):
+            return (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+                    f"{encoding}\r\n").encode() + body
 
-    async def answer(self, target, writer):
+        self.report = answer(json.dumps({"result": {"url": "x", "cats": {"Malware": True}, "score": 7}}).encode())
+        self.few = answer(records(20))
+        self.by_label = {
+            "large": answer(records(250_000)),
+            "gzip": answer(gzip_bomb(), "Content-Encoding: gzip\r\n"),
+            "brotli": answer(BROTLI_BOMB, "Content-Encoding: br\r\n"),
+        }
+
+    def to(self, target):
+        """The answer to a target, and after how many seconds."""
         label = target.split("?")[0].rsplit("/", 1)[-1].split("-")[0]
-        headers = ""
-        body = self.few if "/resolve/" in target else self.report
-        if label == "large":
-            body = self.large
-        elif label == "gzip":
-            body, headers = self.gzip, "Content-Encoding: gzip\r\n"
-        elif label == "brotli":
-            body, headers = BROTLI_BOMB, "Content-Encoding: br\r\n"
-        elif label == "slow":
-            # Not all at the same moment, which no provider does.
-            await asyncio.sleep(1 + zlib.crc32(target.encode()) % 200 / 1000)
-        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-                     f"{headers}\r\n".encode())
-        for at in range(0, len(body), 256 * 1024):
-            writer.write(body[at:at + 256 * 1024])
-            await writer.drain()
+        # Not all at the same moment, which no provider does.
+        delay = 1 + zlib.crc32(target.encode()) % 200 / 1000 if label == "slow" else 0
+        return self.by_label.get(label) or (self.few if "/resolve/" in target else self.report), delay
 
-    async def serve(self, reader, writer):
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                await self.answer(head.split(b" ", 2)[1].decode(), writer)
-        writer.close()
 
-    async def run(self, port):
-        server = await asyncio.start_server(self.serve, HOST, port, backlog=4096, reuse_port=True)
-        async with server:
-            await server.serve_forever()
+class Connection(asyncio.Protocol):
+    """A connection to the provider: a protocol, since streams take several times as long for a call, which those who
+    share the processors would wait for."""
+
+    def __init__(self, answers):
+        self.answers, self.received = answers, b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.received += data
+        while b"\r\n\r\n" in self.received:
+            head, _, self.received = self.received.partition(b"\r\n\r\n")
+            answer, delay = self.answers.to(head.split(b" ", 2)[1].decode())
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self.transport.write, answer)
+            else:
+                self.transport.write(answer)
 
 
 def provide(port):
     # A real provider has machines of its own. This one must not be what the others wait for.
     os.nice(-10)
-    asyncio.run(Provider().run(port))
+
+    async def run():
+        answers = Answers()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(answers), HOST, port, backlog=4096, reuse_port=True)
+        await server.serve_forever()
+
+    asyncio.run(run())
 
 
 # --- The relay ----------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ fn serve(relay: &Relay) -> anyhow::Result<()> {
         let mut signals = Signals::handled()?;
         let running = server::start(relay, &settings).map_err(|error| match error {
             StartError::Settings(error) => wrong(error),
-            StartError::Listen { .. } => error.into(),
+            StartError::Listen { .. } | StartError::Threads(_) => error.into(),
         })?;
         for note in &running.notes {
             log::info!("{note}");

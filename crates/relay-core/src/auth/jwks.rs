@@ -19,9 +19,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::heavy;
 use crate::provider::{HttpClients, describe_via, read_capped};
 use crate::settings::SettingsError;
-use crate::telemetry::{Metrics, current_request_id, with_request_id};
+use crate::telemetry::Metrics;
 use crate::text::sanitized;
 
 /// How long fetched keys serve before they are fetched anew.
@@ -191,10 +192,7 @@ impl Jwks {
             }
             drop(running);
         };
-        match current_request_id() {
-            Some(id) => tokio::spawn(with_request_id(id, fetch)),
-            None => tokio::spawn(fetch),
-        };
+        heavy::spawn(fetch);
         Some(ended)
     }
 }
@@ -206,7 +204,7 @@ fn no_answer_within(time: Duration) -> String {
 async fn fetch(http: &HttpClients, url: &Url) -> Result<KeySet, String> {
     let body = async {
         let response = http
-            .pooled
+            .pooled()
             .get(url.clone())
             .header("accept", "application/json")
             .send()

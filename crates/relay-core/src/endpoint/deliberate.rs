@@ -5,7 +5,6 @@ use crate::capability::{Deliberate, Provider};
 use crate::ctim::ObservableType;
 use crate::envelope::Reply;
 use crate::error::Error;
-use crate::heavy;
 use crate::lookup::Lookup;
 use crate::selection::Selection;
 
@@ -36,8 +35,7 @@ impl<P: Deliberate> Handler<P> for Handle {
         let call = request.call().await?;
         let about = request.observables_and(&request.provider.read_along()).await?;
         call.confidential.ask_about(&about.observables);
-        let lookups = request.provider.deliberate_all(&call, &about.observables);
-        let found = heavy::look_up(about.observables.len(), lookups).await;
+        let found = request.provider.deliberate_all(&call, &about.observables).await;
         Ok(request.found(found, &about).await)
     }
 }

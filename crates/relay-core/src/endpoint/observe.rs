@@ -5,7 +5,6 @@ use crate::capability::Observe;
 use crate::ctim::ObservableType;
 use crate::envelope::Reply;
 use crate::error::Error;
-use crate::heavy;
 
 /// The endpoint.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -30,8 +29,7 @@ impl<P: Observe> Handler<P> for Handle {
         let call = request.call().await?;
         let about = request.observables().await?;
         call.confidential.ask_about(&about.observables);
-        let lookups = request.provider.observe_all(&call, &about.observables);
-        let found = heavy::look_up(about.observables.len(), lookups).await;
+        let found = request.provider.observe_all(&call, &about.observables).await;
         Ok(request.found(found, &about).await)
     }
 }

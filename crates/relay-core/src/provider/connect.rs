@@ -10,6 +10,7 @@ use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 
 use super::body::ENCODINGS;
 use super::resolver::Resolver;
+use crate::heavy;
 use crate::module::Module;
 use crate::settings::{ProviderSettings, ProxySettings, SettingsError};
 
@@ -32,8 +33,10 @@ const LIVENESS: Liveness =
 /// The clients that all outgoing calls of a relay share.
 #[derive(Clone)]
 pub(crate) struct HttpClients {
-    /// For all calls.
-    pub(crate) pooled: reqwest::Client,
+    /// For calls.
+    pooled: reqwest::Client,
+    /// For calls of large requests, whose connections are at work on the threads of these.
+    pooled_for_large: reqwest::Client,
     /// For a call that a pooled connection refused: each has a connection of its own.
     pub(crate) unpooled: reqwest::Client,
     /// What stands between these and other hosts.
@@ -54,7 +57,17 @@ impl HttpClients {
     #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
     pub(crate) fn for_tests() -> Self {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { pooled: client.clone(), unpooled: client, proxies: Arc::default() }
+        Self {
+            pooled: client.clone(),
+            pooled_for_large: client.clone(),
+            unpooled: client,
+            proxies: Arc::default(),
+        }
+    }
+
+    /// The client for calls from this thread.
+    pub(crate) fn pooled(&self) -> &reqwest::Client {
+        if heavy::is_for_large_requests() { &self.pooled_for_large } else { &self.pooled }
     }
 
     /// A client as for calls, that keeps what is known of a connection's certificate.
@@ -80,8 +93,12 @@ impl HttpClients {
                 || builder(module, settings, liveness, &resolver, &proxies).pool_max_idle_per_host(idle);
             built(make, &authorities)
         };
-        let (pooled, unpooled) = (build(IDLE_PER_HOST)?, build(0)?);
-        Ok(Self { pooled, unpooled, proxies: Arc::new(settings.proxies.clone()) })
+        Ok(Self {
+            pooled: build(IDLE_PER_HOST)?,
+            pooled_for_large: build(IDLE_PER_HOST)?,
+            unpooled: build(0)?,
+            proxies: Arc::new(settings.proxies.clone()),
+        })
     }
 }
 

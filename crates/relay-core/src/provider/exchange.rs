@@ -157,7 +157,7 @@ impl Exchange {
         waits: &AtomicBool,
         answered: impl FnOnce(&HeaderMap),
     ) -> Result<Answer, Failure> {
-        let mut response = match builder(&self.http.pooled)?.send().await {
+        let mut response = match builder(self.http.pooled())?.send().await {
             Ok(response) => response,
             Err(error) => match refused(&error) {
                 // It was not processed, or may be: at once on another connection.

@@ -11,6 +11,8 @@ use futures::future::{BoxFuture, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
+use crate::heavy;
+
 /// Threads that wait for the system's resolver. A relay has fewer hosts.
 const THREADS: usize = 8;
 
@@ -46,7 +48,7 @@ impl Resolver {
             return question.clone();
         }
         // A task of its own: it goes on when the first who asked has stopped waiting.
-        let answer = tokio::spawn(Arc::clone(&self.0).answer(name.to_owned()));
+        let answer = heavy::spawn(Arc::clone(&self.0).answer(name.to_owned()));
         let question = answer.map(|joined| joined.unwrap_or_else(|_| Err(Arc::new(gone())))).boxed().shared();
         asked.insert(name.to_owned(), question.clone());
         question

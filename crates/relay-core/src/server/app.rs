@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use serde_json::json;
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::pack::{self, Body, Document};
 use super::receive::Receiver;
@@ -20,11 +19,10 @@ use crate::doctor::checkup::Retiring;
 use crate::endpoint::{Described, Endpoint, Served};
 use crate::envelope::{Reply, Stats};
 use crate::error::{Code, Error};
-use crate::heavy;
+use crate::heavy::{self, Threads};
 use crate::host::{Asked, Host};
 use crate::module::Module;
 use crate::settings::Settings;
-use crate::telemetry::{RequestId, with_request_id};
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -49,7 +47,7 @@ pub(super) struct Site {
     openapi: Document,
     trust_proxy: bool,
     bodies: Receiver,
-    runtime: Handle,
+    threads: Threads,
 }
 
 impl Site {
@@ -59,6 +57,7 @@ impl Site {
         host: Host,
         endpoints: Vec<Served>,
         retiring: Vec<Retiring>,
+        threads: Threads,
     ) -> Self {
         let described: Vec<Described<'_>> =
             endpoints.iter().map(Served::described).chain(common::ALL.map(Described::of)).collect();
@@ -80,7 +79,7 @@ impl Site {
             relay: module.name,
             endpoints: endpoints.into_iter().map(Arc::new).collect(),
             trust_proxy: settings.trust_proxy,
-            runtime: Handle::current(),
+            threads,
         }
     }
 
@@ -149,18 +148,14 @@ async fn ask(
         return refuse(reply);
     }
     let pack = pack::is_wanted(&request);
+    let bytes = asked.body.len();
     let answer = async move {
         let reply = served.answer(&asked, &host).await;
         let bytes = if pack { reply.json.len() } else { 0 };
         heavy::run(bytes, || Packed::of(reply, pack)).await
     };
-    let id = request.extensions().get::<RequestId>().cloned();
-    let task = match id {
-        Some(id) => site.runtime.spawn(with_request_id(id, answer)),
-        None => site.runtime.spawn(answer),
-    };
     // A client that goes away takes its lookups with it; a panic stays in the task and is answered here.
-    let reply = match AbortOnDrop(task).finished().await {
+    let reply = match AbortOnDropHandle::new(site.threads.spawn(bytes, answer)).await {
         Ok(reply) => reply,
         // What it was has its own line in the log.
         Err(_) => Packed::of(Reply::bug("the request ended in a panic"), false),
@@ -178,21 +173,6 @@ struct Packed {
 impl Packed {
     fn of(reply: Reply, pack: bool) -> Self {
         Self { status: reply.status, body: Body::new(reply.json, pack), stats: reply.stats }
-    }
-}
-
-/// A spawned task that is aborted when nothing waits for it any more.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> AbortOnDrop<T> {
-    async fn finished(mut self) -> Result<T, tokio::task::JoinError> {
-        (&mut self.0).await
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -32,6 +32,7 @@ use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, guard, web};
 
+use crate::heavy::Threads;
 use crate::host::Host;
 use crate::relay::{Relay, Started};
 use crate::settings::{ConnectionSettings, Environment, Settings, SettingsError};
@@ -60,6 +61,9 @@ pub enum StartError {
         /// Why not; part of the message, so it is no source, which would repeat it.
         problem: io::Error,
     },
+    /// The system gives no threads.
+    #[error("no thread can be started for requests: {0}; raise the limit of processes (ulimit -u, pids.max)")]
+    Threads(io::Error),
 }
 
 /// A relay that answers requests until it is stopped.
@@ -96,7 +100,8 @@ pub fn start(relay: &Relay, settings: &Settings) -> Result<Running, StartError> 
     let warnings = of_tokens.chain(settings.warnings()).collect();
     let ready = Arc::new(AtomicBool::new(true));
     let metrics = Arc::clone(&host.metrics);
-    let site = Arc::new(app::Site::new(module, settings, host, endpoints, retiring));
+    let threads = Threads::start().map_err(StartError::Threads)?;
+    let site = Arc::new(app::Site::new(module, settings, host, endpoints, retiring, threads));
     let connections = &settings.connections;
     let peers = || Arc::new(Peers::new(connections.write_memory, Arc::clone(&metrics)));
     let listen =

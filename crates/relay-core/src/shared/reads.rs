@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::metrics::Operation;
+use crate::heavy;
 
 /// Most entries of one exchange: each can be a megabyte.
 const AT_ONCE: usize = 16;
@@ -64,7 +65,7 @@ impl Shared {
         };
         if begins {
             // It runs when the request that asks has asked for all that it can ask for now.
-            tokio::spawn(Reader(self.clone()).run());
+            heavy::spawn(Reader(self.clone()).run());
         }
         answer.await.ok()
     }
