@@ -112,6 +112,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, answers):
         self.answers, self.received = answers, b""
+        self.unsent, self.paused = memoryview(b""), False
 
     def connection_made(self, transport):
         self.transport = transport
@@ -122,9 +123,26 @@ class Connection(asyncio.Protocol):
             head, _, self.received = self.received.partition(b"\r\n\r\n")
             answer, delay = self.answers.to(head.split(b" ", 2)[1].decode())
             if delay:
-                asyncio.get_running_loop().call_later(delay, self.transport.write, answer)
+                asyncio.get_running_loop().call_later(delay, self.send, answer)
             else:
-                self.transport.write(answer)
+                self.send(answer)
+
+    def send(self, answer):
+        self.unsent = memoryview(answer)
+        self.go_on()
+
+    def go_on(self):
+        # In pieces: what a transport cannot send at once, it copies.
+        while self.unsent and not self.paused and not self.transport.is_closing():
+            piece, self.unsent = self.unsent[:64 * 1024], self.unsent[64 * 1024:]
+            self.transport.write(piece)
+
+    def pause_writing(self):
+        self.paused = True
+
+    def resume_writing(self):
+        self.paused = False
+        self.go_on()
 
 
 def provide(port):

@@ -16,6 +16,10 @@ use crate::settings::{ProviderSettings, ProxySettings, SettingsError};
 
 /// Idle connections kept per host: enough for a burst of requests, bounded in memory.
 const IDLE_PER_HOST: usize = 256;
+/// How long they are kept: an analyst asks again within a minute or two.
+const IDLE: Duration = Duration::from_secs(90);
+/// How long those of large requests are kept, which come rarely and open hundreds.
+const IDLE_FOR_LARGE: Duration = Duration::from_secs(30);
 
 /// How it is found out that an HTTP/2 connection is dead though its bytes are acknowledged: all calls of a host share
 /// one connection, and each would wait for it until its time is up.
@@ -88,15 +92,18 @@ impl HttpClients {
         // One for all clients: what asks for a name waits for who asks already.
         let resolver = Arc::new(Resolver::new());
         let proxies = proxies(&settings.proxies)?;
-        let build = |idle: usize| {
-            let make =
-                || builder(module, settings, liveness, &resolver, &proxies).pool_max_idle_per_host(idle);
+        let build = |idle: usize, idle_timeout: Duration| {
+            let make = || {
+                builder(module, settings, liveness, &resolver, &proxies)
+                    .pool_max_idle_per_host(idle)
+                    .pool_idle_timeout(idle_timeout)
+            };
             built(make, &authorities)
         };
         Ok(Self {
-            pooled: build(IDLE_PER_HOST)?,
-            pooled_for_large: build(IDLE_PER_HOST)?,
-            unpooled: build(0)?,
+            pooled: build(IDLE_PER_HOST, IDLE)?,
+            pooled_for_large: build(IDLE_PER_HOST, IDLE_FOR_LARGE)?,
+            unpooled: build(0, IDLE)?,
             proxies: Arc::new(settings.proxies.clone()),
         })
     }

@@ -9,7 +9,11 @@
 //! | `GET /counts/{name}` | a number, for tiles: see [`crate::tiles`] |
 //!
 //! The key goes into the header `X-Acme-Key`. Status 402 stops all further calls of `thing` of the request. Things
-//! of the type `user` are asked for at most twice an hour. A thing called `panic` is more than it can bear.
+//! of the type `user` are asked for at most twice an hour. A thing called `panic` is more than it can bear, and one called
+//! `busy` keeps its thread at work ([`BUSY`]).
+
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use relay_core::api::{Api, Caller};
 use relay_core::auth::{ClaimError, Claims};
@@ -66,6 +70,33 @@ pub(crate) fn setup_at(url: &str) -> Setup {
 /// What the provider answers about a thing.
 pub(crate) fn thing(malicious: bool, seen: &[&str]) -> crate::mock::Reply {
     crate::mock::Reply::json(&json!({"malicious": malicious, "seen": seen}))
+}
+
+/// Work that takes its thread until a test ends it.
+pub(crate) static BUSY: Busy = Busy { state: Mutex::new((0, false)), ended: Condvar::new() };
+
+pub(crate) struct Busy {
+    /// How much of it has begun, and whether it is to end.
+    state: Mutex<(usize, bool)>,
+    ended: Condvar,
+}
+
+impl Busy {
+    fn work(&self) {
+        let mut state = self.state.lock().expect("no panic");
+        state.0 += 1;
+        // With a bound, so that a test that it keeps from going on can fail.
+        drop(self.ended.wait_timeout_while(state, Duration::from_secs(20), |(_, end)| !*end));
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state.lock().expect("no panic").0 > 0
+    }
+
+    pub(crate) fn end(&self) {
+        self.state.lock().expect("no panic").1 = true;
+        self.ended.notify_all();
+    }
 }
 
 pub(crate) struct Acme {
@@ -139,6 +170,9 @@ impl Acme {
 
     async fn thing(&self, call: &Call<Key>, about: &Observable) -> Result<Option<Thing>, Error> {
         assert_ne!(about.value(), "panic", "{} at {}", "secret-inside", self.api);
+        if about.value() == "busy" {
+            BUSY.work();
+        }
         let url =
             UrlBuilder::new(&self.api).path("things").segment(about.kind().as_str()).segment(about.value());
         let Some(url) = url.build() else { return Ok(None) };

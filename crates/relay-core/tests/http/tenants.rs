@@ -1,13 +1,13 @@
 //! Tenants that use one relay at the same time: nothing of one reaches the other.
 
 use std::future::pending;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::future::join_all;
-use relay_testkit::{Stage, asked, docs, errors};
+use futures::future::{join, join_all};
+use relay_testkit::{Stage, asked, docs, errors, eventually};
 use serde_json::{Value, json};
 
-use crate::acme::{setup, thing};
+use crate::acme::{BUSY, setup, thing};
 use crate::mock::{Mock, Reply};
 use crate::only_error;
 
@@ -29,6 +29,32 @@ async fn by_credential() -> Mock {
         thing(true, &ids.iter().map(String::as_str).collect::<Vec<_>>())
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_requests_at_work_keep_no_small_one_waiting() {
+    let provider = Mock::always(thing(true, &[])).await;
+    let stage = setup(&provider).start().await;
+    let names: Vec<String> = (0..200).map(|number| format!("{number}.example")).collect();
+    let large: Vec<_> =
+        names.iter().map(|name| ("domain", name.as_str())).chain([("domain", "busy")]).collect();
+    let tokens: Vec<_> =
+        (0..16).map(|number| stage.token_with(&json!({"key": format!("key-{number}")}))).collect();
+    let body = asked(&large);
+    let all = join_all(tokens.iter().map(|token| stage.ask("/observe/observables", Some(token), &body)));
+    let small = async {
+        eventually("a large request is at work", async || BUSY.has_begun()).await;
+        let begun = Instant::now();
+        let answer = stage.observe(&[("domain", "small.example")]).await;
+        let took = begun.elapsed();
+        BUSY.end();
+        assert_eq!(docs(&answer, "verdicts").len(), 1);
+        assert!(took < Duration::from_secs(15), "it waited for the large ones: {took:?}");
+    };
+    let (answers, ()) = join(all, small).await;
+    for answer in answers {
+        assert_eq!((docs(&answer, "verdicts").len(), errors(&answer)), (201, vec![]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
