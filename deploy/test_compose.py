@@ -22,8 +22,8 @@ from relays import CLAIMS, PORTS, RELAYS, ROOT
 
 SIMULATOR = "http://127.0.0.1:9100"
 PATIENCE = 120
-# Bytes, as built by default: relay-defender has 19.4 MB. What is published is smaller, and deploy/archive.sh has its bound.
-MOST_PROGRAM = 24_000_000
+# Bytes, as built by default, unoptimized: relay-defender has 41.6 MB. What is published is smaller, and deploy/archive.sh has its bound.
+MOST_PROGRAM = 45_000_000
 MOST_IMAGE = 40_000_000
 
 PROJECT, SECRETS, COMPOSE = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
