@@ -81,7 +81,7 @@ impl Threads {
         Ok(Self { others, large: Some(large) })
     }
 
-    /// Answers a request, whose body has this many bytes. Log lines of the task carry the id of the request.
+    /// Answers a request with a body of this many bytes. Log lines of the task carry the id of the request.
     pub(crate) fn spawn<F>(&self, bytes: usize, answer: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,

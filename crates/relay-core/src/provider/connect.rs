@@ -39,7 +39,7 @@ const LIVENESS: Liveness =
 pub(crate) struct HttpClients {
     /// For calls.
     pooled: reqwest::Client,
-    /// For calls of large requests, whose connections are at work on the threads of these.
+    /// For calls of large requests: these connections run on the threads of large requests.
     pooled_for_large: reqwest::Client,
     /// For a call that a pooled connection refused: each has a connection of its own.
     pub(crate) unpooled: reqwest::Client,

@@ -1,8 +1,8 @@
 //! The HTTP side of a relay: the only room that knows actix.
 //!
 //! [`start`] binds both listeners, so their ports are known before the first request, and returns a
-//! [`Running`] relay that is stopped by hand. Lookups run on the process's multi-threaded runtime, not on the
-//! connection's thread: a pooled connection must not stall with the thread that opened it.
+//! [`Running`] relay that is stopped by hand. Lookups run on the process's multi-threaded runtime, those of large requests
+//! on a second one, and none on the connection's thread: a pooled connection must not stall with the thread that opened it.
 
 mod admin;
 mod app;
