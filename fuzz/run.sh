@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes on stable Rust: builds with the coverage that libFuzzer needs and runs each target for a while. Ends with 1 at
-# the first finding, which stays below target/fuzz/artifacts.
+# Fuzzes on stable Rust: builds with the coverage that libFuzzer needs (rustc.sh) and runs each target for a while. Ends
+# with 1 at the first finding, which stays below target/fuzz/artifacts.
 #
 # Usage: fuzz/run.sh [seconds per target] [target…]
 #
@@ -14,20 +14,16 @@ seconds=${1:-60}
 host=x86_64-unknown-linux-gnu
 folder=$PWD/target/fuzz
 
-flags=(--cfg fuzzing -Cpasses=sancov-module)
-for pass in level=4 inline-8bit-counters pc-table trace-compares; do
-    flags+=("-Cllvm-args=-sanitizer-coverage-$pass")
-done
-# An encoded list, since an argument may hold no space otherwise; a cargo configuration must not add to it.
-CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}") cargo build --locked --quiet --release --bins \
-    --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$folder"
-programs=$folder/$host/release
-"$programs/seed" "$folder"
-
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
     for file in fuzz/fuzz_targets/*.rs; do targets+=("$(basename "$file" .rs)"); done
 fi
+
+# A cargo configuration must not add to the flags. rustc.sh adds those of the coverage.
+CARGO_ENCODED_RUSTFLAGS=$'--cfg\x1ffuzzing' RUSTC_WRAPPER=$PWD/fuzz/rustc.sh cargo build --locked --quiet --release \
+    --bin seed "${targets[@]/#/--bin=}" --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$folder"
+programs=$folder/$host/release
+"$programs/seed" "$folder"
 
 for target in "${targets[@]}"; do
     mkdir -p "$folder/corpus/$target" "$folder/artifacts/$target"
