@@ -3,10 +3,12 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::login::Grant;
+use crate::login::directory::Resource;
+use crate::login::grant::{Grant, TokenError};
 
 /// A call to a service.
 ///
@@ -110,6 +112,21 @@ impl Request {
     /// The token of `Authorization: Bearer`.
     pub fn bearer(&self) -> Option<&str> {
         self.credential("bearer")
+    }
+
+    /// The claims of its bearer token, a token of the login service for this API.
+    ///
+    /// # Errors
+    /// The token is not accepted.
+    pub fn grant(&self, resource: Resource) -> Result<Grant, TokenError> {
+        let grant = Grant::read(self.bearer().ok_or(TokenError::Missing)?).ok_or(TokenError::Malformed)?;
+        if self.tokens_expired || grant.exp <= Timestamp::now().as_second() {
+            return Err(TokenError::Expired);
+        }
+        if grant.aud != resource.uri() {
+            return Err(TokenError::WrongAudience);
+        }
+        Ok(grant)
     }
 
     /// What follows `scheme` (in any case) in the Authorization header.

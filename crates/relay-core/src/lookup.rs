@@ -31,12 +31,6 @@ impl Lookup {
         Self::default()
     }
 
-    /// Adds what another part of the same lookup found.
-    pub fn merge(&mut self, other: Self) {
-        self.bundle.merge(other.bundle);
-        self.errors.extend(other.errors);
-    }
-
     /// Adds the outcome of one observable's lookup. Its errors concern that observable, unless they say otherwise.
     pub fn merge_about(&mut self, other: Self, observable: &Observable) {
         self.bundle.merge(other.bundle);

@@ -176,7 +176,7 @@ impl Defender {
 }
 
 fn granted(request: &Request) -> Result<Grant, Refusal> {
-    Grant::of(request, Resource::Defender).map_err(|fault| {
+    request.grant(Resource::Defender).map_err(|fault| {
         Refusal::unauthorized(match fault {
             TokenError::Missing | TokenError::Malformed => "Unauthorized request.",
             TokenError::Expired => "The token is expired.",

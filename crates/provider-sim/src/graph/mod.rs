@@ -69,7 +69,7 @@ struct Authorized<'r> {
 
 /// All checks before the question itself is read.
 fn authorized(request: &Request) -> Result<Authorized<'_>, Refusal> {
-    let grant = Grant::of(request, Resource::Graph).map_err(Refusal::Token)?;
+    let grant = request.grant(Resource::Graph).map_err(Refusal::Token)?;
     let call = Call::of(request).ok_or(Refusal::NoSuchPath)?;
     if request.method != call.method() {
         return Err(Refusal::Method(call.method()));

@@ -3,12 +3,10 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::directory::{Resource, Tenant};
-use crate::request::Request;
+use super::directory::Tenant;
 
 /// Signs tokens, only so that the simulator recognises its own.
 const KEY: &[u8] = b"the simulator signs its own tokens";
@@ -25,7 +23,7 @@ pub struct Grant {
     pub appid: String,
     /// Permissions that were consented to.
     pub roles: Vec<String>,
-    /// Suffix of the secret that the application logged in with ([`Request::suffix`]).
+    /// Suffix of the secret that the application logged in with: what follows the first `.` in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suffix: Option<String>,
     /// When it was issued, in seconds since 1970.
@@ -63,21 +61,6 @@ impl Grant {
         hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, KEY), signed.as_bytes(), &signature).ok()?;
         let (_, facts) = signed.split_once('.')?;
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(facts).ok()?).ok()
-    }
-
-    /// The claims of the bearer token of a call to an API.
-    ///
-    /// # Errors
-    /// The token is not accepted.
-    pub fn of(request: &Request, resource: Resource) -> Result<Self, TokenError> {
-        let grant = Self::read(request.bearer().ok_or(TokenError::Missing)?).ok_or(TokenError::Malformed)?;
-        if request.tokens_expired || grant.exp <= Timestamp::now().as_second() {
-            return Err(TokenError::Expired);
-        }
-        if grant.aud != resource.uri() {
-            return Err(TokenError::WrongAudience);
-        }
-        Ok(grant)
     }
 
     /// Whether it has one of these permissions.

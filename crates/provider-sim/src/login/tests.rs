@@ -128,12 +128,12 @@ fn a_call_is_judged_by_its_token() {
     let with = |token: &str| {
         Request::new("GET", "/graph", "/").with_header("Authorization", &format!("Bearer {token}"))
     };
-    let judged = |request: &Request| Grant::of(request, Resource::Graph);
+    let judged = |request: &Request| request.grant(Resource::Graph);
     assert_eq!(judged(&with(&good.sign())), Ok(good.clone()));
     assert_eq!(judged(&Request::new("GET", "/graph", "/")), Err(TokenError::Missing));
     assert_eq!(judged(&with("e30.e30.AAAA")), Err(TokenError::Malformed));
     assert_eq!(judged(&with(&good.sign().replace('.', ".A"))), Err(TokenError::Malformed));
-    assert_eq!(Grant::of(&with(&good.sign()), Resource::Defender), Err(TokenError::WrongAudience));
+    assert_eq!(with(&good.sign()).grant(Resource::Defender), Err(TokenError::WrongAudience));
     assert_eq!(judged(&with(&Grant { exp: 1, ..good.clone() }.sign())), Err(TokenError::Expired));
     let mut refused = with(&good.sign());
     refused.tokens_expired = true;

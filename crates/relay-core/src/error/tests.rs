@@ -126,7 +126,7 @@ fn an_error_that_names_its_observable_keeps_it() {
 #[test]
 fn what_parts_of_a_lookup_met_is_folded_before_the_observable_is_added() {
     let mut lookup = Lookup::from(Error::fatal(Code::UNAVAILABLE, "Acme is down."));
-    lookup.merge(Error::fatal(Code::UNAVAILABLE, "Acme is down.").into());
+    lookup.errors.add(Error::fatal(Code::UNAVAILABLE, "Acme is down."));
     assert_eq!(lookup.errors.len(), 1);
     let mut all = Lookup::nothing();
     all.merge_about(lookup, &domain(0));

@@ -247,6 +247,7 @@ mod tests {
         assert_eq!(brotli_window(0b0001_0001), None, "the extension for large windows");
     }
     static WAITS: AtomicBool = AtomicBool::new(false);
+    static LARGE: [u8; 4 * FIRST] = [b'x'; 4 * FIRST];
 
     fn body(most: usize, cut: bool) -> Body<'static> {
         let bounds = Bounds { most, cut, room: None, waits: &WAITS };
@@ -285,9 +286,8 @@ mod tests {
 
     #[test]
     fn an_unpacked_body_is_refused_beyond_its_bound_or_cut_there() {
-        let read = |most, cut| {
-            let (mut body, mut from) =
-                (body(most, cut), Box::pin(&b"abcd"[..]) as Pin<Box<dyn AsyncRead + Send>>);
+        let read = |whole: &'static [u8], most, cut| {
+            let (mut body, mut from) = (body(most, cut), Box::pin(whole) as Pin<Box<dyn AsyncRead + Send>>);
             loop {
                 match body.read(&mut from).now_or_never().expect("no wait") {
                     Ok(true) => {}
@@ -299,10 +299,13 @@ mod tests {
                 }
             }
         };
-        assert_eq!(read(5, false).as_deref(), Some(&b"abcd"[..]));
-        assert_eq!(read(4, false).as_deref(), Some(&b"abcd"[..]));
-        assert_eq!(read(3, false), None);
-        assert_eq!(read(3, true).as_deref(), Some(&b"abc"[..]));
+        assert_eq!(read(b"abcd", 5, false).as_deref(), Some(&b"abcd"[..]));
+        assert_eq!(read(b"abcd", 4, false).as_deref(), Some(&b"abcd"[..]));
+        assert_eq!(read(b"abcd", 3, false), None);
+        assert_eq!(read(b"abcd", 3, true).as_deref(), Some(&b"abc"[..]));
+        // Larger than what is read at a time, and a bound between.
+        assert_eq!(read(&LARGE, 4 * FIRST - 1, false), None);
+        assert_eq!(read(&LARGE, 2 * FIRST + 1, true).map(|body| body.len()), Some(2 * FIRST + 1));
     }
 
     #[test]

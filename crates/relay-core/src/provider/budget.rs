@@ -96,4 +96,12 @@ mod tests {
         (0..40).for_each(|_| budget.count_call());
         assert_eq!(retries(&budget, 100), 7, "of 50 calls, less those of five seconds ago");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_of_an_hour_ago_allow_no_retries() {
+        let budget = Budget::new();
+        (0..100).for_each(|_| budget.count_call());
+        advance(Duration::from_secs(3600)).await;
+        assert_eq!(retries(&budget, 100), 3);
+    }
 }

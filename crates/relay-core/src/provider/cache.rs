@@ -1,5 +1,7 @@
 //! Provider answers that serve again, and equal calls at the same time that share one.
 
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use reqwest::Method;
 
 use super::answer::Answer;
 use super::credential::CredentialKey;
+use super::failure::Failure;
 
 /// What makes two calls equal. The credential is in it as a keyed hash, so no tenant gets another's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,14 +61,61 @@ impl AnswerCache {
     }
 }
 
+/// What is kept for a key, or else made by the first who asks and shared by all who ask meanwhile. A failure that
+/// lies in the platform request that made it says nothing to the others: they try again.
+pub(super) async fn shared<K, V, F>(cache: &Cache<K, V>, key: &K, make: impl Fn() -> F) -> Result<V, Failure>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    F: Future<Output = Result<V, Failure>>,
+{
+    loop {
+        let ours = AtomicBool::new(false);
+        // Boxed: the cache keeps a call in several places of its own state.
+        let call = Box::pin(async {
+            ours.store(true, Ordering::Relaxed);
+            make().await
+        });
+        match cache.try_get_with(key.clone(), call).await {
+            Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
+            outcome => return outcome.map_err(|failure| (*failure).clone()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
 
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
+    use tokio::sync::Notify;
 
     use super::*;
     use crate::provider::CredentialHasher;
+    use crate::testing::in_time;
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_request_that_ends_itself_makes_the_call() {
+        let (calls, both_wait) = (AtomicUsize::new(0), Notify::new());
+        let made = async || {
+            if calls.fetch_add(1, Ordering::Relaxed) > 0 {
+                return Ok(7);
+            }
+            both_wait.notified().await;
+            Err(Failure::NoMemory)
+        };
+        let cache: Cache<u8, u8> = Cache::new(1);
+        let outcomes = async {
+            tokio::join!(biased; shared(&cache, &1, made), shared(&cache, &1, made), async {
+                both_wait.notify_one();
+            })
+        };
+        let (first, second, ()) = in_time("two answers", outcomes).await;
+        assert!(matches!(first, Err(Failure::NoMemory)), "{first:?}");
+        assert!(matches!(second, Ok(7)), "{second:?}");
+        assert_eq!(calls.into_inner(), 2);
+    }
 
     /// How many bytes of answers are kept of a hundred, each of this size, where ten entries are allowed.
     async fn kept(bytes: usize) -> usize {

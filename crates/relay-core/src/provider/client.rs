@@ -1,13 +1,11 @@
 //! Makes the calls that relays describe.
 
-use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use moka::future::Cache;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +13,7 @@ use tokio::time::{sleep, timeout_at};
 
 use super::admission::{Admission, Denied, Entry, Patience};
 use super::answer::Answer;
-use super::cache::{AnswerCache, CacheKey};
+use super::cache::{AnswerCache, CacheKey, shared};
 use super::connect::HttpClients;
 use super::exchange::Exchange;
 use super::failure::Failure;
@@ -353,28 +351,6 @@ impl From<Failure> for Failed {
     }
 }
 
-/// What is kept for a key, or else made by the first who asks and shared by all who ask meanwhile. A failure that
-/// lies in the platform request that made it says nothing to the others: they try again.
-async fn shared<K, V, F>(cache: &Cache<K, V>, key: &K, make: impl Fn() -> F) -> Result<V, Failure>
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-    F: Future<Output = Result<V, Failure>>,
-{
-    loop {
-        let ours = AtomicBool::new(false);
-        // Boxed: the cache keeps a call in several places of its own state.
-        let call = Box::pin(async {
-            ours.store(true, Ordering::Relaxed);
-            make().await
-        });
-        match cache.try_get_with(key.clone(), call).await {
-            Err(failure) if failure.is_the_requests() && !ours.load(Ordering::Relaxed) => {}
-            outcome => return outcome.map_err(|failure| (*failure).clone()),
-        }
-    }
-}
-
 /// The error of a call that had no place among the calls in flight for as long as it may wait.
 fn no_place(context: &RequestContext) -> Error {
     match context.priority() {
@@ -393,4 +369,20 @@ fn no_place(context: &RequestContext) -> Error {
 
 fn stopped(request: &Request<'_>) -> Result<(), Failure> {
     request.context.stopped(request.kind).map_or(Ok(()), |error| Err(Failure::Stopped(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_finds_no_place_reads_which_ones_were_taken() {
+        let error = |priority| no_place(&RequestContext::for_tests(priority, 16, Duration::from_secs(60)));
+        let tile = error(Priority::Tile);
+        assert_eq!((tile.code(), tile.severity()), (Code::TOO_MANY_REQUESTS, Severity::Error));
+        assert!(tile.message().starts_with("Calls for tiles wait"), "{tile}");
+        let lookup = error(Priority::Lookup);
+        assert_eq!(lookup.code(), Code::TIMEOUT);
+        assert!(lookup.message().contains("RELAY_PROVIDER__MAX_CONCURRENCY"), "{lookup}");
+    }
 }

@@ -49,6 +49,9 @@ pub(crate) fn describe_via(error: &reqwest::Error, proxies: &ProxySettings) -> S
         format!("the proxy {proxy} does not connect to {host} ({why})")
     } else if is_tls && !proxy.starts_with("https:") {
         describe(error)
+    } else if error.is_timeout() {
+        // Whoever did not answer: the time is for the whole way.
+        format!("no connection to {host} through the proxy {proxy} ({why})")
     } else {
         format!("cannot connect to the proxy {proxy} ({why})")
     }

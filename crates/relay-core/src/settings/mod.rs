@@ -1,4 +1,4 @@
-//! Settings: defaults, then an optional file, then the environment. The only room that reads the environment.
+//! Settings: defaults, then an optional file, then the environment. The only module that reads the environment.
 //!
 //! Every setting is one row of [`SETTINGS`] (or of a relay's [`Module::settings`]): the parser, `--help`, the tables of
 //! the documentation and the warning about unknown names all read those rows. A value that cannot be used stops the start with one
@@ -6,6 +6,7 @@
 
 mod clock;
 mod connections;
+mod environment;
 mod forms;
 mod load;
 mod problems;
@@ -25,7 +26,8 @@ use secrecy::SecretString;
 
 pub use clock::Clock;
 pub use connections::ConnectionSettings;
-pub use load::{Environment, Loaded};
+pub use environment::Environment;
+pub use load::Loaded;
 pub use provider::ProviderSettings;
 pub use proxies::ProxySettings;
 pub use recording::RecordSettings;

@@ -1,6 +1,7 @@
 //! All that is wrong with the settings of a relay, so that it is put right in one go; and all that is odd.
 
-use super::load::{Environment, Values};
+use super::environment::Environment;
+use super::load::Values;
 use super::{LogFormat, RecordSettings, Settings, SettingsError};
 use crate::module::Module;
 

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::SettingsError;
-use super::load::Environment;
+use super::environment::Environment;
 
 /// The variables, each with its other spelling; the first one that is set counts.
 const VARIABLES: [[&str; 2]; 4] = [
@@ -28,6 +28,14 @@ pub(super) type Variables = BTreeMap<&'static str, String>;
 pub(super) fn variables(environment: &Environment) -> Variables {
     let set = |name: &&'static str| Some((*name, environment.get(name)?.trim().to_owned()));
     VARIABLES.iter().filter_map(|names| names.iter().find_map(set)).collect()
+}
+
+impl Environment {
+    /// The same variables, and those of the process that name proxies.
+    #[must_use]
+    pub fn with_proxies_of_process(self) -> Self {
+        self.with(variables(&Self::of_process()))
+    }
 }
 
 /// A proxy.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::load::{Environment, Values, rows};
+use super::environment::Environment;
+use super::load::{Values, rows};
 use crate::module::Setting;
 
 impl Values {

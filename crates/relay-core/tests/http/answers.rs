@@ -118,6 +118,12 @@ async fn a_whole_listing_may_be_twice_as_large() {
         let stage = setup(&provider).setting("RELAY_PROVIDER__MAX_ANSWER", "2048").start().await;
         let answer = stage.respond(&[("ip", "1.1.1.1")]).await;
         assert_eq!(errors(&answer), expected, "{bytes} bytes: {answer}");
+        if let Some(message) = answer["errors"][0]["message"].as_str() {
+            assert!(
+                message.contains("larger than 4096 bytes (twice RELAY_PROVIDER__MAX_ANSWER)"),
+                "{message}"
+            );
+        }
     }
 }
 

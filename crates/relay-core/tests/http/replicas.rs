@@ -70,8 +70,12 @@ async fn a_pause_that_one_replica_is_asked_for_is_kept_by_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_one_replica_has_serves_the_other() {
     let Some(store) = Store::start() else { return };
-    let provider = Mock::always(thing(true, &["seen-1"])).await;
-    let [one, two] = pair(&provider, &store, |setup| setup).await;
+    let seen = "x".repeat(2000);
+    let provider = Mock::always(thing(true, &[&seen])).await;
+    // As large as it may be.
+    let length = json!({"malicious": true, "seen": [&seen]}).to_string().len().to_string();
+    let [one, two] =
+        pair(&provider, &store, |setup| setup.setting("RELAY_PROVIDER__MAX_ANSWER", &length)).await;
     let about = [("domain", "a.example")];
     let first = one.observe(&about).await;
     eventually("the answer", async || !store.command(&["KEYS", "relay:acme:answer:*"]).is_empty()).await;

@@ -42,13 +42,11 @@ async fn what_stays_is_not_tried_again() {
 async fn tries_end_with_the_number_that_is_set() {
     for (setting, tries) in [("0", 1), ("1", 2), ("", 3)] {
         let provider = Mock::always(Reply::status(503).with_header("Retry-After", "0")).await;
-        let answer = setup(&provider)
-            .setting("RELAY_PROVIDER__RETRIES", setting)
-            .start()
-            .await
-            .observe(&[("domain", "a.example")])
-            .await;
+        let stage = setup(&provider).setting("RELAY_PROVIDER__RETRIES", setting).start().await;
+        let answer = stage.observe(&[("domain", "a.example")]).await;
         assert_eq!(errors(&answer), [("fatal", "unavailable")]);
+        let within_budget = r#"relay_bounds_hit_total{bound="retry_budget",relay="acme"} 0"#;
+        assert!(stage.metrics().await.contains(within_budget));
         assert_eq!(provider.count(), tries, "RELAY_PROVIDER__RETRIES={setting}");
     }
 }

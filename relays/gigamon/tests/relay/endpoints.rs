@@ -29,6 +29,11 @@ async fn health_tells_what_is_wrong() {
     let stage = setup().start().await;
     stage.sim.faults().add(Fault::new(What::Html).on("gigamon"));
     assert_eq!(errors(&stage.health().await), [("fatal", "key error")]);
+    for no_data in [202, 204] {
+        let stage = setup().start().await;
+        stage.sim.faults().add(Fault::status(no_data).body("").on("gigamon"));
+        assert_eq!(stage.health().await, json!({"data": {"status": "ok"}}), "{no_data}: no detections yet");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

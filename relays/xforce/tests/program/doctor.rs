@@ -54,6 +54,28 @@ async fn a_quota_that_is_used_up_is_the_only_fault() {
 }
 
 #[test]
+fn a_certificate_that_is_not_trusted_is_named_with_the_reason() {
+    let (base, certificate) = relay_testkit::host_with_certificate("127.0.0.1", |_| ());
+    let folder = Folder::default();
+    let trusted = folder.write("ca.pem", &certificate);
+    let claims = folder.write("claims.json", r#"{"key": "demo-key", "password": "demo-password"}"#);
+    let line = |trusted: &str| {
+        let settings = [("RELAY_PROVIDER__API_URL", base.as_str()), ("RELAY_PROVIDER__CA_FILE", trusted)];
+        let output = run(&["doctor", "--claims-file", &claims, "--json"], &settings);
+        let document: Value = serde_json::from_str(text(&output.stdout)).expect("a document");
+        let lines = document["checks"].as_array().expect("checks");
+        let connected = |line: &Value| line["check"] == "connection" && line["outcome"] == "ok";
+        assert!(lines.iter().any(connected), "{document}");
+        lines.iter().find(|line| line["check"] == "tls").cloned()
+    };
+    assert_eq!(line(&trusted), None);
+    let line = line("").expect("a line about the certificate");
+    assert_eq!(line["outcome"], "fail", "{line}");
+    assert!(line["detail"].as_str().is_some_and(|words| words.contains("Self signed")), "{line}");
+    assert!(line["advice"].as_str().is_some_and(|words| words.contains("RELAY_PROVIDER__CA_FILE")), "{line}");
+}
+
+#[test]
 fn a_file_that_holds_no_claims_is_named_and_not_repeated() {
     let folder = Folder::default();
     let odd = folder.write("claims.json", r#""hush""#);

@@ -1,6 +1,6 @@
 //! What keeps the program from its start, and what it says of itself when it starts.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::TcpListener;
 
 use provider_sim::{Options, Sim};
@@ -97,8 +97,9 @@ async fn a_dead_proxy_is_blamed_and_not_the_provider() {
     assert!(log.iter().all(|line| !line.to_string().contains("s3cr3t")), "{log:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_refuses_is_blamed_too() {
+/// What the user reads of a call to `https://provider.example` through a proxy that answers with these bytes, and with
+/// others to what is sent next.
+async fn through_a_proxy_that_answers(bytes: &[u8], then: &[u8]) -> (String, String) {
     let sim = Sim::start(Options::default()).await.expect("a simulator");
     let proxy = Provider::listen();
     let url = proxy.url();
@@ -111,11 +112,31 @@ async fn a_proxy_that_refuses_is_blamed_too() {
         let mut call = proxy.call();
         let asked = BufReader::new(call.try_clone().expect("the same connection"));
         assert!(asked.lines().any(|line| line.is_ok_and(|line| line.is_empty())), "the call broke off");
-        call.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").expect("the proxy's answer");
+        call.write_all(bytes).expect("the proxy's answer");
+        if !then.is_empty() {
+            let mut next = [0; 1];
+            call.read_exact(&mut next).expect("what comes next");
+            call.write_all(then).expect("the answer to it");
+        }
         request.join().expect("an answer")
     });
+    (answer, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_refuses_is_blamed_too() {
+    let refused = b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+    let (answer, url) = through_a_proxy_that_answers(refused, b"").await;
     let blamed = format!(
         "the proxy {url} does not connect to provider.example (tunnel error: proxy authorization required)"
     );
     assert!(answer.contains(&blamed), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_not_blamed_for_a_provider_that_refuses_the_handshake() {
+    let handshake_failure = b"\x15\x03\x03\x00\x02\x02\x28";
+    let (answer, url) = through_a_proxy_that_answers(b"HTTP/1.1 200 OK\r\n\r\n", handshake_failure).await;
+    assert!(answer.contains("provider.example cannot be reached ("), "{answer}");
+    assert!(!answer.contains(&url), "{answer}");
 }

@@ -155,6 +155,17 @@ async fn an_observable_that_hangs_ends_in_time_and_keeps_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn at_the_deadline_the_answer_names_what_is_missing() {
+    let stage = setup().setting("RELAY_DEADLINE", "400ms").start().await;
+    stage.sim.faults().add(Fault::new(What::Hang).on("xforce").path("/url/slow.example"));
+    let answer = stage.deliberate(&[("domain", "slow.example"), ("domain", "login-verify.example")]).await;
+    assert_eq!(docs(&answer, "verdicts").len(), 1);
+    assert_eq!(errors(&answer), [("fatal", "timeout")]);
+    assert!(message(&answer).contains("domain slow.example"), "{}", message(&answer));
+    assert!(!message(&answer).contains("login-verify.example"), "{}", message(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_connection_and_broken_json_are_reported_apart() {
     let table = [
         (What::Reset, "connection error"),

@@ -96,6 +96,21 @@ async fn huge_lists_are_cut_to_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_end_of_the_time_a_file_was_seen_is_that_time() {
+    let stage = setup().start().await;
+    for end in ["firstSeen", "lastSeen"] {
+        let external = json!({"family": ["a"], end: "2026-02-01T10:00:00Z"});
+        let malware = json!({"malware": {"risk": "high", "family": ["a"], "created": "2026-01-01T00:00:00Z",
+                                         "origins": {"external": external}}});
+        pin(&stage, &format!("/malware/{HASH}"), &malware);
+        let answer = stage.observe(&[("md5", HASH)]).await;
+        assert_eq!(errors(&answer), []);
+        let seen = json!({"start_time": "2026-02-01T10:00:00Z", "end_time": "2026-02-01T10:00:00Z"});
+        assert_eq!(docs(&answer, "sightings")[0]["observed_time"], seen, "{end}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn control_characters_in_a_providers_texts_stay_in_their_texts() {
     let stage = setup().start().await;
     let odd = "\u{1b}[2J\0\r\n\u{7f}\u{9b}\u{202e}\u{2028}\"\\</script>\u{fffe}💀";

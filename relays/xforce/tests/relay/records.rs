@@ -103,6 +103,14 @@ async fn as_many_collections_as_asked_for_may_not_be_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_empty_report_is_none_and_asks_for_nothing_more() {
+    let stage = setup().setting("RELAY_PROVIDER__REPORT_FIRST", "true").start().await;
+    stage.sim.answer("xforce", Answer::get("/url/empty.example").json(json!({})));
+    let answer = stage.observe(&[("domain", "empty.example")]).await;
+    assert_eq!((errors(&answer), lines(&stage).len()), (vec![], 1), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cut_of_resolutions_is_described() {
     let stage = setup().start().await;
     let record = |n: usize| {
@@ -118,5 +126,11 @@ async fn a_cut_of_resolutions_is_described() {
     let description = sighting["description"].as_str().unwrap();
     assert!(description.contains("the 100 newest of 1,500"), "{description}");
     assert!(sighting["relations"].to_string().contains("198.51.100.7"), "the live answer stays");
+    let dns = json!({"Passive": {"records": (0..100).map(record).collect::<Vec<_>>()}});
+    stage.sim.answer("xforce", Answer::get("/api/resolve/all.example").json(dns));
+    let answer = stage.observe(&[("domain", "all.example")]).await;
+    let sighting = docs(&answer, "sightings").iter().find(|one| one["title"] == "DNS Information").unwrap();
+    let description = sighting["description"].as_str().unwrap();
+    assert!(!description.contains("newest of"), "nothing was cut: {description}");
     assert_eq!(errors(&answer), []);
 }

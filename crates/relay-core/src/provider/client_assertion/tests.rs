@@ -211,3 +211,24 @@ fn a_certificate_that_expires_within_a_month_is_worth_a_warning() {
         assert!(warning(left).is_some_and(|warning| warning.contains(words)), "{left}: {:?}", warning(left));
     }
 }
+
+#[test]
+fn only_what_was_signed_for_a_request_serves_once() {
+    let folder = Folder::default();
+    let key = rsa_key(0);
+    let file = folder.write("login.pem", &format!("{}{key}", new_certificate(key, 30)));
+    let token = TokenFile::open(Path::new(&folder.write("token", "x.y.z"))).expect("a token");
+    assert!(!Proof::Secret("s".into()).serves_once());
+    assert!(Proof::Certificate(Arc::new(open(&file, None).expect("a certificate"))).serves_once());
+    assert!(!Proof::Federated(Arc::new(token)).serves_once());
+}
+
+#[test]
+fn a_file_has_its_largest_size_and_no_byte_more() {
+    let folder = Folder::default();
+    let length = usize::try_from(LARGEST_FILE).expect("a small number");
+    let file = |length| folder.write(&format!("{length}"), &"x".repeat(length));
+    assert_eq!(read(Path::new(&file(length))).expect("as large as allowed").len(), length);
+    let problem = read(Path::new(&file(length + 1))).expect_err("a byte more");
+    assert_eq!(problem.to_string(), "it has more than 262144 bytes");
+}

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
 use rcgen::{CertificateParams, KeyPair};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::server::TlsStream;
 
 use super::*;
 use crate::api::Api;
@@ -42,6 +44,8 @@ enum First {
     Answers,
     /// Each call is refused as not processed.
     Refuses,
+    /// It answers the first call by a frame that says that it closes the connection.
+    Closes,
     /// It answers one call and then reads nothing more, not even the question whether it lives.
     FallsSilent,
 }
@@ -81,6 +85,9 @@ impl Host {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
                     let stream = acceptor.accept(stream).await.expect("a client that trusts it");
+                    if behaviour == First::Closes {
+                        return close(stream).await;
+                    }
                     let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
                     let mut calls = 0;
                     while let Some(Ok((_, respond))) = connection.accept().await {
@@ -88,7 +95,7 @@ impl Host {
                         match behaviour {
                             First::Refuses => refuse(respond),
                             First::FallsSilent if calls > 1 => std::future::pending().await,
-                            First::Answers | First::FallsSilent => answer(respond),
+                            First::Answers | First::Closes | First::FallsSilent => answer(respond),
                         }
                     }
                 });
@@ -96,7 +103,12 @@ impl Host {
         });
         let file = std::env::temp_dir().join(format!("relay-h2-{}-{port}.pem", std::process::id()));
         std::fs::write(&file, certificate.pem()).expect("a file");
-        let settings = [("RELAY_PROVIDER__CA_FILE", file.display().to_string())];
+        // What a host says about its connection is no failure of the call.
+        let retries = if first == First::Closes { "0" } else { "" };
+        let settings = [
+            ("RELAY_PROVIDER__CA_FILE", file.display().to_string()),
+            ("RELAY_PROVIDER__RETRIES", retries.to_owned()),
+        ];
         let settings = Settings::load(&MODULE, Environment::of(settings)).expect("settings").settings;
         let metrics = Arc::new(Metrics::new("acme").expect("metrics"));
         let http = HttpClients::with(&MODULE, &settings.provider, liveness).expect("clients");
@@ -133,6 +145,28 @@ fn refuse(mut respond: SendResponse<Bytes>) {
     respond.send_reset(Reason::REFUSED_STREAM);
 }
 
+/// In frames of HTTP/2 (RFC 9113, section 4.1), since a library answers each call that has reached it.
+async fn close(mut stream: TlsStream<TcpStream>) {
+    const HEADERS: u8 = 1;
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    stream.write_all(&settings).await.expect("a connection");
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.expect("the preface");
+    let mut kind = None;
+    while kind != Some(HEADERS) {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.expect("a frame");
+        let [_, high, low, of, ..] = head;
+        let mut rest = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+        stream.read_exact(&mut rest).await.expect("the rest of it");
+        kind = Some(of);
+    }
+    // It goes away for no error, and has processed no stream.
+    let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    stream.write_all(&go_away).await.expect("a connection");
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
 #[tokio::test]
 async fn calls_share_a_connection() {
     let host = Host::start(First::Answers, LIVENESS).await;
@@ -154,6 +188,19 @@ async fn a_refused_stream_is_asked_again_at_once_on_a_new_connection() {
     assert_eq!((host.connections(), context.provider_calls()), (3, 4));
     let metrics = String::from_utf8(host.metrics.text()).expect("text");
     assert!(metrics.contains(r#"relay_provider_retries_total{call="things",relay="acme"} 2"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_host_closes_costs_no_call_that_may_be_repeated() {
+    let host = Host::start(First::Closes, LIVENESS).await;
+    let context = Host::context();
+    in_time("an answer", host.get(&context)).await.expect("an answer");
+    assert_eq!((host.connections(), context.provider_calls()), (2, 2));
+    // The host may have done what it was asked to.
+    let host = Host::start(First::Closes, LIVENESS).await;
+    let outcome = in_time("a failure", host.post(&context)).await;
+    assert!(matches!(outcome, Err(Failure::Connection(_))), "{outcome:?}");
+    assert_eq!((host.connections(), context.provider_calls()), (1, 3));
 }
 
 #[tokio::test]

@@ -148,6 +148,8 @@ mod tests {
             let advice = advice(&rejection(400, Some(description))).expect("advice");
             assert!(advice.contains(expected), "{description}: {advice}");
         }
+        let blocked = advice(&rejection(400, Some("AADSTS53003: Access has been blocked."))).expect("advice");
+        assert!(!blocked.contains("Federated credentials"), "{blocked}");
         assert_eq!(advice(&rejection(400, Some("AADSTS1: Never heard of it."))), None);
         assert_eq!(advice(&rejection(401, Some("AADSTS: no number"))), None);
         assert_eq!(advice(&rejection(401, None)), None);

@@ -55,6 +55,12 @@ fn a_secret_is_struck_out_of_every_part_of_a_body() {
 }
 
 #[test]
+fn a_body_without_the_secret_stays_as_it_is() {
+    let body = "{ \"two\" : \"x\",  \"one\": [1.0] }";
+    assert_eq!(struck(Bytes::from(body), "p4ssw0rd"), body);
+}
+
+#[test]
 fn statuses_have_labels_of_a_fixed_set() {
     let table = [
         (400, "status_4xx"),

@@ -169,6 +169,22 @@ async fn a_call_that_waits_for_a_place_takes_none_in_the_window() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_admission_says_what_it_waited_for() {
+    let waited = |admission: &Admission| (admission.quota_waited, admission.place_waited);
+    let enter = async |provider: &Provider| provider.enter(Lookup, 1, never()).await.expect("no bound");
+    let provider = Provider::new(&[Quota::per_second(9)]).with_places(1);
+    let first = enter(&provider).await;
+    assert_eq!(waited(&first), (false, false));
+    let mut second = Box::pin(enter(&provider));
+    assert!(second.as_mut().now_or_never().is_none());
+    drop(first);
+    assert_eq!(waited(&second.await), (false, true));
+    let provider = Provider::new(&[Quota::per_second(1)]);
+    provider.turns(1).await;
+    assert_eq!(waited(&enter(&provider).await), (true, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_gets_no_place_in_flight_waits_no_longer_than_it_may() {
     let provider = Provider::new(&[Quota::per_second(9)]).with_places(1);
     let _held = provider.places.try_enter(Order::new(Lookup)).expect("a place");
@@ -304,4 +320,12 @@ proptest! {
             }
         });
     }
+}
+
+#[test]
+fn a_quota_of_another_replica_is_known_by_its_length() {
+    for quota in [Quota::per_second(5), Quota::per_minute(6), Quota::per_hour(7)] {
+        assert_eq!(Quota::of(quota.calls, quota.per), Some(quota));
+    }
+    assert_eq!(Quota::of(5, Duration::from_secs(2)), None);
 }
