@@ -52,7 +52,7 @@ impl Budget {
         let number = usize::try_from(self.started.elapsed().as_secs()).unwrap_or(usize::MAX);
         let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
         for second in seconds.iter_mut().filter(|second| number - second.number >= SECONDS) {
-            *second = Second { number: second.number, ..Second::default() };
+            *second = Second::default();
         }
         let place = number % SECONDS;
         if seconds[place].number != number {

@@ -274,7 +274,7 @@ async fn only_what_the_settings_can_search_is_looked_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lookup_without_a_place_in_the_quota_is_an_error_that_names_the_quota() {
-    let stage = v2("filter").setting("RELAY_DEADLINE", "5s").start().await;
+    let stage = v2("filter").start().await;
     let names: Vec<String> = (0..152).map(|n| format!("n{n}.quiet.example")).collect();
     let all: Vec<(&str, &str)> = names.iter().map(|name| ("domain", name.as_str())).collect();
     let answer = stage.observe(&all).await;

@@ -40,7 +40,15 @@ impl Provider {
 
     /// A call of this weight that waits until `patience`; it is in the line from now on.
     async fn enter(&self, priority: Priority, weight: u32, patience: Instant) -> Result<Admission, Denied> {
-        let patience = Patience { place: patience, quota: patience };
+        self.enter_within(priority, weight, Patience { place: patience, quota: patience }).await
+    }
+
+    async fn enter_within(
+        &self,
+        priority: Priority,
+        weight: u32,
+        patience: Patience,
+    ) -> Result<Admission, Denied> {
         let Self { bucket, places, flight, tenant, account } = self;
         let order = Order::new(priority);
         bucket.enter(&Entry { places, flight, tenant: *tenant, account, order, patience }, weight).await
@@ -166,6 +174,19 @@ async fn a_call_that_waits_for_a_place_takes_none_in_the_window() {
     advance(SECOND / 2).await;
     drop(held);
     assert_eq!(waiting.await, 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_others_is_refused_once_the_quota_comes_too_late() {
+    let provider = Provider::new(&[Quota::per_minute(1)]).with_places(1);
+    let _held = provider.places.try_enter(Order::new(Lookup)).expect("a place");
+    let mut other = Box::pin(provider.enter(Lookup, 1, never()));
+    assert!(other.as_mut().now_or_never().is_none());
+    let asked = Instant::now();
+    let patience = Patience { place: asked + 102 * SECOND, quota: asked + 100 * SECOND };
+    let outcome = provider.enter_within(Lookup, 1, patience).await;
+    assert!(matches!(outcome, Err(Denied::Quota(_))), "{outcome:?}");
+    assert_eq!(asked.elapsed(), 100 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
