@@ -50,7 +50,7 @@ pub(crate) fn describe_via(error: &reqwest::Error, proxies: &ProxySettings) -> S
     } else if is_tls && !proxy.starts_with("https:") {
         describe(error)
     } else if error.is_timeout() {
-        // Whoever did not answer: the time is for the whole way.
+        // The time limit covers the whole way, so it does not tell which end is silent.
         format!("no connection to {host} through the proxy {proxy} ({why})")
     } else {
         format!("cannot connect to the proxy {proxy} ({why})")
