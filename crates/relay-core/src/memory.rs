@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use moka::Expiry;
 use moka::sync::Cache;
 use serde::Serialize;
@@ -35,11 +35,20 @@ struct Entry<V> {
 }
 
 impl<V> Entry<V> {
-    /// A clock that was set back makes it lapse too: it must not be believed for longer than it was meant to.
     fn holds(&self, now: Timestamp) -> bool {
-        let age = now.duration_since(self.since);
-        Duration::try_from(age).is_ok_and(|age| age < self.lasts)
+        has_not_lapsed(self.since, self.lasts, now)
     }
+}
+
+/// A request reads the clock when it begins. What another one has remembered since then is later than its own time, by no
+/// more than a request takes.
+const LATER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether what was remembered at one time still holds at another. A clock that was set back makes it lapse too: it must
+/// not be believed for longer than it was meant to.
+pub(crate) fn has_not_lapsed(since: Timestamp, lasts: Duration, now: Timestamp) -> bool {
+    let age = now.duration_since(since);
+    -age <= LATER && Duration::try_from(age).unwrap_or_default() < lasts
 }
 
 /// Gives the memory back once an entry has lapsed by the clock of the machine.
@@ -167,6 +176,26 @@ mod tests {
         let memory = Lapsing::new(100);
         memory.remember("one", 1, HOUR, at(1_000_000));
         assert_eq!(memory.recall(&"one", at(0)), None);
+    }
+
+    #[test]
+    fn a_request_that_began_earlier_knows_what_was_remembered_meanwhile() {
+        let memory = Lapsing::new(100);
+        let ask = |seconds| {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+            memory.recall_or_remember("one", HOUR, now, |_| true, || seconds)
+        };
+        assert_eq!(ask(3600), Remembered::First(3600));
+        assert_eq!(ask(3599), Remembered::Again(3600), "it began a second before the first");
+        assert_eq!(ask(3600 - 301), Remembered::First(3299), "the clock was set back");
+    }
+
+    #[test]
+    fn what_lasts_no_time_never_holds() {
+        for seconds in [-1, 0, 1] {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+            assert!(!has_not_lapsed(Timestamp::UNIX_EPOCH, Duration::ZERO, now), "{seconds}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::call::RequestContext;
 use crate::error::{Error, Errors};
+use crate::memory::has_not_lapsed;
 use crate::provider::CredentialKey;
 
 /// Values by key, each made by one request at a time for all who wait for it.
@@ -28,10 +29,8 @@ struct Made<V> {
 }
 
 impl<V> Made<V> {
-    /// A clock that was set back makes it lapse too.
     fn holds(&self, now: Timestamp) -> bool {
-        let age = now.duration_since(self.since);
-        Duration::try_from(age).is_ok_and(|age| age < self.lasts)
+        has_not_lapsed(self.since, self.lasts, now)
     }
 }
 
