@@ -41,6 +41,10 @@ pub fn settings(data: &[u8]) {
     if text.contains("_file") && text.contains('/') {
         return;
     }
+    // The fuzzer learns the secret from the comparisons below. One that it writes into another setting is none.
+    if text.contains(PART) {
+        return;
+    }
     let (module, own) = RELAYS[usize::from(*first) % RELAYS.len()];
     let secrets = format!("auth.secret_key = \"{CANARY}\"\nshared.key = \"{CANARY}\"\n");
     let is_marked = text.contains('@');
