@@ -117,6 +117,25 @@ mod tests {
         assert_eq!(calls.into_inner(), 2);
     }
 
+    #[tokio::test]
+    async fn a_failure_of_the_provider_is_shared_by_all_who_wait() {
+        let (calls, both_wait) = (AtomicUsize::new(0), Notify::new());
+        let made = async || {
+            calls.fetch_add(1, Ordering::Relaxed);
+            both_wait.notified().await;
+            Err(Failure::Timeout(Duration::from_secs(1)))
+        };
+        let cache: Cache<u8, u8> = Cache::new(1);
+        let outcomes = async {
+            tokio::join!(biased; shared(&cache, &1, made), shared(&cache, &1, made), async {
+                both_wait.notify_one();
+            })
+        };
+        let (first, second, ()) = in_time("two failures", outcomes).await;
+        assert!(matches!((first, second), (Err(Failure::Timeout(_)), Err(Failure::Timeout(_)))));
+        assert_eq!(calls.into_inner(), 1);
+    }
+
     /// How many bytes of answers are kept of a hundred, each of this size, where ten entries are allowed.
     async fn kept(bytes: usize) -> usize {
         let cache = AnswerCache::new(Duration::from_secs(60), 10);

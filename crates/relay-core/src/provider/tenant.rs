@@ -109,3 +109,18 @@ impl Tenant {
         host
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_differ_by_name_and_by_port() {
+        let tenant = Tenant::new(1);
+        let host = |url: &str| tenant.host(&url.parse().expect("a URL"));
+        let first = host("https://one.example/a");
+        assert!(Arc::ptr_eq(&first, &host("https://one.example:443/b")));
+        assert!(!Arc::ptr_eq(&first, &host("https://other.example/a")));
+        assert!(!Arc::ptr_eq(&first, &host("https://one.example:8443/a")));
+    }
+}

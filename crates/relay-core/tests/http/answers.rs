@@ -2,7 +2,7 @@
 
 use async_compression::Level;
 use async_compression::tokio::write::{BrotliEncoder, GzipEncoder};
-use relay_testkit::{docs, errors};
+use relay_testkit::{asked, docs, errors, eventually};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
@@ -193,6 +193,38 @@ async fn an_answer_that_outgrows_its_share_ends_while_others_need_the_memory() {
     // What the first request held is free again.
     let answer = stage.observe(&[("domain", "c.example")]).await;
     assert_eq!(docs(&answer, "verdicts").len(), 1, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_not_blamed_for_an_answer_that_waits_for_memory() {
+    let provider = Mock::start(|call| async move {
+        match call.last_segment() {
+            "busy.example" => Reply::status(503).with_header("Retry-After", "15"),
+            "other.example" => large(94_000),
+            _ => large(65_000),
+        }
+    })
+    .await;
+    let stage = setup(&provider)
+        .setting("RELAY_ANSWER_MEMORY", "1048576")
+        .setting("RELAY_PROVIDER__MAX_CONCURRENCY", "1")
+        .setting("RELAY_PROVIDER__READ_TIMEOUT", "1s")
+        .start()
+        .await;
+    // It holds two answers while it waits to ask once more.
+    let holding =
+        stage.observe(&[("domain", "a.example"), ("domain", "b.example"), ("domain", "busy.example")]);
+    let other = stage.token_with(&json!({"key": "key-two"}));
+    let waiting = async {
+        eventually("the host is busy", async || provider.count() == 3).await;
+        stage.ask("/observe/observables", Some(&other), &asked(&[("domain", "other.example")])).await
+    };
+    let answer = tokio::select! {
+        answer = waiting => answer,
+        answer = holding => panic!("it should still wait: {answer}"),
+    };
+    let message = only_error(&answer, "fatal", "too large");
+    assert!(message.contains("which others wait for; try again later"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,6 +32,26 @@ async fn check(reply: Reply, code: &str, words: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failed_call_is_counted_by_what_became_of_it() {
+    for (reply, outcome) in [
+        (Reply::status(401), "status_401"),
+        (Reply::status(404), "status_404"),
+        (Reply::status(418), "status_4xx"),
+        (Reply::status(503), "status_5xx"),
+        (Reply::text(200, "<html>"), "unreadable"),
+        (Reply::Reset, "connection"),
+    ] {
+        let provider = Mock::always(reply).await;
+        let stage = setup(&provider).setting("RELAY_PROVIDER__RETRIES", "0").start().await;
+        stage.observe(&[("domain", "a.example")]).await;
+        let metrics = stage.metrics().await;
+        let line =
+            format!(r#"relay_provider_calls_total{{call="thing",outcome="{outcome}",relay="acme"}} 1"#);
+        assert!(metrics.lines().any(|one| one == line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused_credentials_are_an_authorization_error() {
     check(Reply::status(401), "authorization error", "Authorization failed: Acme Intelligence refused").await;
 }

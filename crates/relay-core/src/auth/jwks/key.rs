@@ -156,6 +156,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_exponent_has_at_most_33_bits() {
+        let with_first = |first: u8| problem(&with("e", BASE64_URL_SAFE_NO_PAD.encode([first, 0, 0, 0, 1])));
+        assert_eq!(with_first(1), "");
+        assert_eq!(with_first(2), "its `e` is not an exponent of RSA");
+    }
+
+    #[test]
     fn an_entry_without_an_id_is_no_key() {
         for entry in [json!(null), json!(7), json!({}), with("kid", Value::Null), with("kid", 7)] {
             assert!(read(&entry).is_none(), "{entry}");

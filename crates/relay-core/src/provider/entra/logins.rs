@@ -214,5 +214,7 @@ mod tests {
         let by_secret = Logins::default();
         assert_ne!(identity(&by_secret, "one"), identity(&by_secret, "two"));
         assert_ne!(identity(&by_secret, "one"), identity(&own, "one"));
+        // Both begin with the kind.
+        assert_eq!((&*identity(&by_secret, "one")[0], &*identity(&own, "one")[0]), ("secret", "federated"));
     }
 }
